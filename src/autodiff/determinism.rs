@@ -1,0 +1,28 @@
+//! A probe that catches dropout and other randomness before curvature is computed from it.
+
+use super::{Objective, Precision, Samples};
+use crate::error::{Error, Result};
+use crate::linalg::norm;
+
+/// Evaluates the gradient twice at the current parameters and compares.
+///
+/// # Errors
+/// [`Error::NotDeterministic`] if they differ by more than rounding: 5e-5 of the norm in single
+/// precision, 1e-10 in double.
+pub fn check_determinism(objective: &dyn Objective, precision: Precision) -> Result<()> {
+    let allowed = match precision {
+        Precision::F32 => 5e-5,
+        Precision::F64 => 1e-10,
+    };
+    let first = objective.gradient(Samples::All)?.gradient;
+    let second = objective.gradient(Samples::All)?.gradient;
+    let difference: Vec<f64> = first.iter().zip(&second).map(|(a, b)| a - b).collect();
+    let (difference, scale) = (norm(&difference), norm(&first));
+    if difference > allowed * scale {
+        return Err(Error::NotDeterministic {
+            difference: difference / scale,
+            allowed,
+        });
+    }
+    Ok(())
+}

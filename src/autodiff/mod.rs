@@ -1,0 +1,20 @@
+//! A loss over a burn module's parameters, differentiated once and twice.
+//!
+//! [`Task`] says what is differentiated, on any backend; [`ModuleObjective`] differentiates it by
+//! nested autodiff on one backend; [`Objective`] is what the rest of the crate sees of it: flat
+//! parameter vectors on the host, in double precision, and no tensor.
+
+mod determinism;
+mod layout;
+mod nested;
+mod objective;
+mod parameters;
+mod placement;
+mod task;
+
+pub use determinism::check_determinism;
+pub use layout::{ParameterEntry, ParameterLayout};
+pub use nested::ModuleObjective;
+pub use objective::{Evaluation, GradientEvaluation, Objective, Samples};
+pub use placement::{Placement, Precision};
+pub use task::Task;

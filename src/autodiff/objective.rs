@@ -1,0 +1,70 @@
+//! The host's view of a loss: numbers in, numbers out.
+
+use super::ParameterLayout;
+use crate::error::Result;
+
+/// A loss L over P parameters, as the mean over a fixed list of samples, with its gradient and
+/// Hessian. Vectors are flat, in the order of [`Objective::layout`].
+pub trait Objective: Send {
+    /// Names, shapes and offsets of the parameters.
+    fn layout(&self) -> &ParameterLayout;
+
+    /// Number of samples N that the loss is a mean over.
+    fn samples(&self) -> usize;
+
+    /// Moves to the parameters `theta` (length P). Every other method is evaluated there.
+    ///
+    /// # Errors
+    /// [`crate::Error::Length`] if the length is not P.
+    fn set_parameters(&mut self, theta: &[f64]) -> Result<()>;
+
+    /// The loss over all samples, and the accuracy where it has one.
+    ///
+    /// # Errors
+    /// If the device reports failure.
+    fn evaluate(&self) -> Result<Evaluation>;
+
+    /// Loss and gradient over all samples or over some of them.
+    ///
+    /// # Errors
+    /// If the device reports failure.
+    fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation>;
+
+    /// The Hessian over all samples times `v` (length P).
+    ///
+    /// # Errors
+    /// [`crate::Error::Length`] if the length is not P; or if the device reports failure.
+    fn hvp(&self, v: &[f64]) -> Result<Vec<f64>>;
+
+    /// Length P of the parameter vector.
+    fn dim(&self) -> usize {
+        self.layout().len()
+    }
+}
+
+/// Which of an objective's samples an evaluation runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Samples<'a> {
+    /// All of them.
+    All,
+    /// Those at these positions of the objective's list.
+    Batch(&'a [usize]),
+}
+
+/// Loss and accuracy at the current parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// Mean loss over the samples.
+    pub loss: f64,
+    /// Share of samples answered correctly, in [0, 1], where that has a meaning.
+    pub accuracy: Option<f64>,
+}
+
+/// Loss, accuracy and gradient at the current parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GradientEvaluation {
+    /// Loss and accuracy.
+    pub evaluation: Evaluation,
+    /// The gradient, of length P.
+    pub gradient: Vec<f64>,
+}

@@ -1,0 +1,134 @@
+//! The adapters that wgpu finds, asked for before any device is named: burn would panic on a
+//! machine without one.
+
+use burn::backend::wgpu::{RuntimeOptions, WgpuDevice, WgpuSetup, init_device};
+use serde::Serialize;
+
+/// What kind of hardware an adapter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterKind {
+    /// A GPU with memory of its own.
+    DiscreteGpu,
+    /// A GPU that shares the processor's memory.
+    IntegratedGpu,
+    /// A GPU behind a virtual machine.
+    VirtualGpu,
+    /// Not told by the driver.
+    Other,
+    /// A driver that computes on the processor.
+    Software,
+}
+
+impl AdapterKind {
+    /// Whether it is a real GPU.
+    pub fn is_gpu(self) -> bool {
+        matches!(
+            self,
+            AdapterKind::DiscreteGpu | AdapterKind::IntegratedGpu | AdapterKind::VirtualGpu
+        )
+    }
+}
+
+impl std::fmt::Display for AdapterKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            AdapterKind::DiscreteGpu => "discrete GPU",
+            AdapterKind::IntegratedGpu => "integrated GPU",
+            AdapterKind::VirtualGpu => "virtual GPU",
+            AdapterKind::Other => "other",
+            AdapterKind::Software => "software",
+        })
+    }
+}
+
+/// What is shown of an adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdapterInfo {
+    /// The hardware's name.
+    pub name: String,
+    /// The graphics interface: Vulkan, Metal, DX12.
+    pub api: String,
+    /// The driver's name and version.
+    pub driver: String,
+    /// The kind of hardware.
+    pub kind: AdapterKind,
+    /// Largest buffer, in bytes.
+    pub max_buffer_bytes: u64,
+    /// Largest part of a buffer that one operation can see, in bytes.
+    pub max_binding_bytes: u64,
+    /// Whether shaders can add and multiply in double precision.
+    pub double_precision: bool,
+}
+
+/// An adapter that could be opened.
+pub struct Adapter {
+    /// What is shown of it.
+    pub info: AdapterInfo,
+    instance: wgpu::Instance,
+    adapter: wgpu::Adapter,
+}
+
+/// All adapters of this machine, best first: real GPUs before software.
+pub fn adapters() -> Vec<Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::PRIMARY,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let mut found: Vec<Adapter> =
+        pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY))
+            .into_iter()
+            .map(|adapter| Adapter {
+                info: describe(&adapter),
+                instance: instance.clone(),
+                adapter,
+            })
+            .collect();
+    found.sort_by_key(|adapter| adapter.info.kind);
+    found
+}
+
+fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {
+    let info = adapter.get_info();
+    let limits = adapter.limits();
+    AdapterInfo {
+        name: info.name,
+        api: info.backend.to_string(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+        kind: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => AdapterKind::DiscreteGpu,
+            wgpu::DeviceType::IntegratedGpu => AdapterKind::IntegratedGpu,
+            wgpu::DeviceType::VirtualGpu => AdapterKind::VirtualGpu,
+            wgpu::DeviceType::Cpu => AdapterKind::Software,
+            wgpu::DeviceType::Other => AdapterKind::Other,
+        },
+        max_buffer_bytes: limits.max_buffer_size,
+        max_binding_bytes: limits.max_storage_buffer_binding_size,
+        double_precision: adapter.features().contains(wgpu::Features::SHADER_F64),
+    }
+}
+
+impl Adapter {
+    /// Opens the adapter and hands it to burn, which asks for every feature it has but the
+    /// experimental ones. On failure, the driver's reason.
+    pub(super) fn open(&self) -> std::result::Result<WgpuDevice, String> {
+        let unwanted =
+            wgpu::Features::MAPPABLE_PRIMARY_BUFFERS | wgpu::Features::all_experimental_mask();
+        let request = self.adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("sharpscope"),
+            required_features: self.adapter.features().difference(unwanted),
+            required_limits: self.adapter.limits(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        });
+        let (device, queue) = pollster::block_on(request).map_err(|e| e.to_string())?;
+        let setup = WgpuSetup {
+            instance: self.instance.clone(),
+            adapter: self.adapter.clone(),
+            device,
+            queue,
+            backend: self.adapter.get_info().backend,
+        };
+        Ok(init_device(setup, RuntimeOptions::default()))
+    }
+}

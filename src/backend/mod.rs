@@ -1,0 +1,209 @@
+//! Devices. The only module that names concrete backends: everything else is generic over them or
+//! sees [`Objective`]s.
+
+mod adapters;
+
+use std::sync::Arc;
+
+use burn::backend::flex::FlexDevice;
+use burn::backend::wgpu::WgpuDevice;
+use burn::backend::{Flex, Wgpu};
+
+pub use adapters::{Adapter, AdapterInfo, AdapterKind, adapters};
+
+use crate::autodiff::{ModuleObjective, Objective, Placement, Precision, Task};
+use crate::error::{Error, Result};
+
+/// Which kind of device is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendChoice {
+    /// A real GPU if there is one, else the CPU backend.
+    #[default]
+    Auto,
+    /// wgpu: a real GPU, or else a software Vulkan adapter.
+    Wgpu,
+    /// The CPU backend.
+    Cpu,
+}
+
+impl BackendChoice {
+    /// All of them, by name.
+    pub const NAMES: [&'static str; 3] = ["auto", "wgpu", "cpu"];
+}
+
+/// An opened device and the precision in which it computes.
+#[derive(Debug, Clone)]
+pub struct Device {
+    kind: Kind,
+    precision: Precision,
+    adapter: String,
+    notice: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Cpu,
+    Wgpu(WgpuDevice),
+}
+
+impl Device {
+    /// Opens the device that `choice` stands for on this machine.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if wgpu was asked for and no adapter can be opened, or if it cannot
+    /// compute in the precision asked for.
+    pub fn open(choice: BackendChoice, precision: Precision) -> Result<Self> {
+        match choice {
+            BackendChoice::Cpu => Ok(Self::cpu(precision, None)),
+            BackendChoice::Wgpu => Self::wgpu(precision),
+            BackendChoice::Auto => Ok(Self::auto(precision)),
+        }
+    }
+
+    fn cpu(precision: Precision, notice: Option<String>) -> Self {
+        Self {
+            kind: Kind::Cpu,
+            precision,
+            adapter: format!("CPU, {} threads", cpu_workers()),
+            notice,
+        }
+    }
+
+    fn auto(precision: Precision) -> Self {
+        if precision == Precision::F64 {
+            return Self::cpu(precision, Some("double precision runs on the CPU".to_string()));
+        }
+        let found = adapters();
+        let Some(gpu) = found.iter().find(|adapter| adapter.info.kind.is_gpu()) else {
+            let notice = match found.first() {
+                Some(software) => format!(
+                    "no GPU found (only the software adapter {}): running on the CPU",
+                    software.info.name
+                ),
+                None => "no GPU found: running on the CPU".to_string(),
+            };
+            return Self::cpu(precision, Some(notice));
+        };
+        match gpu.open() {
+            Ok(device) => Self {
+                kind: Kind::Wgpu(device),
+                precision,
+                adapter: gpu.info.name.clone(),
+                notice: None,
+            },
+            Err(error) => {
+                let notice = format!("{} failed ({error}): running on the CPU", gpu.info.name);
+                Self::cpu(precision, Some(notice))
+            }
+        }
+    }
+
+    fn wgpu(precision: Precision) -> Result<Self> {
+        let found = adapters();
+        let Some(adapter) = found.first() else {
+            return Err(Error::Device {
+                problem: "--backend wgpu: no adapter found".to_string(),
+                remedy: "install a Vulkan driver (Mesa's software driver will do), or use \
+                         --backend cpu"
+                    .to_string(),
+            });
+        };
+        let name = &adapter.info.name;
+        if precision == Precision::F64 {
+            let problem = if adapter.info.double_precision {
+                format!(
+                    "--precision f64: {name} has no double-precision exp, log and tanh (shading \
+                     languages define them in single precision only)"
+                )
+            } else {
+                format!("--precision f64: {name} has no double precision")
+            };
+            return Err(Error::Device {
+                problem,
+                remedy: "use --backend cpu, or --precision f32".to_string(),
+            });
+        }
+        let device = adapter.open().map_err(|reason| Error::Device {
+            problem: format!("--backend wgpu: {name} cannot be opened ({reason})"),
+            remedy: "update its driver, or use --backend cpu".to_string(),
+        })?;
+        Ok(Self {
+            kind: Kind::Wgpu(device),
+            precision,
+            adapter: name.clone(),
+            notice: None,
+        })
+    }
+
+    /// The backend's name: `cpu` or `wgpu`.
+    pub fn backend(&self) -> &'static str {
+        match self.kind {
+            Kind::Cpu => "cpu",
+            Kind::Wgpu(_) => "wgpu",
+        }
+    }
+
+    /// The adapter's name.
+    pub fn adapter(&self) -> &str {
+        &self.adapter
+    }
+
+    /// Precision of the tensors on it.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// What the user should know about the choice, if anything.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// A chunk size that suits the device, for `samples` samples. On the CPU chunks are worked on
+    /// in parallel, and their number does not depend on the machine, so that neither do results; on
+    /// a GPU a chunk should be large.
+    pub fn default_chunk(&self, samples: usize) -> usize {
+        const ON_CPU: usize = 256;
+        const ON_GPU: usize = 8192;
+        let most = match self.kind {
+            Kind::Cpu => ON_CPU,
+            Kind::Wgpu(_) => ON_GPU,
+        };
+        // Even chunks: a small last one would leave a worker idle.
+        samples.div_ceil(samples.div_ceil(most).max(1)).max(1)
+    }
+
+    /// The loss of `task` over `samples` on this device, at most `chunk` samples at a time.
+    ///
+    /// # Errors
+    /// As [`ModuleObjective::new`].
+    pub fn objective<T: Task>(
+        &self,
+        task: Arc<T>,
+        samples: Vec<usize>,
+        chunk: usize,
+    ) -> Result<Box<dyn Objective>> {
+        Ok(match &self.kind {
+            Kind::Cpu => {
+                let placement = self.placement(FlexDevice, cpu_workers());
+                Box::new(ModuleObjective::<Flex, T>::new(task, placement, samples, chunk)?)
+            }
+            Kind::Wgpu(device) => {
+                let placement = self.placement(device.clone(), 1);
+                Box::new(ModuleObjective::<Wgpu, T>::new(task, placement, samples, chunk)?)
+            }
+        })
+    }
+
+    fn placement<D>(&self, device: D, workers: usize) -> Placement<D> {
+        Placement {
+            device,
+            precision: self.precision,
+            workers,
+        }
+    }
+}
+
+fn cpu_workers() -> usize {
+    rayon::current_num_threads()
+}

@@ -1,0 +1,55 @@
+//! `sharpscope devices`.
+
+use std::fmt::Write;
+
+use super::args::DevicesArgs;
+use crate::autodiff::Precision;
+use crate::backend::{AdapterInfo, BackendChoice, Device, adapters};
+
+/// Prints the adapters and what `auto` takes.
+pub(super) fn devices(args: &DevicesArgs) -> anyhow::Result<u8> {
+    let found: Vec<AdapterInfo> = adapters().into_iter().map(|adapter| adapter.info).collect();
+    let auto = Device::open(BackendChoice::Auto, Precision::F32)?;
+    let text = if args.json { as_json(&found, &auto)? } else { as_text(&found, &auto)? };
+    // A closed pipe is the reader's choice.
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    Ok(0)
+}
+
+fn as_json(found: &[AdapterInfo], auto: &Device) -> anyhow::Result<String> {
+    let value = serde_json::json!({
+        "adapters": found,
+        "auto": { "backend": auto.backend(), "adapter": auto.adapter() },
+    });
+    Ok(serde_json::to_string_pretty(&value)? + "\n")
+}
+
+fn as_text(found: &[AdapterInfo], auto: &Device) -> anyhow::Result<String> {
+    let mut text = String::new();
+    if found.is_empty() {
+        writeln!(text, "no wgpu adapters (a Vulkan, Metal or DX12 driver would add some)")?;
+    }
+    for adapter in found {
+        writeln!(
+            text,
+            "{}\n  type {}, {} ({})\n  largest buffer {}, largest binding {}",
+            adapter.name,
+            adapter.kind,
+            adapter.api,
+            adapter.driver,
+            bytes(adapter.max_buffer_bytes),
+            bytes(adapter.max_binding_bytes),
+        )?;
+    }
+    writeln!(text, "--backend cpu: always available, f32 and f64")?;
+    write!(text, "--backend auto takes: {} ({})", auto.backend(), auto.adapter())?;
+    if let Some(notice) = auto.notice() {
+        write!(text, "; {notice}")?;
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+fn bytes(n: u64) -> String {
+    indicatif::BinaryBytes(n).to_string()
+}

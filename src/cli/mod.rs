@@ -1,0 +1,66 @@
+//! The command line: flags to a configuration, a configuration to a call, errors to messages and
+//! exit codes.
+
+mod args;
+mod devices;
+mod logging;
+mod progress;
+mod run;
+mod usage;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Cli, Command};
+use crate::error::Error;
+
+const FAILED: u8 = 1;
+const WRONG_USAGE: u8 = 2;
+
+/// Runs the program with this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error),
+    };
+    let terminal = logging::Terminal::new(cli.verbosity());
+    let code = guard_against_panics(|| match cli.command {
+        Command::Run(args) => run::run(*args, &terminal),
+        Command::Devices(args) => devices::devices(&args),
+    });
+    match code {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            terminal.error(&one_line(&error));
+            let is_input = error.downcast_ref::<Error>().is_some_and(Error::is_input);
+            ExitCode::from(if is_input { WRONG_USAGE } else { FAILED })
+        }
+    }
+}
+
+fn one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").replace('\n', " ")
+}
+
+/// A panic is a bug here or in a library; the user gets one line and not a stack of frames.
+fn guard_against_panics(
+    body: impl FnOnce() -> anyhow::Result<u8> + std::panic::UnwindSafe,
+) -> anyhow::Result<u8> {
+    use std::panic;
+
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        panic::set_hook(Box::new(|_| {}));
+    }
+    panic::catch_unwind(body).unwrap_or_else(|payload| {
+        let reason = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("no reason given");
+        Err(anyhow::anyhow!(
+            "internal error: {reason}; results up to this step are on disk; set RUST_BACKTRACE=1 \
+             and report what it prints"
+        ))
+    })
+}

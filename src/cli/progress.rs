@@ -1,0 +1,143 @@
+//! The run as the terminal sees it: a bar, or plain lines where there is no terminal.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::logging::Terminal;
+use crate::error::Result;
+use crate::record::{Event, EventKind, StepRow};
+use crate::train::Observer;
+
+/// Shows rows and events of one run.
+pub(super) struct Progress {
+    terminal: Terminal,
+    bar: Option<ProgressBar>,
+    steps: usize,
+    formula: &'static str,
+    last_line: Instant,
+    /// Latest values, kept over steps at which they were not measured.
+    latest: StepRow,
+}
+
+/// Without a terminal, at most one line in this time.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+impl Progress {
+    pub fn start(terminal: &Terminal, steps: usize, formula: &'static str) -> Self {
+        let bar = terminal.is_interactive().then(|| {
+            let bar = terminal.bars().add(ProgressBar::new(steps as u64));
+            let template = "{bar:24.cyan/dim} {pos}/{len}  {per_sec}  ETA {eta}  {wide_msg}";
+            bar.set_style(
+                ProgressStyle::with_template(template)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar())
+                    .with_key(
+                        "per_sec",
+                        |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
+                            let _ = write!(w, "{:.1} steps/s", state.per_sec());
+                        },
+                    )
+                    .progress_chars("━━─"),
+            );
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        Self {
+            terminal: terminal.clone(),
+            bar,
+            steps,
+            formula,
+            last_line: Instant::now(),
+            latest: StepRow::default(),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn state(&self) -> String {
+        let value = |x: Option<f64>| x.map_or_else(|| "-".to_string(), short);
+        let row = &self.latest;
+        let unconverged = if row.converged == Some(false) { " (not converged)" } else { "" };
+        format!(
+            "loss {}  sharpness {}{unconverged}  {} {}  ratio {}",
+            value(row.train_loss),
+            value(row.sharpness),
+            self.formula,
+            value(row.threshold),
+            row.edge_ratio.map_or_else(|| "-".to_string(), |ratio| format!("{ratio:.3}")),
+        )
+    }
+}
+
+impl Observer for Progress {
+    fn row(&mut self, row: &StepRow) -> Result<()> {
+        tracing::trace!(
+            step = row.step,
+            loss = row.train_loss,
+            sharpness = row.sharpness,
+            residual = row.residual,
+            hvps = row.hvps,
+            "step"
+        );
+        let latest = &mut self.latest;
+        latest.threshold = row.threshold.or(latest.threshold);
+        latest.train_loss = row.train_loss.or(latest.train_loss);
+        if row.sharpness.is_some() {
+            latest.sharpness = row.sharpness;
+            latest.edge_ratio = row.edge_ratio;
+            latest.converged = row.converged;
+        }
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(row.step as u64 + 1);
+                bar.set_message(self.state());
+            }
+            None => {
+                let last = row.step + 1 == self.steps;
+                if row.step == 0 || last || self.last_line.elapsed() >= LINE_INTERVAL {
+                    self.last_line = Instant::now();
+                    let line = format!("step {}/{}  {}", row.step, self.steps, self.state());
+                    self.terminal.note(&line);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event) -> Result<()> {
+        let text = match &event.kind {
+            EventKind::EdgeEntered { sharpness, threshold, .. } => format!(
+                "sharpness {} reached the edge of stability ({} = {})",
+                short(*sharpness),
+                self.formula,
+                short(*threshold)
+            ),
+            EventKind::CurvatureUnconverged { residual, tolerance, reason } => format!(
+                "an eigenvalue has not converged: residual {residual:.1e} above {tolerance:.1e} \
+                 ({reason}); raise --max-iterations"
+            ),
+            EventKind::CurvatureNonFinite { .. } => {
+                "curvature is not finite; not measured".to_string()
+            }
+            EventKind::Divergence { reason, .. } => format!("training diverged: {reason}"),
+        };
+        self.terminal.note(&format!("step {}: {text}", event.step));
+        Ok(())
+    }
+}
+
+/// Four significant digits, in plain or exponent form, whichever is shorter to read.
+pub(super) fn short(x: f64) -> String {
+    let magnitude = x.abs();
+    if x == 0.0 || (1e-3..1e5).contains(&magnitude) {
+        let digits_before = if magnitude >= 1.0 { magnitude.log10() as usize + 1 } else { 1 };
+        format!("{x:.*}", 5_usize.saturating_sub(digits_before).max(1))
+    } else {
+        format!("{x:.3e}")
+    }
+}

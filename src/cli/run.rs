@@ -1,0 +1,139 @@
+//! `sharpscope run`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::args::RunArgs;
+use super::logging::Terminal;
+use super::progress::{Progress, short};
+use crate::config::{RunConfig, Settings};
+use crate::record::{ExitStatus, Summary};
+use crate::run::{Finished, Prepared, prepare};
+
+/// Runs and returns the exit code.
+pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
+    let from_file = match &args.config {
+        Some(path) => Settings::read(path)?,
+        None => Settings::default(),
+    };
+    let config = RunConfig::resolve(args.settings.or(from_file))?;
+    let prepared = prepare(config)?;
+    if let Some(notice) = prepared.device.notice() {
+        terminal.note(notice);
+    }
+    let interrupted = watch_for_interrupts();
+    let started = prepared.start()?;
+    terminal.note(&describe(started.prepared()));
+    let formula = started.threshold_formula();
+    let steps = started.prepared().config.steps;
+    let mut progress = Progress::start(terminal, steps, formula);
+    let finished = started.train(&mut progress, &interrupted);
+    progress.finish();
+    let finished = finished?;
+    report(&finished, formula, terminal);
+    match finished.error {
+        Some(error) => Err(error.into()),
+        None => Ok(finished.summary.status.code()),
+    }
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the process.
+fn watch_for_interrupts() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    let handler = move || {
+        if set.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(ExitStatus::Interrupted.code()));
+        }
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        tracing::warn!("Ctrl-C will not be caught: {error}");
+    }
+    flag
+}
+
+fn describe(prepared: &Prepared) -> String {
+    let config = &prepared.config;
+    let batch = match config.batch_size.0 {
+        Some(size) => format!("batch {size}"),
+        None => "full batch".to_string(),
+    };
+    format!(
+        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {batch}, \
+         lr {}, seed {}, on {} ({}, {})",
+        config.name,
+        prepared.theta.len(),
+        prepared.split.train.len(),
+        prepared.split.validation.len(),
+        config.dataset,
+        lower(&config.loss),
+        config.optimizer,
+        config.lr,
+        config.seed,
+        prepared.device.backend(),
+        prepared.device.adapter(),
+        lower(&config.precision),
+    )
+}
+
+fn lower(value: &impl std::fmt::Debug) -> String {
+    format!("{value:?}").to_lowercase()
+}
+
+fn report(finished: &Finished, formula: &str, terminal: &Terminal) {
+    for line in summary_lines(&finished.summary, formula) {
+        terminal.result(&line);
+    }
+    terminal.result(&format!("written    {}", finished.directory.display()));
+}
+
+fn summary_lines(summary: &Summary, formula: &str) -> Vec<String> {
+    let value = |x: Option<f64>| x.map_or_else(|| "-".to_string(), short);
+    let percent = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{:.1}%", 100.0 * x));
+    let status = match summary.status {
+        ExitStatus::Completed => "done      ",
+        ExitStatus::Failed => "failed    ",
+        ExitStatus::Diverged => "diverged  ",
+        ExitStatus::Interrupted => "stopped   ",
+    };
+    let mut lines = vec![
+        format!(
+            "{status} {} steps in {:.1} s: training {:.1} s, curvature {:.1} s for {} \
+             Hessian-vector products",
+            summary.steps,
+            summary.total_seconds,
+            summary.training_seconds,
+            summary.curvature_seconds,
+            summary.hvps
+        ),
+        format!(
+            "loss       {} (validation {}), accuracy {} (validation {})",
+            value(summary.final_train_loss),
+            value(summary.final_val_loss),
+            percent(summary.final_train_accuracy),
+            percent(summary.final_val_accuracy)
+        ),
+        format!(
+            "sharpness  {} -> {}, peak {}{}; {formula} = {}, {}",
+            value(summary.initial_sharpness),
+            value(summary.final_sharpness),
+            value(summary.peak_sharpness),
+            summary.peak_sharpness_step.map_or_else(String::new, |s| format!(" at step {s}")),
+            value(summary.final_threshold),
+            match summary.first_step_at_edge {
+                Some(step) => format!("reached at step {step}"),
+                None => "not reached".to_string(),
+            }
+        ),
+    ];
+    if summary.unconverged_rows > 0 {
+        lines.push(format!(
+            "warning    {} of {} sharpness values did not converge (largest residual {:.1e}); raise \
+             --max-iterations",
+            summary.unconverged_rows,
+            summary.curvature_rows,
+            summary.max_residual.unwrap_or(f64::NAN)
+        ));
+    }
+    lines
+}

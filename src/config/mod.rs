@@ -1,0 +1,8 @@
+//! What a run is asked to do: [`Settings`] as given on the command line or in a JSON file, and
+//! [`RunConfig`], the same with every default filled in and every value checked.
+
+mod run_config;
+mod settings;
+
+pub use run_config::{BatchSize, RunConfig};
+pub use settings::{ModelChoice, Settings};

@@ -1,0 +1,118 @@
+//! Small dense and tridiagonal eigenproblems, and products with a tall basis, through faer.
+
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{
+    ComputeEigenvectors, self_adjoint_evd_scratch, tridiagonal_self_adjoint_evd,
+};
+use faer::linalg::matmul::matmul;
+use faer::prelude::default;
+use faer::diag::Diag;
+use faer::{Accum, ColMut, ColRef, Mat, MatRef, Par, Side};
+
+use crate::error::{Error, Result};
+
+/// Eigenvalues in ascending order, with their orthonormal eigenvectors.
+#[derive(Debug, Clone)]
+pub struct EigenDecomposition {
+    /// The n eigenvalues, ascending.
+    pub values: Vec<f64>,
+    vectors: Mat<f64>,
+}
+
+impl EigenDecomposition {
+    /// The eigenvector of `values[i]`, of length n.
+    pub fn vector(&self, i: usize) -> &[f64] {
+        self.vectors.col_as_slice(i)
+    }
+}
+
+/// All eigenpairs of the symmetric matrix with the given `n * n` entries.
+///
+/// # Errors
+/// [`Error::Length`] if there are not `n * n` entries, [`Error::Numerical`] if the decomposition
+/// does not converge (entries that are not finite).
+pub fn symmetric_eigen(n: usize, entries: &[f64]) -> Result<EigenDecomposition> {
+    if entries.len() != n * n {
+        return Err(Error::Length {
+            what: "matrix",
+            found: entries.len(),
+            expected: n * n,
+        });
+    }
+    let decomposition = MatRef::from_column_major_slice(entries, n, n)
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|e| failed(&e))?;
+    Ok(EigenDecomposition {
+        values: decomposition.S().column_vector().iter().copied().collect(),
+        vectors: decomposition.U().to_owned(),
+    })
+}
+
+/// All eigenpairs of the symmetric tridiagonal matrix with this diagonal (n) and subdiagonal
+/// (n - 1).
+///
+/// # Errors
+/// [`Error::Length`] if the lengths do not fit, [`Error::Numerical`] if the decomposition does not
+/// converge.
+pub fn tridiagonal_eigen(diagonal: &[f64], subdiagonal: &[f64]) -> Result<EigenDecomposition> {
+    let n = diagonal.len();
+    if subdiagonal.len() + 1 != n {
+        return Err(Error::Length {
+            what: "subdiagonal",
+            found: subdiagonal.len(),
+            expected: n.saturating_sub(1),
+        });
+    }
+    let diag: Diag<f64> = diagonal.iter().copied().collect::<faer::Col<f64>>().into_diagonal();
+    // faer reads a subdiagonal as long as the diagonal; its last entry has no meaning.
+    let sub: Diag<f64> = subdiagonal
+        .iter()
+        .copied()
+        .chain(std::iter::once(0.0))
+        .collect::<faer::Col<f64>>()
+        .into_diagonal();
+    let mut values = Diag::zeros(n);
+    let mut vectors = Mat::zeros(n, n);
+    let scratch =
+        self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, Par::Seq, default());
+    tridiagonal_self_adjoint_evd(
+        diag.as_ref(),
+        sub.as_ref(),
+        values.as_mut(),
+        Some(vectors.as_mut()),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        default(),
+    )
+    .map_err(|e| failed(&e))?;
+    Ok(EigenDecomposition {
+        values: values.column_vector().iter().copied().collect(),
+        vectors,
+    })
+}
+
+fn failed(error: &impl std::fmt::Debug) -> Error {
+    Error::Numerical {
+        what: "a small symmetric eigenproblem",
+        reason: format!("{error:?}"),
+    }
+}
+
+/// `y = alpha A x`, or `y += alpha A x` where `accumulate`.
+pub(super) fn matrix_vector(
+    y: &mut [f64],
+    a: MatRef<'_, f64>,
+    x: &[f64],
+    alpha: f64,
+    accumulate: bool,
+) {
+    let accum = if accumulate { Accum::Add } else { Accum::Replace };
+    matmul(
+        ColMut::from_slice_mut(y).as_mat_mut(),
+        accum,
+        a,
+        ColRef::from_slice(x).as_mat(),
+        alpha,
+        Par::Seq,
+    );
+}

@@ -1,0 +1,230 @@
+//! The Lanczos method with full reorthogonalisation.
+//!
+//! From a start vector q_1 it builds an orthonormal basis Q of the Krylov space with
+//! A Q = Q T + beta_m q_{m+1} e_m', T tridiagonal. An eigenpair (theta, s) of T gives the Ritz pair
+//! (theta, Q s) of A, whose residual is ||A Q s - theta Q s|| = |beta_m s_m|
+//! (Parlett, The Symmetric Eigenvalue Problem, 1998, section 13.2).
+//!
+//! Orthogonality is kept by classical Gram-Schmidt against the whole basis, twice, each time as two
+//! matrix-vector products ("twice is enough": Giraud et al. 2005).
+//!
+//! What is promised: each returned pair is an eigenpair to within its residual. A single start
+//! vector sees each eigenspace in one direction only, so that a repeated eigenvalue is returned
+//! once; if the Krylov space is exhausted early, fewer pairs than asked for are returned.
+
+use faer::MatRef;
+
+use super::dense::{EigenDecomposition, matrix_vector, tridiagonal_eigen};
+use super::{SymmetricOperator, norm};
+use crate::error::{Error, Result};
+
+/// Settings of the solver; see [`Lanczos::solve`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lanczos {
+    /// How many of the algebraically largest eigenpairs are wanted.
+    pub largest: usize,
+    /// How many of the algebraically smallest eigenpairs are wanted.
+    pub smallest: usize,
+    /// Relative residual at which a pair has converged.
+    pub tolerance: f64,
+    /// Most products with the operator; also the most basis vectors held.
+    pub max_iterations: usize,
+}
+
+/// Why the solver stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// Every wanted pair met the tolerance.
+    Converged,
+    /// The basis spans an invariant subspace (or the whole space): its pairs are exact.
+    InvariantSubspace,
+    /// The iteration limit was reached first.
+    IterationLimit,
+}
+
+impl std::fmt::Display for StopReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            StopReason::Converged => "converged",
+            StopReason::InvariantSubspace => "invariant subspace",
+            StopReason::IterationLimit => "iteration limit",
+        })
+    }
+}
+
+/// An approximate eigenpair.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EigenPair {
+    /// The Ritz value.
+    pub value: f64,
+    /// The Ritz vector, of unit length n.
+    pub vector: Vec<f64>,
+    /// `||A u - value u||` relative to `|value|` for the largest pairs, and relative to the largest
+    /// Ritz value in magnitude for the smallest, whose own magnitude may be zero.
+    pub residual: f64,
+    /// Whether the residual met the tolerance.
+    pub converged: bool,
+}
+
+/// What [`Lanczos::solve`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LanczosOutcome {
+    /// The largest pairs, largest first.
+    pub largest: Vec<EigenPair>,
+    /// The smallest pairs, smallest first.
+    pub smallest: Vec<EigenPair>,
+    /// Why the iteration ended.
+    pub stop: StopReason,
+    /// Products with the operator.
+    pub applications: usize,
+}
+
+/// beta below this multiple of the operator's scale is rounding: the basis is invariant.
+const BREAKDOWN: f64 = 64.0 * f64::EPSILON;
+
+impl Lanczos {
+    /// Runs the method on `operator` from the vector `start` (length n, any non-zero length).
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `start` does not fit, [`Error::NonFinite`] if `start` or a product has
+    /// an infinite or undefined entry, and whatever the operator reports.
+    pub fn solve(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        start: &[f64],
+    ) -> Result<LanczosOutcome> {
+        let n = operator.dim();
+        if start.len() != n {
+            return Err(Error::Length {
+                what: "start vector",
+                found: start.len(),
+                expected: n,
+            });
+        }
+        let start_norm = norm(start);
+        if !(start_norm.is_finite() && start_norm > 0.0) {
+            return Err(Error::NonFinite {
+                what: "the eigensolver's start vector",
+            });
+        }
+
+        let mut basis: Vec<f64> = start.iter().map(|x| x / start_norm).collect();
+        let mut alphas: Vec<f64> = Vec::new();
+        let mut betas: Vec<f64> = Vec::new();
+        let mut w = vec![0.0; n];
+        let limit = self.max_iterations.clamp(1, n);
+        loop {
+            let m = alphas.len() + 1;
+            operator.apply(&basis[(m - 1) * n..], &mut w)?;
+            let (alpha, beta) = orthogonalise(&mut w, &basis, n);
+            if !(alpha.is_finite() && beta.is_finite()) {
+                return Err(Error::NonFinite {
+                    what: "a Hessian-vector product",
+                });
+            }
+            alphas.push(alpha);
+
+            let exhausted = m == n || beta <= BREAKDOWN * scale(&alphas, &betas);
+            if exhausted || m == limit || self.is_checked(m) {
+                let ritz = tridiagonal_eigen(&alphas, &betas)?;
+                let last_beta = if exhausted { 0.0 } else { beta };
+                let stop = if exhausted {
+                    Some(StopReason::InvariantSubspace)
+                } else if self.all_converged(&ritz, last_beta) {
+                    Some(StopReason::Converged)
+                } else if m == limit {
+                    Some(StopReason::IterationLimit)
+                } else {
+                    None
+                };
+                if let Some(stop) = stop {
+                    return Ok(self.outcome(&ritz, last_beta, &basis, n, stop));
+                }
+            }
+            betas.push(beta);
+            basis.extend(w.iter().map(|x| x / beta));
+        }
+    }
+
+    /// The small eigenproblem costs O(m^3), so that it is not solved after every late step.
+    fn is_checked(&self, m: usize) -> bool {
+        m >= self.largest + self.smallest && (m < 48 || m.is_multiple_of(8))
+    }
+
+    fn all_converged(&self, ritz: &EigenDecomposition, beta: f64) -> bool {
+        self.wanted(ritz)
+            .all(|(i, scale)| relative_residual(ritz, i, beta, scale) <= self.tolerance)
+    }
+
+    /// Indices of the wanted Ritz pairs, largest first and then smallest first, each with the
+    /// magnitude that its residual is relative to.
+    fn wanted<'a>(
+        &self,
+        ritz: &'a EigenDecomposition,
+    ) -> impl Iterator<Item = (usize, f64)> + use<'a> {
+        let m = ritz.values.len();
+        let magnitude = ritz.values[0].abs().max(ritz.values[m - 1].abs());
+        let largest = (m.saturating_sub(self.largest)..m).rev();
+        let smallest = 0..self.smallest.min(m);
+        largest.map(|i| (i, ritz.values[i].abs())).chain(smallest.map(move |i| (i, magnitude)))
+    }
+
+    fn outcome(
+        &self,
+        ritz: &EigenDecomposition,
+        beta: f64,
+        basis: &[f64],
+        n: usize,
+        stop: StopReason,
+    ) -> LanczosOutcome {
+        let m = ritz.values.len();
+        let q = MatRef::from_column_major_slice(&basis[..n * m], n, m);
+        let mut largest: Vec<EigenPair> = self
+            .wanted(ritz)
+            .map(|(i, scale)| {
+                let mut vector = vec![0.0; n];
+                matrix_vector(&mut vector, q, ritz.vector(i), 1.0, false);
+                let residual = relative_residual(ritz, i, beta, scale);
+                EigenPair {
+                    value: ritz.values[i],
+                    vector,
+                    residual,
+                    converged: residual <= self.tolerance,
+                }
+            })
+            .collect();
+        let smallest = largest.split_off(self.largest.min(m));
+        LanczosOutcome {
+            largest,
+            smallest,
+            stop,
+            applications: m,
+        }
+    }
+}
+
+/// |beta s_m,i| / scale; an exact pair has residual 0 whatever its value.
+fn relative_residual(ritz: &EigenDecomposition, i: usize, beta: f64, scale: f64) -> f64 {
+    let absolute = (beta * ritz.vector(i)[ritz.values.len() - 1]).abs();
+    if absolute == 0.0 { 0.0 } else { absolute / scale }
+}
+
+/// A magnitude of the operator on the space seen so far, for telling rounding from a remainder.
+fn scale(alphas: &[f64], betas: &[f64]) -> f64 {
+    alphas.iter().chain(betas).fold(0.0, |largest: f64, x| largest.max(x.abs()))
+}
+
+/// Makes `w` orthogonal to every vector of `basis` (columns of length n) by classical Gram-Schmidt
+/// applied twice. Returns its coefficient along the last of them and the norm of what is left.
+fn orthogonalise(w: &mut [f64], basis: &[f64], n: usize) -> (f64, f64) {
+    let m = basis.len() / n;
+    let q = MatRef::from_column_major_slice(basis, n, m);
+    let mut h = vec![0.0; m];
+    let mut along_last = 0.0;
+    for _ in 0..2 {
+        matrix_vector(&mut h, q.transpose(), w, 1.0, false);
+        matrix_vector(w, q, &h, -1.0, true);
+        along_last += h[m - 1];
+    }
+    (along_last, norm(w))
+}

@@ -1,0 +1,59 @@
+//! What an eigensolver needs to know of a matrix.
+
+use faer::MatRef;
+
+use super::dense::matrix_vector;
+use crate::error::{Error, Result};
+
+/// A real symmetric operator on R^n, given by its product with a vector.
+pub trait SymmetricOperator {
+    /// The dimension n.
+    fn dim(&self) -> usize;
+
+    /// Writes `A x` into `y`; both have length n.
+    ///
+    /// # Errors
+    /// Whatever keeps the product from being computed; `y` is then unspecified.
+    fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()>;
+}
+
+/// A symmetric matrix held as its n * n entries.
+#[derive(Debug, Clone)]
+pub struct DenseOperator {
+    n: usize,
+    entries: Vec<f64>,
+}
+
+impl DenseOperator {
+    /// Wraps the `n * n` entries of a symmetric matrix (row and column order are the same thing).
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there are not `n * n` entries.
+    pub fn new(n: usize, entries: Vec<f64>) -> Result<Self> {
+        if entries.len() != n * n {
+            return Err(Error::Length {
+                what: "matrix",
+                found: entries.len(),
+                expected: n * n,
+            });
+        }
+        Ok(Self { n, entries })
+    }
+
+    /// The entries, `n * n` of them.
+    pub fn entries(&self) -> &[f64] {
+        &self.entries
+    }
+}
+
+impl SymmetricOperator for DenseOperator {
+    fn dim(&self) -> usize {
+        self.n
+    }
+
+    fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let matrix = MatRef::from_column_major_slice(&self.entries, self.n, self.n);
+        matrix_vector(y, matrix, x, 1.0, false);
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! `summary.json`: a run in a few numbers.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitStatus {
+    /// All steps were taken.
+    Completed,
+    /// The run failed on the way.
+    Failed,
+    /// The training diverged.
+    Diverged,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl ExitStatus {
+    /// The process exit code that reports it.
+    pub fn code(self) -> u8 {
+        match self {
+            ExitStatus::Completed => 0,
+            ExitStatus::Failed => 1,
+            ExitStatus::Diverged => 3,
+            ExitStatus::Interrupted => 130,
+        }
+    }
+}
+
+/// Last values, extremes, edge, event counts and what was spent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// How the run ended.
+    pub status: ExitStatus,
+    /// Rows written.
+    pub steps: usize,
+    /// Training loss of the last row that has one.
+    pub final_train_loss: Option<f64>,
+    /// Training accuracy of the last row that has one.
+    pub final_train_accuracy: Option<f64>,
+    /// Validation loss of the last row that has one.
+    pub final_val_loss: Option<f64>,
+    /// Validation accuracy of the last row that has one.
+    pub final_val_accuracy: Option<f64>,
+    /// Least training loss seen.
+    pub min_train_loss: Option<f64>,
+    /// Sharpness of the first row that has one.
+    pub initial_sharpness: Option<f64>,
+    /// Sharpness of the last row that has one.
+    pub final_sharpness: Option<f64>,
+    /// Largest sharpness seen.
+    pub peak_sharpness: Option<f64>,
+    /// The step of the largest sharpness.
+    pub peak_sharpness_step: Option<usize>,
+    /// Stability threshold of the last row that has one.
+    pub final_threshold: Option<f64>,
+    /// Edge ratio of the last row that has one.
+    pub final_edge_ratio: Option<f64>,
+    /// First step whose sharpness reached the threshold.
+    pub first_step_at_edge: Option<usize>,
+    /// Rows with curvature.
+    pub curvature_rows: usize,
+    /// Rows with curvature that did not meet the residual tolerance.
+    pub unconverged_rows: usize,
+    /// Largest residual logged.
+    pub max_residual: Option<f64>,
+    /// Number of events of each kind.
+    pub events: BTreeMap<String, usize>,
+    /// Hessian-vector products spent.
+    pub hvps: usize,
+    /// Wall-clock time of evaluation and updates, in seconds.
+    pub training_seconds: f64,
+    /// Wall-clock time of curvature, in seconds.
+    pub curvature_seconds: f64,
+    /// Wall-clock time of the whole run, in seconds.
+    pub total_seconds: f64,
+}

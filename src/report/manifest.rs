@@ -1,0 +1,43 @@
+//! `manifest.json`: what it takes to know, and to repeat, a run.
+
+use serde::Serialize;
+
+use crate::autodiff::Precision;
+use crate::config::RunConfig;
+
+/// Everything about a run but its results.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Manifest {
+    /// Version of the files' layout; raised when a reader would have to know.
+    pub schema_version: u32,
+    /// Version of sharpscope.
+    pub version: String,
+    /// Revision of the git checkout that the run was started in, if any.
+    pub git_revision: Option<String>,
+    /// When it started (RFC 3339).
+    pub started: String,
+    /// When it ended; null while it is under way or if it was killed.
+    pub finished: Option<String>,
+    /// The process exit code; null while it is under way or if it was killed.
+    pub exit_code: Option<u8>,
+    /// What went wrong, if anything.
+    pub error: Option<String>,
+    /// The configuration, fully resolved.
+    pub config: RunConfig,
+    /// `cpu` or `wgpu`.
+    pub backend: String,
+    /// The adapter's name.
+    pub adapter: String,
+    /// Precision of parameters and arithmetic.
+    pub precision: Precision,
+    /// Number P of parameters.
+    pub parameters: usize,
+    /// SHA-256 of the dataset's file.
+    pub dataset_sha256: String,
+    /// Rows of the dataset that train, in its file's order, from 0.
+    pub train_indices: Vec<usize>,
+    /// Rows of the dataset that validate.
+    pub validation_indices: Vec<usize>,
+    /// Rows of the dataset that curvature is measured on; null where it is all that train.
+    pub curvature_indices: Option<Vec<usize>>,
+}

@@ -1,0 +1,21 @@
+//! The run directory: tables, events, manifest, weights and pictures.
+//!
+//! Files that describe the whole run are written atomically; `steps.csv` and `events.jsonl` grow
+//! line by line, each flushed as it is written.
+
+mod atomic;
+mod csv_row;
+mod figure;
+mod json;
+mod manifest;
+mod run_directory;
+mod weights;
+mod writer;
+
+pub use csv_row::cells;
+pub use figure::{FigureLabels, to_png, to_svg};
+pub use manifest::Manifest;
+pub use run_directory::RunDirectory;
+pub use weights::to_safetensors;
+pub use writer::RunWriter;
+pub(crate) use writer::now;

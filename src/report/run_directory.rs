@@ -1,0 +1,127 @@
+//! The folder of a run: made without losing what is there already.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::atomic;
+use crate::error::{Error, Result};
+
+/// A folder that a run writes into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDirectory {
+    path: PathBuf,
+}
+
+/// What runs write; `--force` removes these and nothing else.
+const FILES: [&str; 7] = [
+    "manifest.json",
+    "steps.csv",
+    "events.jsonl",
+    "summary.json",
+    "init.safetensors",
+    "sharpness.svg",
+    "sharpness.png",
+];
+const FOLDERS: [&str; 2] = ["checkpoints", "spectra"];
+
+impl RunDirectory {
+    /// Makes `path` ready for a run: a new or empty folder, or, with `force`, one that holds an
+    /// earlier run, whose files are removed.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if it holds anything and `force` is not set, if it holds something that is
+    /// not a run, or if it cannot be made or written; nothing is changed then.
+    pub fn create(path: &Path, force: bool) -> Result<Self> {
+        let directory = Self {
+            path: path.to_path_buf(),
+        };
+        match fs::read_dir(path) {
+            Ok(mut entries) => {
+                if entries.next().is_some() {
+                    directory.check_replaceable(force)?;
+                }
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                fs::create_dir_all(path).map_err(|e| directory.cannot("be made", &e))?;
+            }
+            Err(e) => return Err(directory.cannot("be used", &e)),
+        }
+        tempfile::tempfile_in(path).map_err(|e| directory.cannot("be written", &e))?;
+        directory.remove_earlier_run()?;
+        Ok(directory)
+    }
+
+    fn check_replaceable(&self, force: bool) -> Result<()> {
+        let problem = |problem: &str, remedy: &str| Error::Output {
+            path: self.path.clone(),
+            problem: problem.to_string(),
+            remedy: remedy.to_string(),
+        };
+        if !force {
+            return Err(problem(
+                "it exists already and is not empty",
+                "choose another --out, or replace the run in it with --force",
+            ));
+        }
+        if !self.file("manifest.json").is_file() && !self.file("steps.csv").is_file() {
+            return Err(problem(
+                "it holds something else than a run, which --force does not touch",
+                "choose another --out",
+            ));
+        }
+        Ok(())
+    }
+
+    fn remove_earlier_run(&self) -> Result<()> {
+        let files = FILES.iter().map(|name| fs::remove_file(self.file(name)));
+        let folders = FOLDERS.iter().map(|name| fs::remove_dir_all(self.file(name)));
+        for result in files.chain(folders) {
+            match result {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(self.cannot("be emptied", &e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn cannot(&self, what: &str, error: &std::io::Error) -> Error {
+        Error::Output {
+            path: self.path.clone(),
+            problem: format!("it cannot {what} ({error})"),
+            remedy: "choose a folder that you may write to with --out".to_string(),
+        }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a whole file at once.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        atomic::write(&self.file(name), bytes)
+    }
+
+    /// Opens a file that will grow.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn open(&self, name: &str) -> Result<fs::File> {
+        let path = self.file(name);
+        fs::File::create(&path).map_err(|source| Error::Io {
+            action: "create",
+            path,
+            source,
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! Writes a run into its directory while it happens.
+
+use std::fs::File;
+use std::io::Write;
+
+use super::{FigureLabels, Manifest, RunDirectory, cells, json, to_png, to_svg};
+use crate::error::{Error, Result};
+use crate::record::{Event, StepRow, Summary, column_names};
+use crate::train::Observer;
+
+/// The files of a run under way.
+pub struct RunWriter {
+    directory: RunDirectory,
+    manifest: Manifest,
+    labels: FigureLabels,
+    steps: csv::Writer<File>,
+    events: File,
+    rows: Vec<StepRow>,
+}
+
+impl RunWriter {
+    /// Writes the manifest and the initial weights (`init`, a safetensors file's bytes), and opens
+    /// the tables.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn start(
+        directory: RunDirectory,
+        manifest: Manifest,
+        labels: FigureLabels,
+        init: &[u8],
+    ) -> Result<Self> {
+        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
+        directory.write("init.safetensors", init)?;
+        let events = directory.open("events.jsonl")?;
+        let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
+        let header = steps.write_record(column_names(manifest.config.top));
+        header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
+        Ok(Self {
+            directory,
+            manifest,
+            labels,
+            steps,
+            events,
+            rows: Vec::new(),
+        })
+    }
+
+    /// Writes summary and pictures, and completes the manifest.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Numerical`] if a picture cannot be drawn.
+    pub fn finish(mut self, summary: &Summary, error: Option<&Error>) -> Result<RunDirectory> {
+        self.directory.write("summary.json", &json::to_bytes(summary)?)?;
+        self.manifest.finished = Some(now());
+        self.manifest.exit_code = Some(summary.status.code());
+        self.manifest.error = error.map(Error::to_string);
+        self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)?;
+        let svg = to_svg(&self.rows, &self.labels)?;
+        self.directory.write("sharpness.svg", svg.as_bytes())?;
+        self.directory.write("sharpness.png", &to_png(&self.rows, &self.labels)?)?;
+        Ok(self.directory)
+    }
+}
+
+/// The present time as the manifest writes it.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+fn steps_error(directory: &RunDirectory, error: csv::Error) -> Error {
+    Error::Io {
+        action: "write",
+        path: directory.file("steps.csv"),
+        source: error.into(),
+    }
+}
+
+impl Observer for RunWriter {
+    fn row(&mut self, row: &StepRow) -> Result<()> {
+        let written = self.steps.write_record(cells(row, self.manifest.config.top));
+        written
+            .and_then(|()| Ok(self.steps.flush()?))
+            .map_err(|e| steps_error(&self.directory, e))?;
+        self.rows.push(row.clone());
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event) -> Result<()> {
+        let mut line = serde_json::to_vec(event).map_err(|e| Error::Numerical {
+            what: "writing an event",
+            reason: e.to_string(),
+        })?;
+        line.push(b'\n');
+        self.events.write_all(&line).map_err(|source| Error::Io {
+            action: "write",
+            path: self.directory.file("events.jsonl"),
+            source,
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! Every random number of a run comes from one seed, through streams that do not share a number.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// What random numbers are drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Splitting the dataset into training and validation samples.
+    Split,
+    /// Initial weights.
+    Initialisation,
+    /// The order of samples in an epoch of minibatches.
+    Batches {
+        /// Passes over the training set before this one.
+        epoch: u32,
+    },
+    /// The subset of samples that curvature is measured on.
+    CurvatureSamples,
+    /// The eigensolver's start vector.
+    Krylov {
+        /// The training step.
+        step: u32,
+    },
+}
+
+/// A generator for that stream: the same numbers for the same seed on every machine, independent of
+/// what else is drawn.
+pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
+    let (kind, index) = match stream {
+        Stream::Split => (0, 0),
+        Stream::Initialisation => (1, 0),
+        Stream::Batches { epoch } => (2, epoch),
+        Stream::CurvatureSamples => (3, 0),
+        Stream::Krylov { step } => (4, step),
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream((kind << 32) | u64::from(index));
+    rng
+}

@@ -1,0 +1,7 @@
+//! One run from configuration to run directory: data, device, losses, training, files.
+
+mod prepare;
+mod start;
+
+pub use prepare::{Prepared, prepare};
+pub use start::{Finished, Started};

@@ -1,0 +1,166 @@
+//! Everything that can be checked before anything is written.
+
+use std::sync::Arc;
+
+use rand::seq::SliceRandom;
+
+use crate::autodiff::Objective;
+use crate::backend::Device;
+use crate::config::RunConfig;
+use crate::curvature::CurvatureMeter;
+use crate::data::{Dataset, Split, Standardisation};
+use crate::error::{Error, Result};
+use crate::linalg::Lanczos;
+use crate::model::initial_parameters;
+use crate::rng::{self, Stream};
+use crate::task::Classification;
+use crate::train::{Problem, TrainSettings};
+
+/// A run that is ready to start.
+pub struct Prepared {
+    /// The configuration with every default filled in but the output folder.
+    pub config: RunConfig,
+    /// The device it runs on.
+    pub device: Device,
+    /// The samples, scaled.
+    pub dataset: Arc<Dataset>,
+    /// Which of them train and which validate.
+    pub split: Split,
+    /// Rows that curvature is measured on, where those are not the training samples.
+    pub curvature_samples: Option<Vec<usize>>,
+    /// The losses.
+    pub problem: Problem,
+    /// Initial parameters, in the precision of the run.
+    pub theta: Vec<f64>,
+}
+
+/// Loads the data, opens the device and uploads the problem.
+///
+/// # Errors
+/// Every error of the input that [`RunConfig::resolve`] cannot see: data, sizes, device.
+pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
+    let mut dataset = Dataset::load(&config.dataset)?;
+    let train_size = config.train_size.unwrap_or_else(|| default_train_size(dataset.len()));
+    let split = Split::shuffled(
+        dataset.len(),
+        train_size,
+        config.validation_size,
+        &mut rng::stream(config.seed, Stream::Split),
+    )?;
+    if config.standardize {
+        Standardisation::of(&dataset, &split.train).apply(&mut dataset);
+    }
+    check_at_most("--batch-size", config.batch_size.0, train_size, "training samples")?;
+    check_at_most("--samples", config.samples, train_size, "training samples")?;
+    check_at_most("--chunk", config.chunk, dataset.len(), "samples in the dataset")?;
+
+    let device = Device::open(config.backend, config.precision)?;
+    let dataset = Arc::new(dataset);
+    let task = Arc::new(Classification {
+        model: config.model.clone(),
+        data: Arc::clone(&dataset),
+        loss: config.loss,
+    });
+    let objective = |samples: &[usize], chunk: Option<usize>| {
+        let chunk = chunk.unwrap_or_else(|| device.default_chunk(samples.len()));
+        classification(&device, &task, samples.to_vec(), chunk)
+    };
+    let curvature_samples = config
+        .samples
+        .filter(|&n| n < train_size)
+        .map(|n| curvature_subset(&split.train, n, config.seed));
+    let problem = Problem {
+        train: objective(&split.train, config.chunk)?,
+        validation: match split.validation.is_empty() {
+            true => None,
+            false => Some(objective(&split.validation, config.chunk)?),
+        },
+        curvature: match &curvature_samples {
+            Some(samples) => Some(objective(samples, config.chunk)?),
+            None => None,
+        },
+    };
+
+    let parameters = problem.train.dim();
+    check_at_most("--top", Some(config.top), parameters, "parameters in the model")?;
+    let mut weights = rng::stream(config.seed, Stream::Initialisation);
+    let theta =
+        initial_parameters(&config.model, dataset.inputs, dataset.classes, &mut weights)
+            .into_iter()
+            .map(|w| config.precision.round(w))
+            .collect();
+
+    config.train_size = Some(train_size);
+    config.validation_size = Some(split.validation.len());
+    config.samples = Some(config.samples.unwrap_or(train_size));
+    config.chunk = Some(config.chunk.unwrap_or_else(|| device.default_chunk(train_size)));
+    Ok(Prepared {
+        config,
+        device,
+        dataset,
+        split,
+        curvature_samples,
+        problem,
+        theta,
+    })
+}
+
+/// The loss of `task` over some samples. Not generic, so that the code for each backend is made
+/// here once and not again in every program that uses it.
+///
+/// # Errors
+/// As [`Device::objective`].
+pub fn classification(
+    device: &Device,
+    task: &Arc<Classification>,
+    samples: Vec<usize>,
+    chunk: usize,
+) -> Result<Box<dyn Objective>> {
+    device.objective(Arc::clone(task), samples, chunk)
+}
+
+impl Prepared {
+    /// The training loop's part of the configuration.
+    pub fn train_settings(&self) -> TrainSettings {
+        let config = &self.config;
+        TrainSettings {
+            lr: config.lr,
+            steps: config.steps,
+            batch_size: config.batch_size.0,
+            every: config.every,
+            eval_every: config.eval_every,
+            meter: CurvatureMeter {
+                lanczos: Lanczos {
+                    largest: config.top,
+                    smallest: usize::from(config.smallest),
+                    tolerance: config.tolerance,
+                    max_iterations: config.max_iterations,
+                },
+                seed: config.seed,
+            },
+            precision: config.precision,
+        }
+    }
+}
+
+fn default_train_size(samples: usize) -> usize {
+    const MOST: usize = 1000;
+    if samples > MOST { MOST } else { (samples * 4 / 5).max(1) }
+}
+
+fn curvature_subset(train: &[usize], n: usize, seed: u64) -> Vec<usize> {
+    let mut samples = train.to_vec();
+    samples.shuffle(&mut rng::stream(seed, Stream::CurvatureSamples));
+    samples.truncate(n);
+    samples
+}
+
+fn check_at_most(flag: &str, value: Option<usize>, most: usize, of_what: &str) -> Result<()> {
+    match value {
+        Some(value) if value > most => {
+            let problem = format!("there are {most} {of_what}");
+            Err(Error::setting(flag, value, problem, format!("give at most {most}")))
+        }
+        _ => Ok(()),
+    }
+}

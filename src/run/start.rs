@@ -1,0 +1,151 @@
+//! The run itself: directory, training, and the files at its end.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+
+use super::Prepared;
+use crate::error::{Error, Result};
+use crate::optim::{Optimizer, optimizer};
+use crate::record::Summary;
+use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter, to_safetensors};
+use crate::train::{Observer, Trainer};
+
+/// A run whose directory exists and whose first files are written.
+pub struct Started {
+    prepared: Prepared,
+    optimizer: Box<dyn Optimizer>,
+    writer: RunWriter,
+}
+
+/// A run that has ended, however it did.
+#[derive(Debug)]
+pub struct Finished {
+    /// The run in numbers.
+    pub summary: Summary,
+    /// What went wrong, if anything.
+    pub error: Option<Error>,
+    /// Its directory.
+    pub directory: PathBuf,
+}
+
+impl Prepared {
+    /// Makes the run directory and writes manifest and initial weights.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the directory cannot be used, [`Error::Io`] if a file cannot be written.
+    pub fn start(mut self) -> Result<Started> {
+        let optimizer = optimizer(&self.config.optimizer)?;
+        let out = match &self.config.out {
+            Some(out) => out.clone(),
+            None => default_directory(&self.config.name),
+        };
+        let layout = self.problem.train.layout();
+        let init = to_safetensors(layout, &self.theta, self.config.precision)?;
+        let directory = RunDirectory::create(&out, self.config.force)?;
+        self.config.out = Some(out);
+        let labels = FigureLabels {
+            title: format!(
+                "{}: {} samples, {} {}, lr {}, seed {}",
+                self.config.name,
+                self.split.train.len(),
+                self.config.optimizer,
+                match self.config.batch_size.0 {
+                    Some(size) => format!("batch {size}"),
+                    None => "full batch".to_string(),
+                },
+                self.config.lr,
+                self.config.seed
+            ),
+            threshold: optimizer.threshold_formula().to_string(),
+        };
+        let writer = RunWriter::start(directory, self.manifest(), labels, &init)?;
+        Ok(Started {
+            prepared: self,
+            optimizer,
+            writer,
+        })
+    }
+
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            schema_version: 1,
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            git_revision: git_revision(),
+            started: crate::report::now(),
+            finished: None,
+            exit_code: None,
+            error: None,
+            config: self.config.clone(),
+            backend: self.device.backend().to_string(),
+            adapter: self.device.adapter().to_string(),
+            precision: self.device.precision(),
+            parameters: self.theta.len(),
+            dataset_sha256: self.dataset.sha256.clone(),
+            train_indices: self.split.train.clone(),
+            validation_indices: self.split.validation.clone(),
+            curvature_indices: self.curvature_samples.clone(),
+        }
+    }
+}
+
+impl Started {
+    /// The prepared run.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// The formula of the stability threshold.
+    pub fn threshold_formula(&self) -> &'static str {
+        self.optimizer.threshold_formula()
+    }
+
+    /// Trains to the end, telling `observer` of each row and event, and writes the closing files.
+    /// A run that fails, diverges or is interrupted keeps everything up to that step.
+    ///
+    /// # Errors
+    /// If the closing files cannot be written.
+    pub fn train(
+        mut self,
+        observer: &mut dyn Observer,
+        interrupted: &AtomicBool,
+    ) -> Result<Finished> {
+        let trainer = Trainer {
+            settings: self.prepared.train_settings(),
+            problem: self.prepared.problem,
+            optimizer: self.optimizer,
+            interrupted,
+        };
+        let end = trainer.run(self.prepared.theta, &mut [&mut self.writer, observer]);
+        let directory = self.writer.finish(&end.summary, end.error.as_ref())?;
+        Ok(Finished {
+            summary: end.summary,
+            error: end.error,
+            directory: directory.path().to_path_buf(),
+        })
+    }
+}
+
+/// `runs/<time>-<name>`, with a number behind it where that is taken.
+fn default_directory(name: &str) -> PathBuf {
+    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+    let base = format!("{time}-{name}");
+    let mut path = Path::new("runs").join(&base);
+    let mut number = 2;
+    while path.exists() {
+        path.set_file_name(format!("{base}-{number}"));
+        number += 1;
+    }
+    path
+}
+
+fn git_revision() -> Option<String> {
+    let output = Command::new("git")
+        .args(["rev-parse", "HEAD"])
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let revision = String::from_utf8(output.stdout).ok()?.trim().to_string();
+    (!revision.is_empty()).then_some(revision)
+}

@@ -1,0 +1,56 @@
+//! Events read off the rows of a run, in order.
+
+use crate::record::{Event, EventKind, StepRow};
+
+/// Watches the rows of one run and names what happens in them.
+#[derive(Debug, Clone)]
+pub struct EventDetector {
+    tolerance: f64,
+    at_edge: bool,
+    unconverged: bool,
+}
+
+impl EventDetector {
+    /// A detector for a run whose eigenvalues were asked to meet `tolerance`.
+    pub fn new(tolerance: f64) -> Self {
+        Self {
+            tolerance,
+            at_edge: false,
+            unconverged: false,
+        }
+    }
+
+    /// The events of the next row; `stop_reason` is the eigensolver's, for a row with curvature.
+    /// Of consecutive rows that did not converge, the first makes an event.
+    pub fn observe(&mut self, row: &StepRow, stop_reason: Option<&str>) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut push = |kind| {
+            events.push(Event {
+                step: row.step,
+                kind,
+            });
+        };
+        let edge = (row.edge_ratio, row.threshold);
+        if let (false, (Some(edge_ratio), Some(threshold))) = (self.at_edge, edge)
+            && edge_ratio >= 1.0
+        {
+            self.at_edge = true;
+            push(EventKind::EdgeEntered {
+                sharpness: edge_ratio * threshold,
+                threshold,
+                edge_ratio,
+            });
+        }
+        if let (Some(converged), Some(residual)) = (row.converged, row.residual) {
+            if !converged && !self.unconverged {
+                push(EventKind::CurvatureUnconverged {
+                    residual,
+                    tolerance: self.tolerance,
+                    reason: stop_reason.unwrap_or_default().to_string(),
+                });
+            }
+            self.unconverged = !converged;
+        }
+        events
+    }
+}

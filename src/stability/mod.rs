@@ -1,0 +1,7 @@
+//! What the recorded numbers say about stability. Functions of rows alone; nothing is measured here.
+
+mod divergence;
+mod edge;
+
+pub use divergence::{DIVERGENCE_FACTOR, divergence};
+pub use edge::EventDetector;

@@ -1,0 +1,30 @@
+//! Losses between the outputs of a model and one-hot targets; means over samples.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::backend::Backend;
+use serde::{Deserialize, Serialize};
+
+/// A loss, as the mean over samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Loss {
+    /// `1/2 ||f(x) - y||^2`, summed over outputs, y one-hot (Cohen et al. 2021).
+    Mse,
+    /// Cross-entropy of softmax(f(x)) against the class, in nats.
+    Ce,
+}
+
+impl Loss {
+    /// All of them, by name.
+    pub const NAMES: [&'static str; 2] = ["mse", "ce"];
+
+    /// The mean loss, of shape [1], for outputs and one-hot targets of shape [samples, outputs].
+    pub fn mean<B: Backend>(self, outputs: Tensor<B, 2>, targets: Tensor<B, 2>) -> Tensor<B, 1> {
+        let samples = outputs.shape().dims::<2>()[0] as f64;
+        match self {
+            Loss::Mse => (outputs - targets).square().sum() * (0.5 / samples),
+            Loss::Ce => (log_softmax(outputs, 1) * targets).sum() * (-1.0 / samples),
+        }
+    }
+}

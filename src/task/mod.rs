@@ -1,0 +1,7 @@
+//! A model, a dataset and a loss put together: what a run trains.
+
+mod loss;
+mod supervised;
+
+pub use loss::Loss;
+pub use supervised::{Classification, LabelledBatch};

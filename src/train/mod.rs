@@ -1,0 +1,11 @@
+//! The training loop: evaluates, measures curvature, updates, and tells observers what it saw.
+
+mod batches;
+mod observer;
+mod summary;
+mod trainer;
+
+pub use batches::BatchOrder;
+pub use observer::Observer;
+pub use summary::SummaryBuilder;
+pub use trainer::{Problem, TrainSettings, Trainer, TrainingEnd};

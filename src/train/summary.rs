@@ -1,0 +1,98 @@
+//! The summary, gathered row by row.
+
+use std::time::Duration;
+
+use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
+
+/// Gathers a [`Summary`] from rows and events.
+#[derive(Debug, Clone)]
+pub struct SummaryBuilder {
+    summary: Summary,
+}
+
+impl Default for SummaryBuilder {
+    fn default() -> Self {
+        Self {
+            summary: Summary {
+                status: ExitStatus::Failed,
+                steps: 0,
+                final_train_loss: None,
+                final_train_accuracy: None,
+                final_val_loss: None,
+                final_val_accuracy: None,
+                min_train_loss: None,
+                initial_sharpness: None,
+                final_sharpness: None,
+                peak_sharpness: None,
+                peak_sharpness_step: None,
+                final_threshold: None,
+                final_edge_ratio: None,
+                first_step_at_edge: None,
+                curvature_rows: 0,
+                unconverged_rows: 0,
+                max_residual: None,
+                events: Default::default(),
+                hvps: 0,
+                training_seconds: 0.0,
+                curvature_seconds: 0.0,
+                total_seconds: 0.0,
+            },
+        }
+    }
+}
+
+impl SummaryBuilder {
+    /// Takes in a row.
+    pub fn row(&mut self, row: &StepRow) {
+        let s = &mut self.summary;
+        s.steps += 1;
+        keep_last(&mut s.final_train_loss, row.train_loss);
+        keep_last(&mut s.final_train_accuracy, row.train_accuracy);
+        keep_last(&mut s.final_val_loss, row.val_loss);
+        keep_last(&mut s.final_val_accuracy, row.val_accuracy);
+        keep_last(&mut s.final_sharpness, row.sharpness);
+        keep_last(&mut s.final_threshold, row.threshold);
+        keep_last(&mut s.final_edge_ratio, row.edge_ratio);
+        if let Some(loss) = row.train_loss.filter(|loss| loss.is_finite()) {
+            s.min_train_loss = Some(s.min_train_loss.map_or(loss, |least| least.min(loss)));
+        }
+        if let Some(sharpness) = row.sharpness {
+            s.initial_sharpness.get_or_insert(sharpness);
+            if s.peak_sharpness.is_none_or(|peak| sharpness > peak) {
+                s.peak_sharpness = Some(sharpness);
+                s.peak_sharpness_step = Some(row.step);
+            }
+        }
+        if let Some(residual) = row.residual {
+            s.max_residual = Some(s.max_residual.map_or(residual, |most| most.max(residual)));
+        }
+        if let Some(converged) = row.converged {
+            s.curvature_rows += 1;
+            s.unconverged_rows += usize::from(!converged);
+        }
+        s.hvps += row.hvps;
+        s.training_seconds += row.step_ms / 1e3;
+        s.curvature_seconds += row.curvature_ms.unwrap_or(0.0) / 1e3;
+    }
+
+    /// Takes in an event.
+    pub fn event(&mut self, event: &Event) {
+        *self.summary.events.entry(event.kind.name().to_string()).or_insert(0) += 1;
+        if let EventKind::EdgeEntered { .. } = event.kind {
+            self.summary.first_step_at_edge.get_or_insert(event.step);
+        }
+    }
+
+    /// The summary of a run that ended so.
+    pub fn finish(mut self, status: ExitStatus, total: Duration) -> Summary {
+        self.summary.status = status;
+        self.summary.total_seconds = total.as_secs_f64();
+        self.summary
+    }
+}
+
+fn keep_last(kept: &mut Option<f64>, new: Option<f64>) {
+    if new.is_some() {
+        *kept = new;
+    }
+}

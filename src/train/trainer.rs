@@ -1,0 +1,251 @@
+//! The loop itself.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::{BatchOrder, Observer, SummaryBuilder};
+use crate::autodiff::{GradientEvaluation, Objective, Precision, Samples, check_determinism};
+use crate::curvature::{Curvature, CurvatureMeter};
+use crate::error::{Error, Result};
+use crate::linalg::{dot, norm};
+use crate::optim::{Optimizer, StabilityContext};
+use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
+use crate::stability::{EventDetector, divergence};
+
+/// What is trained: the same loss over different samples.
+pub struct Problem {
+    /// Over the training samples.
+    pub train: Box<dyn Objective>,
+    /// Over the validation samples, if there are any.
+    pub validation: Option<Box<dyn Objective>>,
+    /// Over the samples that curvature is measured on, where those are not the training samples.
+    pub curvature: Option<Box<dyn Objective>>,
+}
+
+/// How it is trained and how often it is measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrainSettings {
+    /// Learning rate eta.
+    pub lr: f64,
+    /// Updates to take.
+    pub steps: usize,
+    /// Samples in a minibatch; `None` for the full batch.
+    pub batch_size: Option<usize>,
+    /// Curvature is measured at steps divisible by this.
+    pub every: usize,
+    /// Validation (and, with minibatches, the full training loss and gradient) is evaluated at
+    /// steps divisible by this, and wherever curvature is measured.
+    pub eval_every: usize,
+    /// How curvature is measured.
+    pub meter: CurvatureMeter,
+    /// Parameters are rounded to this after each update.
+    pub precision: Precision,
+}
+
+/// A training run about to start.
+pub struct Trainer<'a> {
+    /// What is trained.
+    pub problem: Problem,
+    /// How.
+    pub settings: TrainSettings,
+    /// The update rule.
+    pub optimizer: Box<dyn Optimizer>,
+    /// Set from outside to end the run after the row in work.
+    pub interrupted: &'a AtomicBool,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct TrainingEnd {
+    /// The run in numbers, with its status.
+    pub summary: Summary,
+    /// What went wrong, where the status is [`ExitStatus::Failed`].
+    pub error: Option<Error>,
+}
+
+impl Trainer<'_> {
+    /// Trains from `theta` (length P), telling the observers of each row and event.
+    pub fn run(mut self, theta: Vec<f64>, observers: &mut [&mut dyn Observer]) -> TrainingEnd {
+        let started = Instant::now();
+        let mut log = Log {
+            observers,
+            summary: SummaryBuilder::default(),
+        };
+        let (status, error) = match self.steps(theta, &mut log) {
+            Ok(status) => (status, None),
+            Err(error) => (ExitStatus::Failed, Some(error)),
+        };
+        TrainingEnd {
+            summary: log.summary.finish(status, started.elapsed()),
+            error,
+        }
+    }
+
+    fn steps(&mut self, mut theta: Vec<f64>, log: &mut Log<'_, '_>) -> Result<ExitStatus> {
+        let settings = self.settings;
+        let mut batches = settings.batch_size.map(|size| {
+            BatchOrder::new(self.problem.train.samples(), size, settings.meter.seed)
+        });
+        let mut events = EventDetector::new(settings.meter.lanczos.tolerance);
+        let mut initial_loss = None;
+        self.move_to(&theta, true)?;
+        check_determinism(&*self.problem.train, settings.precision)?;
+
+        for step in 0..settings.steps {
+            let clock = Instant::now();
+            let measures = step % settings.every == 0;
+            let evaluates = measures || step % settings.eval_every == 0;
+            self.move_to(&theta, evaluates)?;
+            let mut row = StepRow {
+                step,
+                lr: settings.lr,
+                param_norm: Some(norm(&theta)),
+                ..StepRow::default()
+            };
+
+            let full = (batches.is_none() || evaluates)
+                .then(|| self.problem.train.gradient(Samples::All))
+                .transpose()?;
+            let update = match &mut batches {
+                Some(batches) => {
+                    Some(self.problem.train.gradient(Samples::Batch(batches.next_batch()))?)
+                }
+                None => None,
+            };
+            if let Some(full) = &full {
+                row.train_loss = Some(full.evaluation.loss);
+                row.train_accuracy = full.evaluation.accuracy;
+                row.grad_norm = Some(norm(&full.gradient));
+            }
+            row.threshold = self.optimizer.threshold(&StabilityContext {
+                lr: settings.lr,
+                grad_norm: row.grad_norm,
+            });
+            let update = update.as_ref().or(full.as_ref());
+            let Some(update) = update else {
+                unreachable!("without minibatches the full gradient is evaluated at each step")
+            };
+
+            let loss = update.evaluation.loss;
+            let reason =
+                divergence(loss, norm(&update.gradient), *initial_loss.get_or_insert(loss));
+            if let Some(reason) = reason {
+                row.step_ms = milliseconds(clock);
+                log.row(&row)?;
+                log.event(&Event {
+                    step,
+                    kind: EventKind::Divergence {
+                        train_loss: row.train_loss,
+                        reason,
+                    },
+                })?;
+                return Ok(ExitStatus::Diverged);
+            }
+
+            if let (true, Some(validation)) = (evaluates, &self.problem.validation) {
+                let evaluation = validation.evaluate()?;
+                row.val_loss = Some(evaluation.loss);
+                row.val_accuracy = evaluation.accuracy;
+            }
+
+            let mut stop_reason = None;
+            let mut curvature_event = None;
+            let mut curvature_ms = 0.0;
+            if measures {
+                let clock = Instant::now();
+                match self.measure(step) {
+                    Ok(curvature) => {
+                        record_curvature(&mut row, &curvature, full.as_ref());
+                        stop_reason = Some(curvature.stop.to_string());
+                    }
+                    Err(Error::NonFinite { .. }) => {
+                        curvature_event = Some(EventKind::CurvatureNonFinite {
+                            train_loss: row.train_loss,
+                        });
+                    }
+                    Err(error) => return Err(error),
+                }
+                curvature_ms = milliseconds(clock);
+                row.curvature_ms = Some(curvature_ms);
+            }
+
+            let before = theta.clone();
+            self.optimizer.step(settings.lr, &mut theta, &update.gradient);
+            theta.iter_mut().for_each(|w| *w = settings.precision.round(*w));
+            let change: Vec<f64> = theta.iter().zip(&before).map(|(a, b)| a - b).collect();
+            row.update_norm = Some(norm(&change));
+            row.relative_update = ratio(row.update_norm, row.param_norm);
+            row.step_ms = milliseconds(clock) - curvature_ms;
+
+            log.row(&row)?;
+            for event in events.observe(&row, stop_reason.as_deref()) {
+                log.event(&event)?;
+            }
+            if let Some(kind) = curvature_event {
+                log.event(&Event { step, kind })?;
+            }
+            if self.interrupted.load(Ordering::SeqCst) {
+                return Ok(ExitStatus::Interrupted);
+            }
+        }
+        Ok(ExitStatus::Completed)
+    }
+
+    /// Moves the objectives that this step evaluates to `theta`.
+    fn move_to(&mut self, theta: &[f64], evaluates: bool) -> Result<()> {
+        self.problem.train.set_parameters(theta)?;
+        if evaluates {
+            let others = [&mut self.problem.validation, &mut self.problem.curvature];
+            for objective in others.into_iter().flatten() {
+                objective.set_parameters(theta)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&self, step: usize) -> Result<Curvature> {
+        let objective = self.problem.curvature.as_ref().unwrap_or(&self.problem.train);
+        self.settings.meter.measure(&**objective, step)
+    }
+}
+
+fn record_curvature(row: &mut StepRow, curvature: &Curvature, full: Option<&GradientEvaluation>) {
+    row.sharpness = curvature.lambda.first().copied();
+    row.edge_ratio = ratio(row.sharpness, row.threshold);
+    row.residual = Some(curvature.residual);
+    row.converged = Some(curvature.converged);
+    row.lambda.clone_from(&curvature.lambda);
+    row.lambda_min = curvature.lambda_min;
+    row.hvps = curvature.hvps;
+    if let Some(full) = full {
+        let along = dot(&full.gradient, &curvature.top_vector).abs();
+        row.gradient_alignment = ratio(Some(along), row.grad_norm);
+    }
+}
+
+/// numerator / denominator, where both were measured and the quotient is defined.
+fn ratio(numerator: Option<f64>, denominator: Option<f64>) -> Option<f64> {
+    let (numerator, denominator) = (numerator?, denominator?);
+    (denominator != 0.0).then(|| numerator / denominator)
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+struct Log<'a, 'b> {
+    observers: &'a mut [&'b mut dyn Observer],
+    summary: SummaryBuilder,
+}
+
+impl Log<'_, '_> {
+    fn row(&mut self, row: &StepRow) -> Result<()> {
+        self.summary.row(row);
+        self.observers.iter_mut().try_for_each(|observer| observer.row(row))
+    }
+
+    fn event(&mut self, event: &Event) -> Result<()> {
+        self.summary.event(event);
+        self.observers.iter_mut().try_for_each(|observer| observer.event(event))
+    }
+}
