@@ -19,10 +19,7 @@ pub fn check_determinism(objective: &dyn Objective, precision: Precision) -> Res
     let difference: Vec<f64> = first.iter().zip(&second).map(|(a, b)| a - b).collect();
     let (difference, scale) = (norm(&difference), norm(&first));
     if difference > allowed * scale {
-        return Err(Error::NotDeterministic {
-            difference: difference / scale,
-            allowed,
-        });
+        return Err(Error::NotDeterministic { difference: difference / scale, allowed });
     }
     Ok(())
 }

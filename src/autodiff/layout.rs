@@ -28,9 +28,7 @@ impl ParameterLayout {
     pub fn of<B: Backend, M: Module<B>>(module: &M) -> Self {
         let mut reader = LayoutReader::default();
         module.visit(&mut reader);
-        Self {
-            entries: reader.entries,
-        }
+        Self { entries: reader.entries }
     }
 
     /// The tensors, in order.

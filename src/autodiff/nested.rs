@@ -14,9 +14,7 @@ use burn::tensor::backend::Backend;
 use rayon::prelude::*;
 
 use super::parameters::{Nested, Tracking, inner_gradient, outer_gradient, with_parameters};
-use super::{
-    Evaluation, GradientEvaluation, Objective, ParameterLayout, Placement, Samples, Task,
-};
+use super::{Evaluation, GradientEvaluation, Objective, ParameterLayout, Placement, Samples, Task};
 use crate::error::{Error, Result};
 
 /// The loss of a [`Task`] over some of its samples, on backend `B`.
@@ -190,10 +188,7 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
             Tensor::cat(vec![gradient, scalars(loss, correct, chunk.weight)], 0)
         })?;
         let (gradient, evaluation) = split_evaluation(read, self.layout.len(), count);
-        Ok(GradientEvaluation {
-            evaluation,
-            gradient,
-        })
+        Ok(GradientEvaluation { evaluation, gradient })
     }
 
     fn hvp(&self, v: &[f64]) -> Result<Vec<f64>> {
@@ -213,9 +208,5 @@ fn check_length(what: &'static str, vector: &[f64], expected: usize) -> Result<(
     if vector.len() == expected {
         return Ok(());
     }
-    Err(Error::Length {
-        what,
-        found: vector.len(),
-        expected,
-    })
+    Err(Error::Length { what, found: vector.len(), expected })
 }

@@ -27,10 +27,7 @@ pub(super) fn with_parameters<B: Backend, M: Module<Nested<B>>>(
     pieces: Vec<Tensor<B, 1>>,
     tracking: Tracking,
 ) -> M {
-    template.map(&mut Loader {
-        pieces: pieces.into_iter(),
-        tracking,
-    })
+    template.map(&mut Loader { pieces: pieces.into_iter(), tracking })
 }
 
 struct Loader<B: Backend> {
@@ -76,10 +73,7 @@ pub(super) fn outer_gradient<B: Backend, M: Module<Nested<B>>>(
         }
     }
 
-    let mut collector = Collector {
-        gradients,
-        pieces: Vec::new(),
-    };
+    let mut collector = Collector { gradients, pieces: Vec::new() };
     model.visit(&mut collector);
     Tensor::cat(collector.pieces, 0)
 }
@@ -99,17 +93,13 @@ pub(super) fn inner_gradient<B: Backend, M: Module<Nested<B>>>(
             let leaf = param.val().inner();
             let len = leaf.shape().num_elements();
             // A parameter that the gradient does not depend on has a zero row in the Hessian.
-            let gradient = leaf
-                .grad_remove(&mut self.gradients)
-                .unwrap_or_else(|| leaf.inner().zeros_like());
+            let gradient =
+                leaf.grad_remove(&mut self.gradients).unwrap_or_else(|| leaf.inner().zeros_like());
             self.pieces.push(gradient.reshape([len]));
         }
     }
 
-    let mut collector = Collector {
-        gradients,
-        pieces: Vec::new(),
-    };
+    let mut collector = Collector { gradients, pieces: Vec::new() };
     model.visit(&mut collector);
     Tensor::cat(collector.pieces, 0)
 }

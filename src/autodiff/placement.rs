@@ -91,9 +91,9 @@ impl<Device> Placement<Device> {
         };
         let data = tensor.try_into_data().map_err(|e| failed(format!("{e:?}")))?;
         let values = match self.precision {
-            Precision::F32 => data
-                .as_slice::<f32>()
-                .map(|values| values.iter().map(|&x| f64::from(x)).collect()),
+            Precision::F32 => {
+                data.as_slice::<f32>().map(|values| values.iter().map(|&x| f64::from(x)).collect())
+            }
             Precision::F64 => data.as_slice::<f64>().map(<[f64]>::to_vec),
         };
         values.map_err(|e| failed(format!("{e:?}")))

@@ -128,12 +128,7 @@ impl Device {
             problem: format!("--backend wgpu: {name} cannot be opened ({reason})"),
             remedy: "update its driver, or use --backend cpu".to_string(),
         })?;
-        Ok(Self {
-            kind: Kind::Wgpu(device),
-            precision,
-            adapter: name.clone(),
-            notice: None,
-        })
+        Ok(Self { kind: Kind::Wgpu(device), precision, adapter: name.clone(), notice: None })
     }
 
     /// The backend's name: `cpu` or `wgpu`.
@@ -196,11 +191,7 @@ impl Device {
     }
 
     fn placement<D>(&self, device: D, workers: usize) -> Placement<D> {
-        Placement {
-            device,
-            precision: self.precision,
-            workers,
-        }
+        Placement { device, precision: self.precision, workers }
     }
 }
 

@@ -22,10 +22,7 @@ impl Terminal {
             Verbosity::Quiet => ProgressDrawTarget::hidden(),
             _ => ProgressDrawTarget::stderr(),
         };
-        let terminal = Self {
-            bars: MultiProgress::with_draw_target(target),
-            verbosity,
-        };
+        let terminal = Self { bars: MultiProgress::with_draw_target(target), verbosity };
         terminal.start_logging();
         terminal
     }

@@ -89,7 +89,8 @@ fn report(finished: &Finished, formula: &str, terminal: &Terminal) {
 
 fn summary_lines(summary: &Summary, formula: &str) -> Vec<String> {
     let value = |x: Option<f64>| x.map_or_else(|| "-".to_string(), short);
-    let percent = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{:.1}%", 100.0 * x));
+    let percent =
+        |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{:.1}%", 100.0 * x));
     let status = match summary.status {
         ExitStatus::Completed => "done      ",
         ExitStatus::Failed => "failed    ",

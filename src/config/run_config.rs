@@ -87,9 +87,8 @@ impl RunConfig {
         let dataset = settings.dataset.unwrap_or_else(|| "digits".to_string());
         let optimizer = settings.optimizer.unwrap_or_else(|| "sgd".to_string());
         optim::optimizer(&optimizer)?;
-        let name = settings.name.unwrap_or_else(|| {
-            format!("{model_name}-{}-{optimizer}", stem(&dataset))
-        });
+        let name =
+            settings.name.unwrap_or_else(|| format!("{model_name}-{}-{optimizer}", stem(&dataset)));
         let every = settings.every.unwrap_or(1);
         let config = Self {
             model,
@@ -154,8 +153,9 @@ impl RunConfig {
                 return Err(Error::setting(flag, 0, "must not be zero", "give 1 or more"));
             }
         }
-        if self.max_iterations < self.top + usize::from(self.smallest) {
-            let problem = format!("{} eigenvalues need as many products", self.top);
+        let wanted = self.top + usize::from(self.smallest);
+        if self.max_iterations < wanted {
+            let problem = format!("{wanted} eigenvalues need at least as many products");
             let remedy = "raise it or lower --top";
             return Err(Error::setting("--max-iterations", self.max_iterations, problem, remedy));
         }

@@ -163,7 +163,9 @@ impl<'de> Deserialize<'de> for ModelChoice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(name) => Ok(ModelChoice::Named(name)),
-            value => serde_json::from_value(value).map(ModelChoice::Spec).map_err(de::Error::custom),
+            value => {
+                serde_json::from_value(value).map(ModelChoice::Spec).map_err(de::Error::custom)
+            }
         }
     }
 }

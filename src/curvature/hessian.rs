@@ -14,10 +14,7 @@ pub struct Hessian<'a> {
 impl<'a> Hessian<'a> {
     /// The Hessian of `objective`.
     pub fn new(objective: &'a dyn Objective) -> Self {
-        Self {
-            objective,
-            products: 0,
-        }
+        Self { objective, products: 0 }
     }
 
     /// Products computed so far.

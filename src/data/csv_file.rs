@@ -41,11 +41,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<LabelledRows> {
 
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&text[..]);
-    let mut rows = LabelledRows {
-        features: Vec::new(),
-        width: 0,
-        labels: Vec::new(),
-    };
+    let mut rows = LabelledRows { features: Vec::new(), width: 0, labels: Vec::new() };
     let mut record = csv::ByteRecord::new();
     let mut first = true;
     loop {

@@ -1,12 +1,12 @@
 //! Small dense and tridiagonal eigenproblems, and products with a tall basis, through faer.
 
+use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{
     ComputeEigenvectors, self_adjoint_evd_scratch, tridiagonal_self_adjoint_evd,
 };
 use faer::linalg::matmul::matmul;
 use faer::prelude::default;
-use faer::diag::Diag;
 use faer::{Accum, ColMut, ColRef, Mat, MatRef, Par, Side};
 
 use crate::error::{Error, Result};
@@ -33,11 +33,7 @@ impl EigenDecomposition {
 /// does not converge (entries that are not finite).
 pub fn symmetric_eigen(n: usize, entries: &[f64]) -> Result<EigenDecomposition> {
     if entries.len() != n * n {
-        return Err(Error::Length {
-            what: "matrix",
-            found: entries.len(),
-            expected: n * n,
-        });
+        return Err(Error::Length { what: "matrix", found: entries.len(), expected: n * n });
     }
     let decomposition = MatRef::from_column_major_slice(entries, n, n)
         .self_adjoint_eigen(Side::Lower)
@@ -73,8 +69,7 @@ pub fn tridiagonal_eigen(diagonal: &[f64], subdiagonal: &[f64]) -> Result<EigenD
         .into_diagonal();
     let mut values = Diag::zeros(n);
     let mut vectors = Mat::zeros(n, n);
-    let scratch =
-        self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, Par::Seq, default());
+    let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, Par::Seq, default());
     tridiagonal_self_adjoint_evd(
         diag.as_ref(),
         sub.as_ref(),
@@ -85,17 +80,11 @@ pub fn tridiagonal_eigen(diagonal: &[f64], subdiagonal: &[f64]) -> Result<EigenD
         default(),
     )
     .map_err(|e| failed(&e))?;
-    Ok(EigenDecomposition {
-        values: values.column_vector().iter().copied().collect(),
-        vectors,
-    })
+    Ok(EigenDecomposition { values: values.column_vector().iter().copied().collect(), vectors })
 }
 
 fn failed(error: &impl std::fmt::Debug) -> Error {
-    Error::Numerical {
-        what: "a small symmetric eigenproblem",
-        reason: format!("{error:?}"),
-    }
+    Error::Numerical { what: "a small symmetric eigenproblem", reason: format!("{error:?}") }
 }
 
 /// `y = alpha A x`, or `y += alpha A x` where `accumulate`.

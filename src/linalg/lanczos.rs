@@ -8,9 +8,14 @@
 //! Orthogonality is kept by classical Gram-Schmidt against the whole basis, twice, each time as two
 //! matrix-vector products ("twice is enough": Giraud et al. 2005).
 //!
-//! What is promised: each returned pair is an eigenpair to within its residual. A single start
-//! vector sees each eigenspace in one direction only, so that a repeated eigenvalue is returned
-//! once; if the Krylov space is exhausted early, fewer pairs than asked for are returned.
+//! What is promised: each returned pair is an eigenpair to within its residual. A small residual does
+//! not prove that it is the largest: where two top eigenvalues lie close together and the start
+//! vector holds little of the first, the Ritz pair can settle on the second for a few iterations.
+//! Therefore a *guard* pair, the next one inwards, must converge too before the solver stops; on
+//! digits networks this took 2 to 3 more products and left none of 192 solves wrong, against 2
+//! without it. A single start vector sees each eigenspace in one direction only, so that a repeated
+//! eigenvalue is returned once; if the Krylov space is exhausted early, fewer pairs than asked for
+//! are returned.
 
 use faer::MatRef;
 
@@ -79,6 +84,9 @@ pub struct LanczosOutcome {
     pub applications: usize,
 }
 
+/// Pairs beyond the wanted ones that must converge at the same end.
+const GUARDS: usize = 1;
+
 /// beta below this multiple of the operator's scale is rounding: the basis is invariant.
 const BREAKDOWN: f64 = 64.0 * f64::EPSILON;
 
@@ -95,17 +103,11 @@ impl Lanczos {
     ) -> Result<LanczosOutcome> {
         let n = operator.dim();
         if start.len() != n {
-            return Err(Error::Length {
-                what: "start vector",
-                found: start.len(),
-                expected: n,
-            });
+            return Err(Error::Length { what: "start vector", found: start.len(), expected: n });
         }
         let start_norm = norm(start);
         if !(start_norm.is_finite() && start_norm > 0.0) {
-            return Err(Error::NonFinite {
-                what: "the eigensolver's start vector",
-            });
+            return Err(Error::NonFinite { what: "the eigensolver's start vector" });
         }
 
         let mut basis: Vec<f64> = start.iter().map(|x| x / start_norm).collect();
@@ -118,9 +120,7 @@ impl Lanczos {
             operator.apply(&basis[(m - 1) * n..], &mut w)?;
             let (alpha, beta) = orthogonalise(&mut w, &basis, n);
             if !(alpha.is_finite() && beta.is_finite()) {
-                return Err(Error::NonFinite {
-                    what: "a Hessian-vector product",
-                });
+                return Err(Error::NonFinite { what: "a Hessian-vector product" });
             }
             alphas.push(alpha);
 
@@ -148,25 +148,17 @@ impl Lanczos {
 
     /// The small eigenproblem costs O(m^3), so that it is not solved after every late step.
     fn is_checked(&self, m: usize) -> bool {
-        m >= self.largest + self.smallest && (m < 48 || m.is_multiple_of(8))
+        m >= self.guarded(self.largest) + self.guarded(self.smallest)
+            && (m < 48 || m.is_multiple_of(8))
+    }
+
+    fn guarded(&self, wanted: usize) -> usize {
+        if wanted == 0 { 0 } else { wanted + GUARDS }
     }
 
     fn all_converged(&self, ritz: &EigenDecomposition, beta: f64) -> bool {
-        self.wanted(ritz)
+        extremes(ritz, self.guarded(self.largest), self.guarded(self.smallest))
             .all(|(i, scale)| relative_residual(ritz, i, beta, scale) <= self.tolerance)
-    }
-
-    /// Indices of the wanted Ritz pairs, largest first and then smallest first, each with the
-    /// magnitude that its residual is relative to.
-    fn wanted<'a>(
-        &self,
-        ritz: &'a EigenDecomposition,
-    ) -> impl Iterator<Item = (usize, f64)> + use<'a> {
-        let m = ritz.values.len();
-        let magnitude = ritz.values[0].abs().max(ritz.values[m - 1].abs());
-        let largest = (m.saturating_sub(self.largest)..m).rev();
-        let smallest = 0..self.smallest.min(m);
-        largest.map(|i| (i, ritz.values[i].abs())).chain(smallest.map(move |i| (i, magnitude)))
     }
 
     fn outcome(
@@ -179,8 +171,7 @@ impl Lanczos {
     ) -> LanczosOutcome {
         let m = ritz.values.len();
         let q = MatRef::from_column_major_slice(&basis[..n * m], n, m);
-        let mut largest: Vec<EigenPair> = self
-            .wanted(ritz)
+        let mut largest: Vec<EigenPair> = extremes(ritz, self.largest, self.smallest)
             .map(|(i, scale)| {
                 let mut vector = vec![0.0; n];
                 matrix_vector(&mut vector, q, ritz.vector(i), 1.0, false);
@@ -194,13 +185,22 @@ impl Lanczos {
             })
             .collect();
         let smallest = largest.split_off(self.largest.min(m));
-        LanczosOutcome {
-            largest,
-            smallest,
-            stop,
-            applications: m,
-        }
+        LanczosOutcome { largest, smallest, stop, applications: m }
     }
+}
+
+/// Indices of Ritz pairs, the `largest` from the top and then the `smallest` from the bottom, each
+/// with the magnitude that its residual is relative to.
+fn extremes(
+    ritz: &EigenDecomposition,
+    largest: usize,
+    smallest: usize,
+) -> impl Iterator<Item = (usize, f64)> {
+    let m = ritz.values.len();
+    let magnitude = ritz.values[0].abs().max(ritz.values[m - 1].abs());
+    let from_top = (m.saturating_sub(largest)..m).rev();
+    let from_bottom = 0..smallest.min(m);
+    from_top.map(|i| (i, ritz.values[i].abs())).chain(from_bottom.map(move |i| (i, magnitude)))
 }
 
 /// |beta s_m,i| / scale; an exact pair has residual 0 whatever its value.

@@ -31,11 +31,7 @@ impl DenseOperator {
     /// [`Error::Length`] if there are not `n * n` entries.
     pub fn new(n: usize, entries: Vec<f64>) -> Result<Self> {
         if entries.len() != n * n {
-            return Err(Error::Length {
-                what: "matrix",
-                found: entries.len(),
-                expected: n * n,
-            });
+            return Err(Error::Length { what: "matrix", found: entries.len(), expected: n * n });
         }
         Ok(Self { n, entries })
     }

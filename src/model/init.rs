@@ -63,12 +63,7 @@ pub fn initial_parameters<R: Rng>(
     mlp_parameters(mlp, inputs, outputs, rng)
 }
 
-fn mlp_parameters<R: Rng>(
-    spec: &MlpSpec,
-    inputs: usize,
-    outputs: usize,
-    rng: &mut R,
-) -> Vec<f64> {
+fn mlp_parameters<R: Rng>(spec: &MlpSpec, inputs: usize, outputs: usize, rng: &mut R) -> Vec<f64> {
     let mut theta = Vec::new();
     for (fan_in, fan_out) in spec.layer_sizes(inputs, outputs) {
         let (n_in, n_out) = (fan_in as f64, fan_out as f64);

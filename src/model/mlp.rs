@@ -39,10 +39,7 @@ impl<B: Backend> Mlp<B> {
                 bias: spec.bias.then(|| Param::from_tensor(placement.zeros([fan_out]))),
             })
             .collect();
-        Self {
-            layers,
-            activation: spec.activation,
-        }
+        Self { layers, activation: spec.activation }
     }
 
     /// Outputs [samples, outputs] for inputs [samples, inputs].

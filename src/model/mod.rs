@@ -11,5 +11,5 @@ mod spec;
 pub use activation::Activation;
 pub use init::{Initialisation, initial_parameters};
 pub use mlp::Mlp;
-pub(crate) use spec::{describe_json_error, looks_like_file};
 pub use spec::{MlpSpec, ModelSpec, preset_names};
+pub(crate) use spec::{describe_json_error, looks_like_file};

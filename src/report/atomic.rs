@@ -9,11 +9,7 @@ use crate::error::{Error, Result};
 
 /// Replaces the content of `path` at once.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |source| Error::Io {
-        action: "write",
-        path: path.to_path_buf(),
-        source,
-    };
+    let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]

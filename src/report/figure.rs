@@ -94,23 +94,12 @@ struct Medium {
 }
 
 impl Medium {
-    const SVG: Self = Self {
-        strokes: true,
-        size: 1.24,
-        ascent: 0.76,
-    };
-    const BITMAP: Self = Self {
-        strokes: false,
-        size: 1.164,
-        ascent: 0.582,
-    };
+    const SVG: Self = Self { strokes: true, size: 1.24, ascent: 0.76 };
+    const BITMAP: Self = Self { strokes: false, size: 1.164, ascent: 0.582 };
 }
 
 fn failed(reason: impl ToString) -> Error {
-    Error::Numerical {
-        what: "drawing the figure",
-        reason: reason.to_string(),
-    }
+    Error::Numerical { what: "drawing the figure", reason: reason.to_string() }
 }
 
 /// Averages blocks of 2 x 2 pixels; `stride` is the length of a row in bytes.
@@ -130,10 +119,7 @@ fn halve(fine: &[u8], stride: usize) -> Vec<u8> {
 
 /// The plotters crate encodes images only into files.
 fn encode(pixels: &[u8], size: (u32, u32)) -> Result<Vec<u8>> {
-    let file = tempfile::Builder::new()
-        .suffix(".png")
-        .tempfile()
-        .map_err(failed)?;
+    let file = tempfile::Builder::new().suffix(".png").tempfile().map_err(failed)?;
     let mut backend = BitMapBackend::new(file.path(), size);
     backend.blit_bitmap((0, 0), size, pixels).map_err(failed)?;
     backend.present().map_err(failed)?;
@@ -157,10 +143,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             let style = color.stroke_width((width * UNIT).round() as u32);
             let mut pixels: Vec<_> = points.iter().copied().map(pixel).collect();
             pixels.dedup();
-            return self
-                .area
-                .draw(&PathElement::new(pixels, style))
-                .map_err(failed);
+            return self.area.draw(&PathElement::new(pixels, style)).map_err(failed);
         }
         let radius = width * UNIT / 2.0;
         for (i, pair) in points.windows(2).enumerate() {
@@ -212,25 +195,17 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             left -= whole - done;
             dash.push(pair[1]);
         }
-        if on {
-            self.path(&dash, color, width)
-        } else {
-            Ok(())
-        }
+        if on { self.path(&dash, color, width) } else { Ok(()) }
     }
 
     fn rect(&self, from: Point, to: Point, color: RGBColor) -> Result<()> {
         let corners = [pixel(from), pixel(to)];
-        self.area
-            .draw(&Rectangle::new(corners, color.filled()))
-            .map_err(failed)
+        self.area.draw(&Rectangle::new(corners, color.filled())).map_err(failed)
     }
 
     fn dot(&self, center: Point, radius: f64, color: RGBColor) -> Result<()> {
         let radius = (radius * UNIT).round() as i32;
-        self.area
-            .draw(&Circle::new(pixel(center), radius, color.filled()))
-            .map_err(failed)
+        self.area.draw(&Circle::new(pixel(center), radius, color.filled())).map_err(failed)
     }
 
     /// A vertical error bar.
@@ -254,9 +229,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             .transform(turn)
             .color(&look.color)
             .pos(Pos::new(look.align, VPos::Top));
-        self.area
-            .draw(&Text::new(text, pixel(at), style))
-            .map_err(failed)
+        self.area.draw(&Text::new(text, pixel(at), style)).map_err(failed)
     }
 }
 
@@ -268,25 +241,14 @@ struct Look {
     upward: bool,
 }
 
-const PLAIN: Look = Look {
-    color: INK,
-    align: HPos::Left,
-    weight: FontStyle::Normal,
-    upward: false,
-};
-const CENTERED: Look = Look {
-    align: HPos::Center,
-    ..PLAIN
-};
-const RIGHTWARD: Look = Look {
-    align: HPos::Right,
-    ..PLAIN
-};
+const PLAIN: Look =
+    Look { color: INK, align: HPos::Left, weight: FontStyle::Normal, upward: false };
+const CENTERED: Look = Look { align: HPos::Center, ..PLAIN };
+const RIGHTWARD: Look = Look { align: HPos::Right, ..PLAIN };
 
 fn text_width(text: &str, em: f64, weight: FontStyle) -> f64 {
     let font = (FONT, Medium::BITMAP.size * em * UNIT, weight).into_font();
-    font.box_size(text)
-        .map_or(0.0, |(width, _)| f64::from(width) / UNIT)
+    font.box_size(text).map_or(0.0, |(width, _)| f64::from(width) / UNIT)
 }
 
 /// `em`, or what makes the text fit into `room`.
@@ -313,14 +275,7 @@ struct Line {
 
 impl Line {
     fn new(label: &str, points: Vec<Point>, color: RGBColor, width: f64) -> Self {
-        Self {
-            label: label.into(),
-            points,
-            color,
-            width,
-            dashed: false,
-            columns: RIGHT - LEFT,
-        }
+        Self { label: label.into(), points, color, width, dashed: false, columns: RIGHT - LEFT }
     }
 }
 
@@ -346,10 +301,8 @@ fn usable(value: Option<f64>) -> Option<f64> {
 }
 
 fn column(rows: &[StepRow], value: impl Fn(&StepRow) -> Option<f64>) -> Vec<Point> {
-    let mut points: Vec<Point> = rows
-        .iter()
-        .filter_map(|r| Some((r.step as f64, usable(value(r))?)))
-        .collect();
+    let mut points: Vec<Point> =
+        rows.iter().filter_map(|r| Some((r.step as f64, usable(value(r))?))).collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     points
 }
@@ -361,11 +314,7 @@ fn subscript(number: usize) -> String {
 
 fn superscript(number: i32) -> String {
     let raised = |c: char| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(c.to_digit(10)? as usize);
-    number
-        .to_string()
-        .chars()
-        .map(|c| raised(c).unwrap_or('⁻'))
-        .collect()
+    number.to_string().chars().map(|c| raised(c).unwrap_or('⁻')).collect()
 }
 
 fn paler(color: RGBColor, share: f64) -> RGBColor {
@@ -377,12 +326,7 @@ fn panels(rows: &[StepRow], labels: &FigureLabels) -> Vec<Panel> {
     let loss = Panel {
         lines: vec![
             Line::new("training loss", column(rows, |r| r.train_loss), BLUE, 1.6),
-            Line::new(
-                "validation loss",
-                column(rows, |r| r.val_loss),
-                VERMILLION,
-                1.6,
-            ),
+            Line::new("validation loss", column(rows, |r| r.val_loss), VERMILLION, 1.6),
         ],
         ..Panel::default()
     };
@@ -396,27 +340,12 @@ fn panels(rows: &[StepRow], labels: &FigureLabels) -> Vec<Panel> {
             _ => String::new(),
         };
         let shade = paler(BLUE, 0.5 - 0.25 * (k - 1) as f64 / count as f64);
-        let mut line = Line::new(
-            &label,
-            column(rows, |r| r.lambda.get(k).copied()),
-            shade,
-            1.1,
-        );
+        let mut line = Line::new(&label, column(rows, |r| r.lambda.get(k).copied()), shade, 1.1);
         line.columns *= (12.0 / count as f64).min(1.0);
         lines.push(line);
     }
-    lines.push(Line::new(
-        "λₘᵢₙ",
-        column(rows, |r| r.lambda_min),
-        GREEN,
-        1.4,
-    ));
-    lines.push(Line::new(
-        "batch sharpness",
-        column(rows, |r| r.batch_sharpness),
-        PURPLE,
-        1.4,
-    ));
+    lines.push(Line::new("λₘᵢₙ", column(rows, |r| r.lambda_min), GREEN, 1.4));
+    lines.push(Line::new("batch sharpness", column(rows, |r| r.batch_sharpness), PURPLE, 1.4));
     let threshold = Line {
         dashed: true,
         ..Line::new(
@@ -428,13 +357,7 @@ fn panels(rows: &[StepRow], labels: &FigureLabels) -> Vec<Panel> {
     };
     // The threshold belongs to the preconditioned Hessian where that was measured.
     let preconditioned = column(rows, |r| r.preconditioned_sharpness);
-    let (mut hessian, mut all) = (
-        Panel {
-            axis: "sharpness",
-            ..Panel::default()
-        },
-        vec![loss],
-    );
+    let (mut hessian, mut all) = (Panel { axis: "sharpness", ..Panel::default() }, vec![loss]);
     if preconditioned.is_empty() {
         lines.push(threshold);
     } else {
@@ -450,26 +373,13 @@ fn panels(rows: &[StepRow], labels: &FigureLabels) -> Vec<Panel> {
             ..Panel::default()
         });
     }
-    all.push(Panel {
-        lines,
-        curvature: true,
-        bars: bars(rows, top),
-        ..hessian
-    });
+    all.push(Panel { lines, curvature: true, bars: bars(rows, top), ..hessian });
     for panel in &mut all {
         panel.lines.retain(|line| !line.points.is_empty());
         panel.choose_range();
     }
-    all[0].axis = if all[0].log {
-        "loss (log scale)"
-    } else {
-        "loss"
-    };
-    let heights: &[f64] = if all.len() == 2 {
-        &[0.42, 0.58]
-    } else {
-        &[0.3, 0.35, 0.35]
-    };
+    all[0].axis = if all[0].log { "loss (log scale)" } else { "loss" };
+    let heights: &[f64] = if all.len() == 2 { &[0.42, 0.58] } else { &[0.3, 0.35, 0.35] };
     let (mut top, gap) = (48.0, 8.0);
     let room = 692.0 - top - gap * (all.len() as f64 - 1.0);
     for (panel, share) in all.iter_mut().zip(heights) {
@@ -487,33 +397,23 @@ fn bars(rows: &[StepRow], value: impl Fn(&StepRow) -> Option<f64>) -> Vec<(f64, 
         let half = usable(Some((residual * value).abs()))?;
         Some((r.step as f64, value - half, value + half))
     };
-    rows.iter()
-        .filter(|r| r.converged == Some(false))
-        .filter_map(bar)
-        .collect()
+    rows.iter().filter(|r| r.converged == Some(false)).filter_map(bar).collect()
 }
 
 /// Of the magnitudes.
 fn quantile(points: &[Point], share: f64) -> Option<f64> {
     let mut sizes: Vec<f64> = points.iter().map(|p| p.1.abs()).collect();
     sizes.sort_by(f64::total_cmp);
-    sizes
-        .get((sizes.len().saturating_sub(1) as f64 * share).round() as usize)
-        .copied()
+    sizes.get((sizes.len().saturating_sub(1) as f64 * share).round() as usize).copied()
 }
 
 impl Panel {
     fn choose_range(&mut self) {
-        let values = self
-            .lines
-            .iter()
-            .flat_map(|line| line.points.iter().map(|p| p.1));
+        let values = self.lines.iter().flat_map(|line| line.points.iter().map(|p| p.1));
         let ends = self.bars.iter().flat_map(|b| [b.1, b.2]);
         let (low, high) = values
             .chain(ends)
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
-                (l.min(v), h.max(v))
-            });
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         if low > high {
             self.range = (0.0, 1.0);
             return;
@@ -545,11 +445,7 @@ impl Panel {
         } else {
             0.1 * from.abs()
         };
-        let floor = if self.curvature && from == 0.0 && to > 0.0 {
-            0.0
-        } else {
-            from - margin
-        };
+        let floor = if self.curvature && from == 0.0 && to > 0.0 { 0.0 } else { from - margin };
         self.range = (floor, to + margin);
     }
 
@@ -569,11 +465,7 @@ impl Panel {
         for pair in points.windows(2) {
             let (a, b) = (pair[0], pair[1]);
             let cross = |edge: f64| {
-                if b.1 == a.1 {
-                    f64::NAN
-                } else {
-                    (edge - a.1) / (b.1 - a.1)
-                }
+                if b.1 == a.1 { f64::NAN } else { (edge - a.1) / (b.1 - a.1) }
             };
             let (s, t) = (cross(self.top), cross(self.bottom));
             let outside = |p: Point| p.1 < self.top || p.1 > self.bottom;
@@ -616,10 +508,7 @@ fn decimate(points: &[Point], width: f64) -> Vec<Point> {
     let mut kept = Vec::new();
     for group in points.chunk_by(|a, b| column(a) == column(b)) {
         let order = |a: &usize, b: &usize| group[*a].1.total_cmp(&group[*b].1);
-        let ends = [
-            (0..group.len()).min_by(order),
-            (0..group.len()).max_by(order),
-        ];
+        let ends = [(0..group.len()).min_by(order), (0..group.len()).max_by(order)];
         let mut chosen = vec![0, group.len() - 1];
         chosen.extend(ends.into_iter().flatten());
         chosen.sort_unstable();
@@ -631,11 +520,7 @@ fn decimate(points: &[Point], width: f64) -> Vec<Point> {
 
 /// A number with the decimals that multiples of `step` need, scientific unless `plain`.
 fn number(value: f64, step: f64, plain: bool) -> String {
-    let value = if value.abs() < 1e-9 * step {
-        0.0
-    } else {
-        value
-    };
+    let value = if value.abs() < 1e-9 * step { 0.0 } else { value };
     let places = |step: f64| (-(step.log10() + 1e-9).floor()).clamp(0.0, 12.0) as usize;
     if value == 0.0 {
         return "0".to_string();
@@ -647,11 +532,7 @@ fn number(value: f64, step: f64, plain: bool) -> String {
     let mantissa = value / 10f64.powf(power);
     let digits = format!("{mantissa:.*}", places(step / 10f64.powf(power))).replace('-', "−");
     let raised = format!("10{}", superscript(power as i32));
-    if digits == "1" {
-        raised
-    } else {
-        format!("{digits}×{raised}")
-    }
+    if digits == "1" { raised } else { format!("{digits}×{raised}") }
 }
 
 struct Tick {
@@ -664,28 +545,14 @@ struct Tick {
 fn linear_ticks((low, high): Point, count: f64, whole: bool) -> Vec<Tick> {
     let rough = (high - low) / count;
     let power = 10f64.powf(rough.log10().floor());
-    let factor = [1.0, 2.0, 5.0]
-        .into_iter()
-        .find(|f| f * power >= rough)
-        .unwrap_or(10.0);
-    let step = if whole {
-        (factor * power).max(1.0)
-    } else {
-        factor * power
-    };
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|f| f * power >= rough).unwrap_or(10.0);
+    let step = if whole { (factor * power).max(1.0) } else { factor * power };
     let plain = step >= 1e-4 && low.abs().max(high.abs()) < 1e6;
     let (first, last) = ((low / step - 1e-9).ceil(), (high / step + 1e-9).floor());
     (0..=(last - first).clamp(-1.0, 50.0) as i64)
         .map(|i| (first + i as f64) * step)
         .filter(|at| *at <= high + 1e-9 * step)
-        .map(|at| Tick {
-            at,
-            label: if whole {
-                format!("{at}")
-            } else {
-                number(at, step, plain)
-            },
-        })
+        .map(|at| Tick { at, label: if whole { format!("{at}") } else { number(at, step, plain) } })
         .collect()
 }
 
@@ -710,11 +577,7 @@ fn log_ticks((low, high): Point) -> Vec<Tick> {
                 continue;
             }
             let plain = stride == 1 && (1e-3..1e4).contains(&value);
-            let label = if major {
-                number(value, 10f64.powi(power), plain)
-            } else {
-                String::new()
-            };
+            let label = if major { number(value, 10f64.powi(power), plain) } else { String::new() };
             ticks.push(Tick { at, label });
         }
     }
@@ -738,30 +601,15 @@ fn draw<DB: DrawingBackend>(
     let middle = (LEFT + RIGHT) / 2.0;
     let title = printable(&labels.title);
     let em = fitting(&title, 20.0, FontStyle::Bold, WIDTH - 60.0);
-    canvas.text(
-        &title,
-        (middle, 36.0),
-        em,
-        Look {
-            weight: FontStyle::Bold,
-            ..CENTERED
-        },
-    )?;
+    canvas.text(&title, (middle, 36.0), em, Look { weight: FontStyle::Bold, ..CENTERED })?;
     let steps = rows.iter().map(|r| r.step as f64);
     let (first, last) = steps.fold((f64::INFINITY, 0f64), |(l, h), s| (l.min(s), h.max(s)));
     if rows.is_empty() {
-        let look = Look {
-            color: AXIS,
-            ..CENTERED
-        };
+        let look = Look { color: AXIS, ..CENTERED };
         canvas.text("no data", (WIDTH / 2.0, HEIGHT / 2.0), 24.0, look)?;
         return area.present().map_err(failed);
     }
-    let span = if last > first {
-        (first, last)
-    } else {
-        (first - 1.0, first + 1.0)
-    };
+    let span = if last > first { (first, last) } else { (first - 1.0, first + 1.0) };
     let frame = Frame { span, last, rows };
     let all = panels(rows, labels);
     for panel in &all {
@@ -769,12 +617,7 @@ fn draw<DB: DrawingBackend>(
     }
     let bottom = all.last().map_or(HEIGHT, |panel| panel.bottom);
     for tick in frame.ticks() {
-        canvas.text(
-            &tick.label,
-            (frame.x(tick.at), bottom + 21.0),
-            13.0,
-            CENTERED,
-        )?;
+        canvas.text(&tick.label, (frame.x(tick.at), bottom + 21.0), 13.0, CENTERED)?;
     }
     canvas.text("step", (middle, bottom + 42.0), 15.0, CENTERED)?;
     area.present().map_err(failed)
@@ -802,9 +645,7 @@ impl Frame<'_> {
 
     /// From where to where measurements did not converge: half-way to their neighbours.
     fn shaded(&self) -> Vec<Point> {
-        let measured = column(self.rows, |r| {
-            r.converged.map(|c| if c { 1.0 } else { 0.0 })
-        });
+        let measured = column(self.rows, |r| r.converged.map(|c| if c { 1.0 } else { 0.0 }));
         let mut spans: Vec<Point> = Vec::new();
         for (i, (step, converged)) in measured.iter().enumerate() {
             if *converged == 1.0 {
@@ -812,12 +653,7 @@ impl Frame<'_> {
             }
             let x = self.x(*step);
             let half_way = |j: usize| measured.get(j).map(|p| (self.x(p.0) + x) / 2.0);
-            let from = i
-                .checked_sub(1)
-                .and_then(half_way)
-                .unwrap_or(x)
-                .min(x - 1.5)
-                .max(LEFT);
+            let from = i.checked_sub(1).and_then(half_way).unwrap_or(x).min(x - 1.5).max(LEFT);
             let to = half_way(i + 1).unwrap_or(x).max(x + 1.5).min(RIGHT);
             match spans.last_mut() {
                 Some(last) if from <= last.1 + 0.5 => last.1 = to,
@@ -829,11 +665,7 @@ impl Frame<'_> {
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>, panel: &Panel) -> Result<()> {
         let (top, bottom) = (panel.top, panel.bottom);
-        let shaded = if panel.curvature {
-            self.shaded()
-        } else {
-            Vec::new()
-        };
+        let shaded = if panel.curvature { self.shaded() } else { Vec::new() };
         for (from, to) in &shaded {
             canvas.rect((*from, top), (*to, bottom), WARNING_SHADE)?;
         }
@@ -850,36 +682,17 @@ impl Frame<'_> {
         let empty = panel.lines.is_empty();
         for tick in ticks.iter().filter(|_| !empty) {
             let (y, minor) = (panel.place(tick.at), tick.label.is_empty());
-            canvas.path(
-                &[(LEFT, y), (RIGHT, y)],
-                if minor { FAINT_GRID } else { GRID },
-                0.9,
-            )?;
-            canvas.path(
-                &[(LEFT - if minor { 3.0 } else { 5.0 }, y), (LEFT, y)],
-                AXIS,
-                1.0,
-            )?;
+            canvas.path(&[(LEFT, y), (RIGHT, y)], if minor { FAINT_GRID } else { GRID }, 0.9)?;
+            canvas.path(&[(LEFT - if minor { 3.0 } else { 5.0 }, y), (LEFT, y)], AXIS, 1.0)?;
             let em = fitting(&tick.label, 13.0, FontStyle::Normal, LEFT - 42.0);
             canvas.text(&tick.label, (LEFT - 9.0, y + 0.36 * em), em, RIGHTWARD)?;
         }
         if empty {
-            let look = Look {
-                color: AXIS,
-                ..CENTERED
-            };
-            canvas.text(
-                "no data",
-                ((LEFT + RIGHT) / 2.0, (top + bottom) / 2.0),
-                16.0,
-                look,
-            )?;
+            let look = Look { color: AXIS, ..CENTERED };
+            canvas.text("no data", ((LEFT + RIGHT) / 2.0, (top + bottom) / 2.0), 16.0, look)?;
         }
         let em = fitting(panel.axis, 15.0, FontStyle::Normal, bottom - top + LEGEND);
-        let upward = Look {
-            upward: true,
-            ..CENTERED
-        };
+        let upward = Look { upward: true, ..CENTERED };
         canvas.text(panel.axis, (28.0, (top + bottom) / 2.0), em, upward)?;
         self.draw_bars(canvas, panel)?;
         let (dashed, solid): (Vec<_>, Vec<_>) = panel.lines.iter().partition(|l| l.dashed);
@@ -893,10 +706,7 @@ impl Frame<'_> {
     fn draw_bars<DB: DrawingBackend>(&self, canvas: &Canvas<DB>, panel: &Panel) -> Result<()> {
         let x = |bar: &(f64, f64, f64)| self.x(bar.0);
         let near = |a: &(f64, f64, f64), b: &(f64, f64, f64)| x(a).floor() == x(b).floor();
-        let capped = panel
-            .bars
-            .windows(2)
-            .all(|pair| x(&pair[1]) - x(&pair[0]) > 8.0);
+        let capped = panel.bars.windows(2).all(|pair| x(&pair[1]) - x(&pair[0]) > 8.0);
         for group in panel.bars.chunk_by(near) {
             let low = group.iter().fold(f64::INFINITY, |l, b| l.min(b.1));
             let high = group.iter().fold(f64::NEG_INFINITY, |h, b| h.max(b.2));
@@ -929,9 +739,7 @@ impl Frame<'_> {
                 }
             }
             if few || kept.len() == 1 {
-                let visible = kept
-                    .iter()
-                    .filter(|p| p.1 >= panel.top && p.1 <= panel.bottom);
+                let visible = kept.iter().filter(|p| p.1 >= panel.top && p.1 <= panel.bottom);
                 for point in visible {
                     canvas.dot(*point, line.width + 1.0, line.color)?;
                 }
@@ -950,12 +758,8 @@ fn legend<DB: DrawingBackend>(canvas: &Canvas<DB>, panel: &Panel, shaded: bool) 
             number(value, step, value.abs() < 1e6 && value.abs() >= 1e-3)
         )
     });
-    let mut entries: Vec<(&str, Option<&Line>)> = panel
-        .lines
-        .iter()
-        .filter(|l| !l.label.is_empty())
-        .map(|l| (&*l.label, Some(l)))
-        .collect();
+    let mut entries: Vec<(&str, Option<&Line>)> =
+        panel.lines.iter().filter(|l| !l.label.is_empty()).map(|l| (&*l.label, Some(l))).collect();
     if shaded {
         entries.push(("not converged", None));
     }
@@ -990,15 +794,7 @@ fn legend<DB: DrawingBackend>(canvas: &Canvas<DB>, panel: &Panel, shaded: bool) 
         x = end + gap * shrink + text_width(label, em, FontStyle::Normal);
     }
     if let Some(note) = note {
-        canvas.text(
-            &note,
-            (RIGHT, y + 0.36 * em),
-            em,
-            Look {
-                color: AXIS,
-                ..RIGHTWARD
-            },
-        )?;
+        canvas.text(&note, (RIGHT, y + 0.36 * em), em, Look { color: AXIS, ..RIGHTWARD })?;
     }
     Ok(())
 }
@@ -1008,10 +804,7 @@ mod tests {
     use super::*;
 
     fn labels() -> FigureLabels {
-        FigureLabels {
-            title: "mlp <gd> & η\u{1}".into(),
-            threshold: "2/η".into(),
-        }
+        FigureLabels { title: "mlp <gd> & η\u{1}".into(), threshold: "2/η".into() }
     }
 
     fn row(step: usize) -> StepRow {
@@ -1035,11 +828,7 @@ mod tests {
     /// Draws both formats and checks what holds for every figure.
     fn svg_of(rows: &[StepRow]) -> String {
         let svg = to_svg(rows, &labels()).unwrap();
-        assert!(
-            svg.starts_with("<svg width=\"1000\" height=\"750\""),
-            "{}",
-            &svg[..80]
-        );
+        assert!(svg.starts_with("<svg width=\"1000\" height=\"750\""), "{}", &svg[..80]);
         assert!(svg.trim_end().ends_with("</svg>"));
         assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
         assert!(svg.contains("mlp &lt;gd&gt; &amp; η\n"));
@@ -1054,22 +843,12 @@ mod tests {
     #[test]
     fn names_what_it_shows() {
         let svg = svg_of(&rows(100));
-        for text in [
-            "threshold (2/η)",
-            "sharpness λ₁",
-            "λ₂–λ₃",
-            "training loss",
-            "loss (log scale)",
-        ] {
+        for text in
+            ["threshold (2/η)", "sharpness λ₁", "λ₂–λ₃", "training loss", "loss (log scale)"]
+        {
             assert!(svg.contains(text), "{text}");
         }
-        for text in [
-            "validation loss",
-            "λₘᵢₙ",
-            "not converged",
-            "clipped",
-            "no data",
-        ] {
+        for text in ["validation loss", "λₘᵢₙ", "not converged", "clipped", "no data"] {
             assert!(!svg.contains(text), "{text}");
         }
     }
@@ -1077,12 +856,7 @@ mod tests {
     #[test]
     fn draws_without_data() {
         assert!(svg_of(&[]).contains("no data"));
-        let empty: Vec<_> = (0..9)
-            .map(|step| StepRow {
-                step,
-                ..StepRow::default()
-            })
-            .collect();
+        let empty: Vec<_> = (0..9).map(|step| StepRow { step, ..StepRow::default() }).collect();
         assert_eq!(svg_of(&empty).matches("no data").count(), 2);
     }
 
@@ -1109,13 +883,7 @@ mod tests {
     #[test]
     fn skips_what_is_not_finite() {
         let mut all = rows(40);
-        let values = [
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            f64::MAX,
-            -f64::MAX,
-        ];
+        let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -f64::MAX];
         for (row, value) in all.iter_mut().skip(5).zip(values) {
             row.train_loss = Some(value);
             row.sharpness = Some(value);
@@ -1162,9 +930,7 @@ mod tests {
         for row in &mut all {
             row.val_loss = Some((row.step % 11) as f64 + 0.1);
             row.threshold = Some(10.0 + (row.step % 5) as f64);
-            row.lambda = (0..50)
-                .map(|k| ((row.step * (k + 3)) % 17) as f64)
-                .collect();
+            row.lambda = (0..50).map(|k| ((row.step * (k + 3)) % 17) as f64).collect();
             row.lambda_min = Some(-((row.step % 3) as f64));
             (row.converged, row.residual) = (Some(row.step % 2 == 0), Some(0.05));
         }
@@ -1184,9 +950,8 @@ mod tests {
 
     #[test]
     fn decimation_keeps_the_extremes() {
-        let points: Vec<Point> = (0..1000)
-            .map(|i| (f64::from(i) / 100.0, f64::from(i * 37 % 101)))
-            .collect();
+        let points: Vec<Point> =
+            (0..1000).map(|i| (f64::from(i) / 100.0, f64::from(i * 37 % 101))).collect();
         let kept = decimate(&points, 1.0);
         assert!(kept.len() <= 40);
         let highest = |points: &[Point]| points.iter().map(|p| p.1).fold(0.0, f64::max);

@@ -42,10 +42,9 @@ impl Formatter for CompactArrays {
 pub(super) fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, CompactArrays::default());
-    value.serialize(&mut serializer).map_err(|e| Error::Numerical {
-        what: "writing JSON",
-        reason: e.to_string(),
-    })?;
+    value
+        .serialize(&mut serializer)
+        .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
     bytes.push(b'\n');
     Ok(bytes)
 }

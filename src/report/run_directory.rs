@@ -32,9 +32,7 @@ impl RunDirectory {
     /// [`Error::Output`] if it holds anything and `force` is not set, if it holds something that is
     /// not a run, or if it cannot be made or written; nothing is changed then.
     pub fn create(path: &Path, force: bool) -> Result<Self> {
-        let directory = Self {
-            path: path.to_path_buf(),
-        };
+        let directory = Self { path: path.to_path_buf() };
         match fs::read_dir(path) {
             Ok(mut entries) => {
                 if entries.next().is_some() {
@@ -118,10 +116,6 @@ impl RunDirectory {
     /// [`Error::Io`].
     pub fn open(&self, name: &str) -> Result<fs::File> {
         let path = self.file(name);
-        fs::File::create(&path).map_err(|source| Error::Io {
-            action: "create",
-            path,
-            source,
-        })
+        fs::File::create(&path).map_err(|source| Error::Io { action: "create", path, source })
     }
 }

@@ -36,14 +36,7 @@ impl RunWriter {
         let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
         let header = steps.write_record(column_names(manifest.config.top));
         header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
-        Ok(Self {
-            directory,
-            manifest,
-            labels,
-            steps,
-            events,
-            rows: Vec::new(),
-        })
+        Ok(Self { directory, manifest, labels, steps, events, rows: Vec::new() })
     }
 
     /// Writes summary and pictures, and completes the manifest.
@@ -69,11 +62,7 @@ pub(crate) fn now() -> String {
 }
 
 fn steps_error(directory: &RunDirectory, error: csv::Error) -> Error {
-    Error::Io {
-        action: "write",
-        path: directory.file("steps.csv"),
-        source: error.into(),
-    }
+    Error::Io { action: "write", path: directory.file("steps.csv"), source: error.into() }
 }
 
 impl Observer for RunWriter {
@@ -87,10 +76,8 @@ impl Observer for RunWriter {
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {
-        let mut line = serde_json::to_vec(event).map_err(|e| Error::Numerical {
-            what: "writing an event",
-            reason: e.to_string(),
-        })?;
+        let mut line = serde_json::to_vec(event)
+            .map_err(|e| Error::Numerical { what: "writing an event", reason: e.to_string() })?;
         line.push(b'\n');
         self.events.write_all(&line).map_err(|source| Error::Io {
             action: "write",

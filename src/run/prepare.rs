@@ -84,25 +84,16 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
     let parameters = problem.train.dim();
     check_at_most("--top", Some(config.top), parameters, "parameters in the model")?;
     let mut weights = rng::stream(config.seed, Stream::Initialisation);
-    let theta =
-        initial_parameters(&config.model, dataset.inputs, dataset.classes, &mut weights)
-            .into_iter()
-            .map(|w| config.precision.round(w))
-            .collect();
+    let theta = initial_parameters(&config.model, dataset.inputs, dataset.classes, &mut weights)
+        .into_iter()
+        .map(|w| config.precision.round(w))
+        .collect();
 
     config.train_size = Some(train_size);
     config.validation_size = Some(split.validation.len());
     config.samples = Some(config.samples.unwrap_or(train_size));
     config.chunk = Some(config.chunk.unwrap_or_else(|| device.default_chunk(train_size)));
-    Ok(Prepared {
-        config,
-        device,
-        dataset,
-        split,
-        curvature_samples,
-        problem,
-        theta,
-    })
+    Ok(Prepared { config, device, dataset, split, curvature_samples, problem, theta })
 }
 
 /// The loss of `task` over some samples. Not generic, so that the code for each backend is made

@@ -60,11 +60,7 @@ impl Prepared {
             threshold: optimizer.threshold_formula().to_string(),
         };
         let writer = RunWriter::start(directory, self.manifest(), labels, &init)?;
-        Ok(Started {
-            prepared: self,
-            optimizer,
-            writer,
-        })
+        Ok(Started { prepared: self, optimizer, writer })
     }
 
     fn manifest(&self) -> Manifest {

@@ -13,11 +13,7 @@ pub struct EventDetector {
 impl EventDetector {
     /// A detector for a run whose eigenvalues were asked to meet `tolerance`.
     pub fn new(tolerance: f64) -> Self {
-        Self {
-            tolerance,
-            at_edge: false,
-            unconverged: false,
-        }
+        Self { tolerance, at_edge: false, unconverged: false }
     }
 
     /// The events of the next row; `stop_reason` is the eigensolver's, for a row with curvature.
@@ -25,10 +21,7 @@ impl EventDetector {
     pub fn observe(&mut self, row: &StepRow, stop_reason: Option<&str>) -> Vec<Event> {
         let mut events = Vec::new();
         let mut push = |kind| {
-            events.push(Event {
-                step: row.step,
-                kind,
-            });
+            events.push(Event { step: row.step, kind });
         };
         let edge = (row.edge_ratio, row.threshold);
         if let (false, (Some(edge_ratio), Some(threshold))) = (self.at_edge, edge)

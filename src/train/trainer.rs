@@ -67,25 +67,19 @@ impl Trainer<'_> {
     /// Trains from `theta` (length P), telling the observers of each row and event.
     pub fn run(mut self, theta: Vec<f64>, observers: &mut [&mut dyn Observer]) -> TrainingEnd {
         let started = Instant::now();
-        let mut log = Log {
-            observers,
-            summary: SummaryBuilder::default(),
-        };
+        let mut log = Log { observers, summary: SummaryBuilder::default() };
         let (status, error) = match self.steps(theta, &mut log) {
             Ok(status) => (status, None),
             Err(error) => (ExitStatus::Failed, Some(error)),
         };
-        TrainingEnd {
-            summary: log.summary.finish(status, started.elapsed()),
-            error,
-        }
+        TrainingEnd { summary: log.summary.finish(status, started.elapsed()), error }
     }
 
     fn steps(&mut self, mut theta: Vec<f64>, log: &mut Log<'_, '_>) -> Result<ExitStatus> {
         let settings = self.settings;
-        let mut batches = settings.batch_size.map(|size| {
-            BatchOrder::new(self.problem.train.samples(), size, settings.meter.seed)
-        });
+        let mut batches = settings
+            .batch_size
+            .map(|size| BatchOrder::new(self.problem.train.samples(), size, settings.meter.seed));
         let mut events = EventDetector::new(settings.meter.lanczos.tolerance);
         let mut initial_loss = None;
         self.move_to(&theta, true)?;
@@ -117,10 +111,9 @@ impl Trainer<'_> {
                 row.train_accuracy = full.evaluation.accuracy;
                 row.grad_norm = Some(norm(&full.gradient));
             }
-            row.threshold = self.optimizer.threshold(&StabilityContext {
-                lr: settings.lr,
-                grad_norm: row.grad_norm,
-            });
+            row.threshold = self
+                .optimizer
+                .threshold(&StabilityContext { lr: settings.lr, grad_norm: row.grad_norm });
             let update = update.as_ref().or(full.as_ref());
             let Some(update) = update else {
                 unreachable!("without minibatches the full gradient is evaluated at each step")
@@ -134,10 +127,7 @@ impl Trainer<'_> {
                 log.row(&row)?;
                 log.event(&Event {
                     step,
-                    kind: EventKind::Divergence {
-                        train_loss: row.train_loss,
-                        reason,
-                    },
+                    kind: EventKind::Divergence { train_loss: row.train_loss, reason },
                 })?;
                 return Ok(ExitStatus::Diverged);
             }
@@ -159,9 +149,8 @@ impl Trainer<'_> {
                         stop_reason = Some(curvature.stop.to_string());
                     }
                     Err(Error::NonFinite { .. }) => {
-                        curvature_event = Some(EventKind::CurvatureNonFinite {
-                            train_loss: row.train_loss,
-                        });
+                        curvature_event =
+                            Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss });
                     }
                     Err(error) => return Err(error),
                 }
