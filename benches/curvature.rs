@@ -1,1 +1,133 @@
-fn main() {}
+//! Gradient, Hessian-vector product and a cold Lanczos solve of tanh networks from 9 thousand to
+//! 650 thousand parameters, on the CPU backend and on wgpu, and how many gradients a product costs.
+//!
+//! `cargo bench --bench curvature`, with a filter such as `cpu/` or `wgpu/64x64` behind `--` if not
+//! everything is wanted. `scripts/pytorch/bench.py` measures the same networks with PyTorch.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion};
+use serde_json::Value;
+use sharpscope::autodiff::{Objective, Precision, Samples};
+use sharpscope::backend::{BackendChoice, Device};
+use sharpscope::curvature::CurvatureMeter;
+use sharpscope::data::Dataset;
+use sharpscope::linalg::{Lanczos, random_unit_vector};
+use sharpscope::model::{ModelSpec, initial_parameters};
+use sharpscope::rng::{Stream, stream};
+use sharpscope::run::classification;
+use sharpscope::task::{Classification, Loss};
+
+const WIDTHS: [&[usize]; 5] =
+    [&[64, 64], &[128, 128], &[256, 256], &[512, 512, 256], &[768, 640, 160]];
+const SAMPLES: usize = 1000;
+const QUANTITIES: [&str; 3] = ["gradient", "hvp", "lanczos"];
+
+fn objective(device: &Device, widths: &[usize]) -> Box<dyn Objective> {
+    let model: ModelSpec =
+        serde_json::from_value(serde_json::json!({ "kind": "mlp", "hidden": widths })).unwrap();
+    let data = Arc::new(Dataset::load("digits").unwrap());
+    let mut weights = stream(0, Stream::Initialisation);
+    let theta = initial_parameters(&model, data.inputs, data.classes, &mut weights);
+    let task = Arc::new(Classification { model, data, loss: Loss::Mse });
+    let chunk = device.default_chunk(SAMPLES);
+    let samples = (0..SAMPLES).collect();
+    let mut objective = classification(device, &task, samples, chunk).unwrap();
+    objective.set_parameters(&theta).unwrap();
+    objective
+}
+
+fn label(widths: &[usize]) -> String {
+    widths.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+}
+
+fn bench_device(criterion: &mut Criterion, choice: BackendChoice) {
+    let device = match Device::open(choice, Precision::F32) {
+        Ok(device) => device,
+        Err(error) => {
+            eprintln!("left out: {error}");
+            return;
+        }
+    };
+    eprintln!("{}: {}", device.backend(), device.adapter());
+    let mut group = criterion.benchmark_group(device.backend());
+    group.sample_size(10).warm_up_time(Duration::from_millis(500));
+    group.measurement_time(Duration::from_secs(3));
+    for widths in WIDTHS {
+        let mut made: Option<Box<dyn Objective>> = None;
+        for quantity in QUANTITIES {
+            group.bench_function(BenchmarkId::new(label(widths), quantity), |bencher| {
+                let objective = &**made.get_or_insert_with(|| objective(&device, widths));
+                let v = random_unit_vector(objective.dim(), &mut stream(1, Stream::Split));
+                let mut step = 0;
+                bencher.iter(|| match quantity {
+                    "gradient" => objective.gradient(Samples::All).unwrap().gradient[0],
+                    "hvp" => objective.hvp(&v).unwrap()[0],
+                    _ => {
+                        step += 1;
+                        METER.measure(objective, step).unwrap().lambda[0]
+                    }
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+const METER: CurvatureMeter = CurvatureMeter {
+    lanczos: Lanczos { largest: 1, smallest: 0, tolerance: 1e-3, max_iterations: 100 },
+    seed: 0,
+};
+
+/// Median, least and greatest time of the latest measurement, in milliseconds.
+fn measured(group: &str, widths: &[usize], quantity: &str) -> Option<(f64, f64, f64)> {
+    let folder: PathBuf =
+        ["target", "criterion", group, &label(widths), quantity, "new"].iter().collect();
+    let read = |name: &str| -> Option<Value> {
+        serde_json::from_slice(&std::fs::read(folder.join(name)).ok()?).ok()
+    };
+    let median = read("estimates.json")?["median"]["point_estimate"].as_f64()?;
+    let sample = read("sample.json")?;
+    let numbers = |key: &str| -> Option<Vec<f64>> {
+        sample[key].as_array()?.iter().map(Value::as_f64).collect()
+    };
+    let (times, iterations) = (numbers("times")?, numbers("iters")?);
+    let each = || times.iter().zip(&iterations).map(|(time, n)| time / n / 1e6);
+    Some((median / 1e6, each().fold(f64::INFINITY, f64::min), each().fold(0.0, f64::max)))
+}
+
+fn print_table() {
+    println!("\nmilliseconds: median (least to greatest), {SAMPLES} samples, tanh, mse, f32");
+    for group in ["cpu", "wgpu"] {
+        for widths in WIDTHS {
+            let times: Vec<_> =
+                QUANTITIES.iter().filter_map(|q| measured(group, widths, q)).collect();
+            let [gradient, hvp, lanczos] = times[..] else { continue };
+            let parameters = [64].iter().chain(widths).zip(widths.iter().chain(&[10]));
+            let parameters: usize = parameters.map(|(i, o)| (i + 1) * o).sum();
+            let show = |t: (f64, f64, f64)| format!("{:.2} ({:.2} to {:.2})", t.0, t.1, t.2);
+            println!(
+                "{group:5} {:12} P = {parameters:6}  gradient {}  hvp {}  hvp/gradient {:.2}  \
+                 lanczos {}",
+                label(widths),
+                show(gradient),
+                show(hvp),
+                hvp.0 / gradient.0,
+                show(lanczos)
+            );
+        }
+    }
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    bench_device(&mut criterion, BackendChoice::Cpu);
+    bench_device(&mut criterion, BackendChoice::Wgpu);
+    criterion.final_summary();
+    // `cargo test` and `cargo bench -- --test` run this without measuring.
+    if std::env::args().any(|argument| argument == "--bench") {
+        print_table();
+    }
+}

@@ -166,12 +166,13 @@ impl Error {
     }
 }
 
-/// The candidate most like `name` (Jaro-Winkler), if it is like enough to be worth naming.
+/// The candidate most like `name` (Damerau-Levenshtein: letters added, left out, changed or
+/// swapped), if it is like enough to be worth naming.
 pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    const LIKE_ENOUGH: f64 = 0.75;
+    const LIKE_ENOUGH: f64 = 0.5;
     candidates
         .iter()
-        .map(|c| (strsim::jaro_winkler(&name.to_lowercase(), c), *c))
+        .map(|c| (strsim::normalized_damerau_levenshtein(&name.to_lowercase(), c), *c))
         .filter(|(score, _)| *score >= LIKE_ENOUGH)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, c)| c)

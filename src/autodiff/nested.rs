@@ -87,8 +87,9 @@ impl<B: Backend, T: Task> ModuleObjective<B, T> {
         with_parameters(self.template.clone(), self.pieces.clone(), tracking)
     }
 
-    /// The sum over chunks of `compute(model, chunk)`, in the order of the chunks whatever the
-    /// number of workers, so that rounding is the same in each run.
+    /// The sum over chunks of `compute(model, chunk)`, read back. As many chunks as there are
+    /// workers are in work at once; they are added in their own order, so that rounding does not
+    /// depend on that number.
     fn sum_over_chunks<F>(
         &self,
         chunks: &[Chunk<T::Batch<Nested<B>>>],
@@ -98,15 +99,16 @@ impl<B: Backend, T: Task> ModuleObjective<B, T> {
     where
         F: Fn(T::Model<Nested<B>>, &Chunk<T::Batch<Nested<B>>>) -> Tensor<B, 1> + Sync,
     {
-        let one = |(model, chunk): (_, &Chunk<_>)| compute(model, chunk);
-        let total = if self.placement.workers > 1 && chunks.len() > 1 {
-            let jobs: Vec<_> = chunks.iter().map(|chunk| (self.model(tracking), chunk)).collect();
-            let parts: Vec<Tensor<B, 1>> = jobs.into_par_iter().map(one).collect();
-            parts.into_iter().reduce(Tensor::add)
-        } else {
-            let jobs = chunks.iter().map(|chunk| (self.model(tracking), chunk));
-            jobs.map(one).reduce(Tensor::add)
-        };
+        let mut total: Option<Tensor<B, 1>> = None;
+        for group in chunks.chunks(self.placement.workers.max(1)) {
+            let jobs: Vec<_> = group.iter().map(|chunk| (self.model(tracking), chunk)).collect();
+            let one = |(model, chunk): (_, &Chunk<_>)| compute(model, chunk);
+            let parts: Vec<Tensor<B, 1>> = match jobs.len() {
+                1 => jobs.into_iter().map(one).collect(),
+                _ => jobs.into_par_iter().map(one).collect(),
+            };
+            total = total.into_iter().chain(parts).reduce(Tensor::add);
+        }
         match total {
             Some(total) => self.placement.read(total),
             None => Ok(Vec::new()),

@@ -55,7 +55,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<LabelledRows> {
         let is_header = first && record.iter().all(|cell| number(cell).is_none());
         first = false;
         if !is_header {
-            let line = record.position().map(csv::Position::line);
+            let line = record.position().map(|position| first_line(position, &text));
             push_row(&mut rows, &record, line, path)?;
         }
     }
@@ -108,6 +108,13 @@ fn push_row(
         }
     }
     Ok(())
+}
+
+/// The line on which a record begins: csv's position is before the empty lines that it skips.
+fn first_line(position: &csv::Position, text: &[u8]) -> u64 {
+    let before = &text[(position.byte() as usize).min(text.len())..];
+    let skipped = before.iter().take_while(|b| matches!(b, b'\n' | b'\r'));
+    position.line() + skipped.filter(|&&b| b == b'\n').count() as u64
 }
 
 fn number(cell: &[u8]) -> Option<f64> {

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs all of them. Extra arguments go to `cargo test`.
+#
+# The tests of the GPU path need a Vulkan driver; without a GPU, Mesa's software driver serves.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v cargo >/dev/null; then
+    echo "cargo was not found: install Rust 1.92 or later (https://rustup.rs)" >&2
+    exit 1
+fi
+
+has_vulkan_driver() {
+    local folder
+    for folder in /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/icd.d; do
+        compgen -G "$folder/*.json" >/dev/null && return 0
+    done
+    [ -n "${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}" ]
+}
+
+if [ "$(uname -s)" = Linux ] && ! { has_vulkan_driver && ldconfig -p | grep -q libvulkan.so.1; }; then
+    if command -v apt-get >/dev/null; then
+        as_root=()
+        if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
+        "${as_root[@]}" apt-get update -qq
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends mesa-vulkan-drivers libvulkan1
+    else
+        echo "no Vulkan driver: install Mesa's (mesa-vulkan-drivers) and the Vulkan loader" >&2
+        exit 1
+    fi
+fi
+
+cargo test --release "$@"

@@ -1,0 +1,209 @@
+//! Where the figure is drawn: strokes, dots and text, the same to the eye in a bitmap and in an
+//! SVG file. The bitmap is drawn finer than it is shown and averaged down, because plotters rounds
+//! to whole pixels; the SVG has the same size in pixels and is scaled by its view box.
+
+use std::sync::Once;
+
+use plotters::coord::Shift;
+use plotters::element::DashedPathElement;
+use plotters::prelude::*;
+use plotters::style::register_font;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::failed;
+use crate::error::Result;
+
+/// The figure's width in layout units, in which everything is placed.
+pub(super) const WIDTH: f64 = 1000.0;
+/// Its height.
+pub(super) const HEIGHT: f64 = 750.0;
+/// Pixels drawn for each pixel shown, in both directions.
+const FINE: usize = 3;
+/// Pixels drawn per layout unit.
+const UNIT: f64 = 1.6 * FINE as f64;
+/// The figure's size in the pixels that are drawn.
+pub(super) const SIZE: (u32, u32) = ((WIDTH * UNIT) as u32, (HEIGHT * UNIT) as u32);
+
+/// Both the name under which plotters finds the embedded font and the list SVG viewers read.
+const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
+
+/// Axes and remarks.
+pub(super) const GREY: RGBColor = RGBColor(110, 110, 110);
+/// Behind measurements that did not converge.
+pub(super) const SHADE: RGBColor = RGBColor(253, 240, 210);
+const WARNING: RGBColor = RGBColor(230, 159, 0);
+const INK: RGBColor = RGBColor(34, 34, 34);
+
+/// Coordinates of a drawn pixel.
+pub(super) type Pixel = (i32, i32);
+
+/// A length in layout units, in pixels.
+pub(super) fn px(units: f64) -> i32 {
+    (units * UNIT).round() as i32
+}
+
+/// A length in pixels, in layout units.
+pub(super) fn units(pixels: i32) -> f64 {
+    f64::from(pixels) / UNIT
+}
+
+/// How a line looks.
+#[derive(Clone, Copy)]
+pub(super) struct Pen {
+    /// Its colour.
+    pub(super) color: RGBColor,
+    /// Its width in layout units.
+    pub(super) width: f64,
+    /// Whether it is broken.
+    pub(super) dashed: bool,
+}
+
+impl Pen {
+    /// A solid line.
+    pub(super) const fn solid(color: RGBColor, width: f64) -> Self {
+        Self { color, width, dashed: false }
+    }
+
+    /// What plotters calls it.
+    pub(super) fn style(self) -> ShapeStyle {
+        self.color.stroke_width(px(self.width) as u32)
+    }
+}
+
+/// How the two backends differ.
+#[derive(Clone, Copy)]
+pub(super) struct Medium {
+    /// Whether a path may have corners. The bitmap backend fills its outline, which leaves holes
+    /// where zigzags cross it, so there each segment is drawn alone and the joints are rounded.
+    corners: bool,
+    /// Font size that plotters needs for letters of em size 1.
+    size: f64,
+    /// How far, in font sizes, text that plotters centres is to be lowered to look centred.
+    lower: f64,
+}
+
+/// An SVG file.
+pub(super) const SVG: Medium = Medium { corners: true, size: 1.24, lower: 0.07 };
+/// A bitmap.
+pub(super) const BITMAP: Medium = Medium { corners: false, size: 1.164, lower: 0.215 };
+
+/// Draws in pixels, with widths and sizes in layout units.
+pub(super) struct Canvas<DB: DrawingBackend> {
+    /// The whole figure.
+    pub(super) area: DrawingArea<DB, Shift>,
+    medium: Medium,
+}
+
+impl<DB: DrawingBackend> Canvas<DB> {
+    /// An empty figure.
+    pub(super) fn new(backend: DB, medium: Medium) -> Result<Self> {
+        static FONTS: Once = Once::new();
+        FONTS.call_once(|| {
+            // Where it fails, drawing the first text reports that the font is missing.
+            let _ = register_font(FONT, FontStyle::Normal, dejavu::sans::regular());
+            let _ = register_font(FONT, FontStyle::Bold, dejavu::sans::bold());
+        });
+        let area = backend.into_drawing_area();
+        area.fill(&WHITE).map_err(failed)?;
+        Ok(Self { area, medium })
+    }
+
+    /// A line through the points.
+    pub(super) fn stroke(&self, points: &[Pixel], pen: Pen) -> Result<()> {
+        let style = pen.style();
+        if pen.dashed {
+            let far = |a: Pixel, b: Pixel| f64::from(b.0 - a.0).hypot(f64::from(b.1 - a.1));
+            let length: f64 = points.windows(2).map(|pair| far(pair[0], pair[1])).sum();
+            // Longer dashes where there would be very many.
+            let gap = px(4.0).max((length / 1500.0) as i32);
+            let dashes = DashedPathElement::new(points.to_vec(), 2 * gap, gap, style);
+            return self.area.draw(&dashes).map_err(failed);
+        }
+        if self.medium.corners {
+            return self.area.draw(&PathElement::new(points, style)).map_err(failed);
+        }
+        // The filled outline of a stroke is one pixel wider than the stroke.
+        let width = style.stroke_width.saturating_sub(1).max(1);
+        for pair in points.windows(2) {
+            let segment = PathElement::new(pair, pen.color.stroke_width(width));
+            self.area.draw(&segment).map_err(failed)?;
+        }
+        for joint in points.iter().skip(1).rev().skip(1) {
+            let disc = Circle::new(*joint, width / 2, pen.color.filled());
+            self.area.draw(&disc).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// A disc.
+    pub(super) fn dot(&self, center: Pixel, radius: f64, color: RGBColor) -> Result<()> {
+        self.area.draw(&Circle::new(center, px(radius), color.filled())).map_err(failed)
+    }
+
+    /// A vertical error bar.
+    pub(super) fn bar(&self, x: i32, ends: [i32; 2], capped: bool) -> Result<()> {
+        let cap = if capped { px(2.5) } else { 0 };
+        let [[a, b, c], [d, e, f]] = ends.map(|y| [(x - cap, y), (x + cap, y), (x, y)]);
+        self.stroke(&[a, b, c, f, e, d], Pen::solid(WARNING, 1.2))
+    }
+
+    /// The style of text with letters of size `em`.
+    pub(super) fn font(&self, em: f64, align: HPos) -> TextStyle<'static> {
+        TextStyle::from((FONT, self.medium.size * em * UNIT))
+            .color(&INK)
+            .pos(Pos::new(align, VPos::Center))
+    }
+
+    /// Text at mid-height of `at`.
+    pub(super) fn text(&self, text: &str, (x, y): Pixel, style: &TextStyle) -> Result<()> {
+        let at = match style.font.get_transform() {
+            FontTransform::Rotate270 => (x + self.lowered(style), y),
+            _ => (x, y + self.lowered(style)),
+        };
+        self.area.draw_text(text, style, at).map_err(failed)
+    }
+
+    /// How far to lower text that plotters centres.
+    pub(super) fn lowered(&self, style: &TextStyle) -> i32 {
+        (self.medium.lower * style.font.get_size()).round() as i32
+    }
+}
+
+/// In layout units, at letters of size `em`.
+pub(super) fn text_width(text: &str, em: f64) -> f64 {
+    let font = (FONT, BITMAP.size * em * UNIT).into_font();
+    font.box_size(text).map_or(0.0, |(width, _)| units(width as i32))
+}
+
+/// `em`, or what makes the text fit into `room`.
+pub(super) fn fitting(text: &str, em: f64, room: f64) -> f64 {
+    em * (room / text_width(text, em).max(1.0)).min(1.0)
+}
+
+/// Text that XML can hold.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// The drawn pixels as the bytes of a PNG file.
+pub(super) fn encode(drawn: &[u8]) -> Result<Vec<u8>> {
+    let size = (SIZE.0 / FINE as u32, SIZE.1 / FINE as u32);
+    // The plotters crate encodes images only into files.
+    let file = tempfile::Builder::new().suffix(".png").tempfile().map_err(failed)?;
+    let mut backend = BitMapBackend::new(file.path(), size);
+    backend.blit_bitmap((0, 0), size, &averaged(drawn)).map_err(failed)?;
+    backend.present().map_err(failed)?;
+    drop(backend);
+    std::fs::read(file.path()).map_err(failed)
+}
+
+/// One pixel for each block of `FINE` x `FINE`.
+fn averaged(drawn: &[u8]) -> Vec<u8> {
+    let stride = 3 * SIZE.0 as usize;
+    let block: Vec<_> = (0..FINE * FINE).map(|i| i / FINE * stride + i % FINE * 3).collect();
+    let mean =
+        |from: &[u8]| block.iter().map(|at| usize::from(from[*at])).sum::<usize>() / block.len();
+    let lines = drawn.chunks_exact(FINE * stride);
+    let corners = (0..stride).step_by(3 * FINE).flat_map(|left| left..left + 3);
+    lines.flat_map(|line| corners.clone().map(|at| mean(&line[at..]) as u8)).collect()
+}
