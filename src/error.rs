@@ -178,6 +178,12 @@ pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
         .map(|(_, c)| c)
 }
 
+/// What the system said, without the number that it says it by.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_string()
+}
+
 fn nearest_hint(nearest: &Option<String>) -> String {
     match nearest {
         Some(name) => format!(" (did you mean '{name}'?)"),

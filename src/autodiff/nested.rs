@@ -83,6 +83,16 @@ impl<B: Backend, T: Task> ModuleObjective<B, T> {
             .collect()
     }
 
+    /// The task's numbers of the samples at these positions of the list.
+    fn numbers(&self, positions: &[usize]) -> Result<Vec<usize>> {
+        let numbers: Option<Vec<usize>> =
+            positions.iter().map(|&position| self.samples.get(position).copied()).collect();
+        numbers.filter(|numbers| !numbers.is_empty()).ok_or_else(|| {
+            let remedy = format!("give positions below {}", self.samples.len());
+            Error::setting("batch", positions.len(), "empty, or beyond the samples", remedy)
+        })
+    }
+
     fn model(&self, tracking: Tracking) -> T::Model<Nested<B>> {
         with_parameters(self.template.clone(), self.pieces.clone(), tracking)
     }
@@ -177,7 +187,7 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
         let (chunks, count) = match samples {
             Samples::All => (&self.chunks, self.samples.len()),
             Samples::Batch(positions) => {
-                let numbers: Vec<usize> = positions.iter().map(|&p| self.samples[p]).collect();
+                let numbers = self.numbers(positions)?;
                 uploaded = self.upload(&numbers);
                 (&uploaded, positions.len())
             }

@@ -27,7 +27,8 @@ pub trait Objective: Send {
     /// Loss and gradient over all samples or over some of them.
     ///
     /// # Errors
-    /// If the device reports failure.
+    /// [`crate::Error::Setting`] for a batch that is empty or out of range; or if the device reports
+    /// failure.
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation>;
 
     /// The Hessian over all samples times `v` (length P).

@@ -71,6 +71,10 @@ pub struct Adapter {
 
 /// All adapters of this machine, best first: real GPUs before software.
 pub fn adapters() -> Vec<Adapter> {
+    without_driver_messages(find)
+}
+
+fn find() -> Vec<Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: wgpu::Backends::PRIMARY,
         ..wgpu::InstanceDescriptor::new_without_display_handle()
@@ -86,6 +90,30 @@ pub fn adapters() -> Vec<Adapter> {
             .collect();
     found.sort_by_key(|adapter| adapter.info.kind);
     found
+}
+
+/// Runs `body` with standard error closed: Mesa's drivers write there that XDG_RUNTIME_DIR is not
+/// set, which matters to windows only, and no setting of wgpu keeps them from it.
+#[cfg(unix)]
+fn without_driver_messages<T>(body: impl FnOnce() -> T) -> T {
+    use std::os::fd::AsFd;
+
+    let kept = std::io::stderr().as_fd().try_clone_to_owned();
+    let nowhere = std::fs::File::options().write(true).open("/dev/null");
+    let (Ok(kept), Ok(nowhere)) = (kept, nowhere) else { return body() };
+    if rustix::stdio::dup2_stderr(&nowhere).is_err() {
+        return body();
+    }
+    let result = body();
+    if let Err(error) = rustix::stdio::dup2_stderr(&kept) {
+        tracing::warn!("standard error is lost: {error}");
+    }
+    result
+}
+
+#[cfg(not(unix))]
+fn without_driver_messages<T>(body: impl FnOnce() -> T) -> T {
+    body()
 }
 
 fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {

@@ -32,15 +32,24 @@ pub fn main() -> ExitCode {
     match code {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            terminal.error(&one_line(&error));
+            terminal.error(&single_line(&format!("{error:#}")));
             let is_input = error.downcast_ref::<Error>().is_some_and(Error::is_input);
             ExitCode::from(if is_input { WRONG_USAGE } else { FAILED })
         }
     }
 }
 
-fn one_line(error: &anyhow::Error) -> String {
-    format!("{error:#}").replace('\n', " ")
+/// The text on one line, with nothing in it that would move a terminal's cursor.
+fn single_line(text: &str) -> String {
+    let mut line = String::new();
+    for c in text.chars() {
+        match c {
+            '\n' => line.push(' '),
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
 }
 
 /// A panic is a bug here or in a library; the user gets one line and not a stack of frames.

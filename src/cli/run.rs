@@ -18,11 +18,12 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     };
     let config = RunConfig::resolve(args.settings.or(from_file))?;
     let prepared = prepare(config)?;
-    if let Some(notice) = prepared.device.notice() {
-        terminal.note(notice);
-    }
     let interrupted = watch_for_interrupts();
     let started = prepared.start()?;
+    // Not before: an error is to stand alone.
+    if let Some(notice) = started.prepared().device.notice() {
+        terminal.note(notice);
+    }
     terminal.note(&describe(started.prepared()));
     let formula = started.threshold_formula();
     let steps = started.prepared().config.steps;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use super::WRONG_USAGE;
+use super::{WRONG_USAGE, single_line};
 
 /// Prints help or version as they are, and an error as one line with its remedy.
 pub(super) fn report(error: &clap::Error) -> ExitCode {
@@ -19,7 +19,7 @@ pub(super) fn report(error: &clap::Error) -> ExitCode {
         let asked = error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
         return if asked { ExitCode::SUCCESS } else { ExitCode::from(WRONG_USAGE) };
     }
-    eprintln!("{}", one_line(&error.to_string()));
+    eprintln!("{}", single_line(&one_line(&error.to_string())));
     ExitCode::from(WRONG_USAGE)
 }
 

@@ -123,19 +123,25 @@ impl RunConfig {
     fn validate(&self) -> Result<()> {
         if !(self.lr.is_finite() && self.lr > 0.0) {
             let remedy = "give a finite rate above 0, such as 0.2";
-            return Err(Error::setting("--lr", self.lr, "not a learning rate", remedy));
+            return Err(Error::setting(
+                "--lr",
+                format!("{:?}", self.lr),
+                "not a learning rate",
+                remedy,
+            ));
         }
         let least = match self.precision {
             Precision::F32 => LEAST_TOLERANCE_F32,
             Precision::F64 => LEAST_TOLERANCE_F64,
         };
         if !(self.tolerance >= least && self.tolerance < 1.0) {
-            let problem = "not a residual tolerance that can be met and means something";
+            let problem = "outside of what this precision can meet";
+            let shown = format!("{:?}", self.tolerance);
             let remedy = match self.precision {
                 Precision::F32 => "give 1e-6 or more and below 1 (--precision f64 goes to 1e-12)",
                 Precision::F64 => "give 1e-12 or more and below 1",
             };
-            return Err(Error::setting("--tolerance", self.tolerance, problem, remedy));
+            return Err(Error::setting("--tolerance", shown, problem, remedy));
         }
         let at_least_one = [
             ("--steps", Some(self.steps)),
@@ -212,9 +218,38 @@ impl std::str::FromStr for BatchSize {
 
 impl<'de> Deserialize<'de> for BatchSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-        text.parse().map_err(|e| de::Error::custom(format!("batch_size = {text}: {e}")))
+        struct Size;
+
+        fn parse<E: de::Error>(text: impl ToString) -> std::result::Result<BatchSize, E> {
+            let text = text.to_string();
+            text.parse().map_err(|e| E::custom(format!("batch_size = {text}: {e}")))
+        }
+
+        impl de::Visitor<'_> for Size {
+            type Value = BatchSize;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number of samples or \"full\" for batch_size")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<BatchSize, E> {
+                parse(text)
+            }
+
+            fn visit_u64<E: de::Error>(self, samples: u64) -> std::result::Result<BatchSize, E> {
+                parse(samples)
+            }
+
+            fn visit_i64<E: de::Error>(self, samples: i64) -> std::result::Result<BatchSize, E> {
+                parse(samples)
+            }
+
+            fn visit_f64<E: de::Error>(self, samples: f64) -> std::result::Result<BatchSize, E> {
+                parse(samples)
+            }
+        }
+
+        deserializer.deserialize_any(Size)
     }
 }
 

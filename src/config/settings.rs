@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, de};
 
 use super::BatchSize;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 use crate::model::{ModelSpec, describe_json_error};
 
 /// Settings of a run, each optional: flags win over the config file, and both over the defaults.
@@ -22,10 +22,10 @@ pub struct Settings {
     #[arg(long, value_name = "mse|ce", help_heading = "Problem")]
     pub loss: Option<String>,
     /// Training samples, the first of a seeded shuffle [default: 1000, or 80% of a smaller dataset]
-    #[arg(long, value_name = "N", help_heading = "Problem", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = "Problem", allow_negative_numbers = true, value_parser = count)]
     pub train_size: Option<usize>,
     /// Validation samples, the next of the shuffle [default: all that are left]
-    #[arg(long, value_name = "N", help_heading = "Problem", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = "Problem", allow_negative_numbers = true, value_parser = count)]
     pub validation_size: Option<usize>,
     /// Scale each feature to mean 0 and variance 1 over the training samples
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
@@ -36,39 +36,39 @@ pub struct Settings {
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub optimizer: Option<String>,
     /// Learning rate [default: 0.2]
-    #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true, value_parser = real)]
     pub lr: Option<f64>,
     /// Samples in a minibatch, or full [default: full]
     #[arg(long, value_name = "N|full", help_heading = "Training", allow_negative_numbers = true)]
     pub batch_size: Option<BatchSize>,
     /// Updates to take [default: 1000]
-    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = count)]
     pub steps: Option<usize>,
     /// Seed of everything random [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
     /// Evaluate validation every N steps, besides where curvature is measured [default: --every]
-    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = count)]
     pub eval_every: Option<usize>,
 
     /// How many of the largest Hessian eigenvalues to log [default: 1]
-    #[arg(long, value_name = "K", help_heading = "Curvature", allow_negative_numbers = true)]
+    #[arg(long, value_name = "K", help_heading = "Curvature", allow_negative_numbers = true, value_parser = count)]
     pub top: Option<usize>,
     /// Log the smallest eigenvalue too
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true", help_heading = "Curvature")]
     pub smallest: Option<bool>,
     /// Measure curvature every N steps [default: 1]
-    #[arg(long, value_name = "N", help_heading = "Curvature", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = "Curvature", allow_negative_numbers = true, value_parser = count)]
     pub every: Option<usize>,
     /// Relative residual at which an eigenvalue has converged [default: 1e-3]
-    #[arg(long, value_name = "R", help_heading = "Curvature", allow_negative_numbers = true)]
+    #[arg(long, value_name = "R", help_heading = "Curvature", allow_negative_numbers = true, value_parser = real)]
     pub tolerance: Option<f64>,
     /// Most Hessian-vector products in one measurement [default: 100]
-    #[arg(long, value_name = "N", help_heading = "Curvature", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = "Curvature", allow_negative_numbers = true, value_parser = count)]
     pub max_iterations: Option<usize>,
     /// Measure curvature on a fixed, seeded subset of N training samples [default: all of them]
-    #[arg(long, value_name = "N", help_heading = "Curvature", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = "Curvature", allow_negative_numbers = true, value_parser = count)]
     pub samples: Option<usize>,
 
     /// Device: auto takes a GPU if there is one, else the CPU [default: auto]
@@ -79,7 +79,7 @@ pub struct Settings {
     pub precision: Option<String>,
     /// Most samples held at once in a pass, which bounds memory [default: 256 on the CPU, 8192 on
     /// a GPU]
-    #[arg(long, value_name = "N", help_heading = "Device", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = "Device", allow_negative_numbers = true, value_parser = count)]
     pub chunk: Option<usize>,
 
     /// Run directory to write [default: runs/<time>-<name>]
@@ -102,8 +102,13 @@ impl Settings {
     /// wrong type.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| {
-            Error::file(path, None, format!("cannot be read ({e})"), "give a JSON config file")
+            let problem = format!("cannot be read ({})", reason(&e));
+            Error::file(path, None, problem, "give a JSON config file")
         })?;
+        if !text.trim_start().starts_with('{') {
+            let remedy = r#"write settings as {"lr": 0.1, "steps": 200}"#;
+            return Err(Error::file(path, Some(1), "not a JSON object", remedy));
+        }
         serde_json::from_str(&text).map_err(|e| {
             let line = Some(e.line() as u64).filter(|&line| line > 0);
             let remedy = "keys are the flags of 'sharpscope run --help', underscores for dashes";
@@ -161,11 +166,41 @@ impl std::str::FromStr for ModelChoice {
 
 impl<'de> Deserialize<'de> for ModelChoice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::String(name) => Ok(ModelChoice::Named(name)),
-            value => {
-                serde_json::from_value(value).map(ModelChoice::Spec).map_err(de::Error::custom)
+        struct Choice;
+
+        impl<'de> de::Visitor<'de> for Choice {
+            type Value = ModelChoice;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a preset's name, a file, or an object with \"kind\"")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> std::result::Result<ModelChoice, E> {
+                Ok(ModelChoice::Named(name.to_string()))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> std::result::Result<ModelChoice, A::Error> {
+                let object = de::value::MapAccessDeserializer::new(map);
+                ModelSpec::deserialize(object).map(ModelChoice::Spec)
             }
         }
+
+        deserializer.deserialize_any(Choice)
     }
+}
+
+/// A number of things, from a flag.
+fn count(text: &str) -> std::result::Result<usize, String> {
+    text.parse().map_err(|_| "not a whole number; give 1 or more".to_string())
+}
+
+fn seed(text: &str) -> std::result::Result<u64, String> {
+    text.parse().map_err(|_| "not a whole number; give 0 or more".to_string())
+}
+
+fn real(text: &str) -> std::result::Result<f64, String> {
+    text.parse().map_err(|_| "not a number; give one such as 0.1 or 1e-3".to_string())
 }

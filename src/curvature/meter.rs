@@ -43,7 +43,16 @@ impl CurvatureMeter {
         let stream = Stream::Krylov { step: step as u32 };
         let start = random_unit_vector(objective.dim(), &mut rng::stream(self.seed, stream));
         let outcome = self.lanczos.solve(&mut Hessian::new(objective), &start)?;
-        Ok(Curvature::from(outcome))
+        let curvature = Curvature::from(outcome);
+        tracing::debug!(
+            step,
+            sharpness = curvature.lambda.first(),
+            residual = curvature.residual,
+            hvps = curvature.hvps,
+            stop = %curvature.stop,
+            "curvature measured"
+        );
+        Ok(curvature)
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<LabelledRows> {
     let mut rows = LabelledRows { features: Vec::new(), width: 0, labels: Vec::new() };
     let mut record = csv::ByteRecord::new();
     let mut first = true;
+    let mut has_header = false;
     loop {
         let more = reader.read_byte_record(&mut record).map_err(|e| {
             let line = e.position().map(csv::Position::line);
@@ -54,6 +55,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<LabelledRows> {
         }
         let is_header = first && record.iter().all(|cell| number(cell).is_none());
         first = false;
+        has_header |= is_header;
         if !is_header {
             let line = record.position().map(|position| first_line(position, &text));
             push_row(&mut rows, &record, line, path)?;
@@ -61,7 +63,9 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<LabelledRows> {
     }
     if rows.labels.is_empty() {
         let remedy = "give rows of comma-separated numbers, the label last";
-        return Err(Error::file(path, None, "the file has no rows", remedy));
+        let problem =
+            if has_header { "the file has a header but no rows" } else { "the file has no rows" };
+        return Err(Error::file(path, None, problem, remedy));
     }
     Ok(rows)
 }

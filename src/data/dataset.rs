@@ -5,7 +5,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::csv_file;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 use crate::model::looks_like_file;
 
 /// Samples with class labels, in the file's order, on the host.
@@ -56,8 +56,10 @@ impl Dataset {
             return Err(Error::unknown_name("dataset", name_or_file, &dataset_names()));
         }
         let bytes = std::fs::read(name_or_file).map_err(|e| {
-            let remedy = format!("give a CSV file or one of {}", dataset_names().join(", "));
-            Error::file(name_or_file, None, format!("cannot be read ({e})"), remedy)
+            let problem = format!("cannot be read ({})", reason(&e));
+            let names = dataset_names().join(", ");
+            let remedy = format!("give a CSV file, or a dataset that is built in: {names}");
+            Error::file(name_or_file, None, problem, remedy)
         })?;
         Self::from_csv(&bytes, name_or_file, 1.0)
     }

@@ -29,12 +29,13 @@ impl EigenDecomposition {
 /// All eigenpairs of the symmetric matrix with the given `n * n` entries.
 ///
 /// # Errors
-/// [`Error::Length`] if there are not `n * n` entries, [`Error::Numerical`] if the decomposition
-/// does not converge (entries that are not finite).
+/// [`Error::Length`] if there are not `n * n` entries, [`Error::Numerical`] if an entry is not finite
+/// or the decomposition does not converge.
 pub fn symmetric_eigen(n: usize, entries: &[f64]) -> Result<EigenDecomposition> {
     if entries.len() != n * n {
         return Err(Error::Length { what: "matrix", found: entries.len(), expected: n * n });
     }
+    check_finite(entries)?;
     let decomposition = MatRef::from_column_major_slice(entries, n, n)
         .self_adjoint_eigen(Side::Lower)
         .map_err(|e| failed(&e))?;
@@ -48,8 +49,8 @@ pub fn symmetric_eigen(n: usize, entries: &[f64]) -> Result<EigenDecomposition> 
 /// (n - 1).
 ///
 /// # Errors
-/// [`Error::Length`] if the lengths do not fit, [`Error::Numerical`] if the decomposition does not
-/// converge.
+/// [`Error::Length`] if the lengths do not fit, [`Error::Numerical`] if an entry is not finite or the
+/// decomposition does not converge.
 pub fn tridiagonal_eigen(diagonal: &[f64], subdiagonal: &[f64]) -> Result<EigenDecomposition> {
     let n = diagonal.len();
     if subdiagonal.len() + 1 != n {
@@ -59,6 +60,8 @@ pub fn tridiagonal_eigen(diagonal: &[f64], subdiagonal: &[f64]) -> Result<EigenD
             expected: n.saturating_sub(1),
         });
     }
+    check_finite(diagonal)?;
+    check_finite(subdiagonal)?;
     let diag: Diag<f64> = diagonal.iter().copied().collect::<faer::Col<f64>>().into_diagonal();
     // faer reads a subdiagonal as long as the diagonal; its last entry has no meaning.
     let sub: Diag<f64> = subdiagonal
@@ -81,6 +84,14 @@ pub fn tridiagonal_eigen(diagonal: &[f64], subdiagonal: &[f64]) -> Result<EigenD
     )
     .map_err(|e| failed(&e))?;
     Ok(EigenDecomposition { values: values.column_vector().iter().copied().collect(), vectors })
+}
+
+/// faer answers some undefined entries with undefined eigenvalues instead of an error.
+fn check_finite(entries: &[f64]) -> Result<()> {
+    match entries.iter().all(|x| x.is_finite()) {
+        true => Ok(()),
+        false => Err(failed(&"an entry is not finite")),
+    }
 }
 
 fn failed(error: &impl std::fmt::Debug) -> Error {

@@ -94,8 +94,9 @@ impl Lanczos {
     /// Runs the method on `operator` from the vector `start` (length n, any non-zero length).
     ///
     /// # Errors
-    /// [`Error::Length`] if `start` does not fit, [`Error::NonFinite`] if `start` or a product has
-    /// an infinite or undefined entry, and whatever the operator reports.
+    /// [`Error::Length`] if `start` does not fit, [`Error::Numerical`] if it is zero or not finite,
+    /// [`Error::NonFinite`] if a product has an infinite or undefined entry, and whatever the
+    /// operator reports.
     pub fn solve(
         &self,
         operator: &mut dyn SymmetricOperator,
@@ -107,7 +108,10 @@ impl Lanczos {
         }
         let start_norm = norm(start);
         if !(start_norm.is_finite() && start_norm > 0.0) {
-            return Err(Error::NonFinite { what: "the eigensolver's start vector" });
+            return Err(Error::Numerical {
+                what: "an eigensolve",
+                reason: format!("the start vector has norm {start_norm}"),
+            });
         }
 
         let mut basis: Vec<f64> = start.iter().map(|x| x / start_norm).collect();
@@ -157,8 +161,17 @@ impl Lanczos {
     }
 
     fn all_converged(&self, ritz: &EigenDecomposition, beta: f64) -> bool {
-        extremes(ritz, self.guarded(self.largest), self.guarded(self.smallest))
-            .all(|(i, scale)| relative_residual(ritz, i, beta, scale) <= self.tolerance)
+        let m = ritz.values.len();
+        // The guard at the top may lie near zero: it is measured by the last wanted value.
+        let least = match self.largest {
+            0 => 0.0,
+            wanted => ritz.values[m.saturating_sub(wanted)].abs(),
+        };
+        extremes(ritz, self.guarded(self.largest), self.guarded(self.smallest)).all(|(i, scale)| {
+            let is_guard = i + self.largest < m;
+            let scale = if is_guard { scale.max(least) } else { scale };
+            relative_residual(ritz, i, beta, scale) <= self.tolerance
+        })
     }
 
     fn outcome(

@@ -48,11 +48,15 @@ impl Activation {
             Activation::Elu => with_derivative(x, |x| {
                 let below = x.clone().greater_elem(0.0);
                 let exp = x.clone().mask_fill(below, 0.0).exp();
-                (relu(x) + exp.clone() - 1.0, exp)
+                (relu(x) + (exp.clone() - 1.0), exp)
             }),
             Activation::Softplus => with_derivative(x, |x| {
-                let value = relu(x.clone()) + (-x.clone().abs()).exp().log1p();
-                (value, sigmoid(x))
+                // |x| = 2 max(x, 0) - x, with the derivatives at 0 those of one branch: an inner
+                // level differentiates the value too, and relu and abs would both give it 0 there.
+                let below = x.clone().lower_elem(0.0);
+                let positive = x.clone().mask_fill(below, 0.0);
+                let minus_abs = x.clone() - positive.clone() * 2.0;
+                (positive + minus_abs.exp().log1p(), sigmoid(x))
             }),
             Activation::Silu => with_derivative(x, |x| {
                 let s = sigmoid(x.clone());
@@ -66,10 +70,11 @@ impl Activation {
 
 /// f(x), recorded as `f(x0) + (x - x0) f'(x0)` with x0 the value of x off the tape.
 ///
-/// The value is f(x) exactly. The derivative seen by this tape is f'(x0), which an outer tape, if
-/// there is one, has recorded as a function of x and differentiates in turn. So each level uses the
-/// formula below it instead of burn's own rule, which evaluates the transcendental function again
-/// in every backward pass (four times in one Hessian-vector product, against two).
+/// The value is f(x) exactly. The derivative seen by the outer tape is f'(x0); an inner tape has
+/// recorded both formulas and differentiates them by burn's rules, so that each must have the right
+/// derivative as a function of x. burn's own rule for the outer level would evaluate the
+/// transcendental function again in the backward pass: four times in one Hessian-vector product,
+/// against two.
 fn with_derivative<B: Backend, const D: usize>(
     x: Tensor<B, D>,
     value_and_derivative: impl FnOnce(Tensor<B, D>) -> (Tensor<B, D>, Tensor<B, D>),

@@ -5,31 +5,60 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Activation, Initialisation};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest, reason};
 
 /// An architecture, without the input and output sizes, which come from the data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "lowercase", from = "ModelFields")]
 pub enum ModelSpec {
     /// A multilayer perceptron.
     Mlp(MlpSpec),
 }
 
 /// A multilayer perceptron.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MlpSpec {
     /// Widths of the hidden layers; none for a linear model.
     pub hidden: Vec<usize>,
     /// The nonlinearity after each hidden layer.
-    #[serde(default = "default_activation")]
     pub activation: Activation,
     /// Whether layers have biases.
-    #[serde(default = "default_bias")]
     pub bias: bool,
     /// How the initial weights are drawn.
-    #[serde(default)]
     pub init: Initialisation,
+}
+
+/// The JSON object as read. serde's own tagged enums forget on which line a key stood.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelFields {
+    kind: Kind,
+    hidden: Vec<usize>,
+    #[serde(default = "default_activation")]
+    activation: Activation,
+    #[serde(default = "default_bias")]
+    bias: bool,
+    #[serde(default)]
+    init: Initialisation,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Mlp,
+}
+
+impl From<ModelFields> for ModelSpec {
+    fn from(fields: ModelFields) -> Self {
+        match fields.kind {
+            Kind::Mlp => ModelSpec::Mlp(MlpSpec {
+                hidden: fields.hidden,
+                activation: fields.activation,
+                bias: fields.bias,
+                init: fields.init,
+            }),
+        }
+    }
 }
 
 fn default_activation() -> Activation {
@@ -74,7 +103,7 @@ impl ModelSpec {
         let path = Path::new(name_or_file);
         let text = std::fs::read_to_string(path).map_err(|e| {
             let remedy = format!("give a JSON file or one of {}", preset_names().join(", "));
-            Error::file(path, None, format!("cannot be read ({e})"), remedy)
+            Error::file(path, None, format!("cannot be read ({})", reason(&e)), remedy)
         })?;
         Self::parse(&text, path)
     }
@@ -85,29 +114,42 @@ impl ModelSpec {
                 path,
                 Some(e.line() as u64).filter(|&line| line > 0),
                 describe_json_error(&e),
-                "see the model files in the README",
+                r#"write an object such as {"kind": "mlp", "hidden": [64, 64], "activation": "tanh"}"#,
             )
         })?;
         spec.validate()?;
         Ok(spec)
     }
 
+    /// Number of parameters for these input and output sizes.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if there are more than can be handled.
+    pub fn parameters(&self, inputs: usize, outputs: usize) -> Result<usize> {
+        let ModelSpec::Mlp(mlp) = self;
+        let layer = |(fan_in, fan_out): (usize, usize)| {
+            fan_out.saturating_mul(fan_in.saturating_add(usize::from(mlp.bias)))
+        };
+        let sizes = mlp.layer_sizes(inputs, outputs);
+        let parameters = sizes.map(layer).fold(0, usize::saturating_add);
+        if parameters > MOST_PARAMETERS {
+            let problem = format!("more than {MOST_PARAMETERS} parameters");
+            let shown = format!("{:?}", mlp.hidden);
+            return Err(Error::setting("model.hidden", shown, problem, "use narrower layers"));
+        }
+        Ok(parameters)
+    }
+
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a width of zero or more parameters than can be handled.
+    /// [`Error::Setting`] for a width of zero.
     pub fn validate(&self) -> Result<()> {
         let ModelSpec::Mlp(mlp) = self;
         let shown = format!("{:?}", mlp.hidden);
         if mlp.hidden.contains(&0) {
             let remedy = "give every hidden layer a width of at least 1";
             return Err(Error::setting("model.hidden", shown, "a width is zero", remedy));
-        }
-        let largest = mlp.hidden.windows(2).map(|w| w[0].saturating_mul(w[1])).max();
-        let widest = mlp.hidden.iter().copied().max();
-        if largest.max(widest).unwrap_or(0) > MOST_PARAMETERS {
-            let problem = format!("more than {MOST_PARAMETERS} parameters");
-            return Err(Error::setting("model.hidden", shown, problem, "use narrower layers"));
         }
         Ok(())
     }
@@ -131,19 +173,20 @@ pub(crate) fn looks_like_file(name: &str) -> bool {
     path.components().count() > 1 || path.extension().is_some() || path.is_file()
 }
 
-/// serde's message without its position, and with the nearest known key where one is unknown.
+/// serde's message without its position; for an unknown name, the nearest known one, or all of them
+/// where none is near.
 pub(crate) fn describe_json_error(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let message = text.split(" at line ").next().unwrap_or(&text).to_string();
+    let message = text.split(" at line ").next().unwrap_or(&text);
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let (Some(unknown), known) = (quoted.next(), quoted.collect::<Vec<_>>()) else {
-        return message;
+    let (Some(unknown), true) = (quoted.next(), message.starts_with("unknown")) else {
+        return message.to_string();
     };
-    if !message.starts_with("unknown") {
-        return message;
-    }
-    match crate::error::nearest(unknown, &known) {
-        Some(nearest) => format!("{message} (did you mean `{nearest}`?)"),
-        None => message,
+    match nearest(unknown, &quoted.collect::<Vec<_>>()) {
+        Some(nearest) => {
+            let what = if message.starts_with("unknown field") { "key" } else { "name" };
+            format!("unknown {what} `{unknown}` (did you mean `{nearest}`?)")
+        }
+        None => message.to_string(),
     }
 }

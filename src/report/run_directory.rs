@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::atomic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 
 /// A folder that a run writes into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,19 +33,49 @@ impl RunDirectory {
     /// not a run, or if it cannot be made or written; nothing is changed then.
     pub fn create(path: &Path, force: bool) -> Result<Self> {
         let directory = Self { path: path.to_path_buf() };
-        match fs::read_dir(path) {
-            Ok(mut entries) => {
-                if entries.next().is_some() {
-                    directory.check_replaceable(force)?;
-                }
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                fs::create_dir_all(path).map_err(|e| directory.cannot("be made", &e))?;
-            }
-            Err(e) => return Err(directory.cannot("be used", &e)),
-        }
+        Self::check(path, force)?;
+        fs::create_dir_all(path).map_err(|e| directory.cannot("be made", &e))?;
         tempfile::tempfile_in(path).map_err(|e| directory.cannot("be written", &e))?;
         directory.remove_earlier_run()?;
+        Ok(directory)
+    }
+
+    /// Checks, changing nothing, whether [`RunDirectory::create`] would refuse what is at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn check(path: &Path, force: bool) -> Result<()> {
+        let directory = Self { path: path.to_path_buf() };
+        match fs::read_dir(path) {
+            Ok(mut entries) => match entries.next() {
+                Some(_) => directory.check_replaceable(force),
+                None => Ok(()),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(directory.cannot("be used", &e)),
+        }
+    }
+
+    /// Makes a new folder `base` in `parent`, with a number behind its name where that is taken:
+    /// runs that start at once get folders of their own.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if it cannot be made.
+    pub fn create_numbered(parent: &Path, base: &str) -> Result<Self> {
+        let mut directory = Self { path: parent.join(base) };
+        let cannot = |directory: &Self, e| Err(directory.cannot("be made", &e));
+        if let Err(e) = fs::create_dir_all(parent) {
+            return cannot(&directory, e);
+        }
+        for number in 2.. {
+            match fs::create_dir(&directory.path) {
+                Ok(()) => break,
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                    directory.path = parent.join(format!("{base}-{number}"));
+                }
+                Err(e) => return cannot(&directory, e),
+            }
+        }
         Ok(directory)
     }
 
@@ -87,7 +117,7 @@ impl RunDirectory {
     fn cannot(&self, what: &str, error: &std::io::Error) -> Error {
         Error::Output {
             path: self.path.clone(),
-            problem: format!("it cannot {what} ({error})"),
+            problem: format!("it cannot {what} ({})", reason(error)),
             remedy: "choose a folder that you may write to with --out".to_string(),
         }
     }

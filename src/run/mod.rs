@@ -3,5 +3,5 @@
 mod prepare;
 mod start;
 
-pub use prepare::{Prepared, prepare};
+pub use prepare::{Prepared, classification, prepare};
 pub use start::{Finished, Started};

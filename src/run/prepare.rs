@@ -12,6 +12,7 @@ use crate::data::{Dataset, Split, Standardisation};
 use crate::error::{Error, Result};
 use crate::linalg::Lanczos;
 use crate::model::initial_parameters;
+use crate::report::RunDirectory;
 use crate::rng::{self, Stream};
 use crate::task::Classification;
 use crate::train::{Problem, TrainSettings};
@@ -53,8 +54,22 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
     check_at_most("--batch-size", config.batch_size.0, train_size, "training samples")?;
     check_at_most("--samples", config.samples, train_size, "training samples")?;
     check_at_most("--chunk", config.chunk, dataset.len(), "samples in the dataset")?;
+    let parameters = config.model.parameters(dataset.inputs, dataset.classes)?;
+    check_at_most("--top", Some(config.top), parameters, "parameters in the model")?;
+    if let Some(out) = &config.out {
+        RunDirectory::check(out, config.force)?;
+    }
+    tracing::debug!(
+        dataset = config.dataset,
+        train = split.train.len(),
+        validation = split.validation.len(),
+        inputs = dataset.inputs,
+        classes = dataset.classes,
+        "data loaded"
+    );
 
     let device = Device::open(config.backend, config.precision)?;
+    tracing::debug!(backend = device.backend(), adapter = device.adapter(), "device opened");
     let dataset = Arc::new(dataset);
     let task = Arc::new(Classification {
         model: config.model.clone(),
@@ -81,13 +96,13 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
         },
     };
 
-    let parameters = problem.train.dim();
-    check_at_most("--top", Some(config.top), parameters, "parameters in the model")?;
     let mut weights = rng::stream(config.seed, Stream::Initialisation);
     let theta = initial_parameters(&config.model, dataset.inputs, dataset.classes, &mut weights)
         .into_iter()
         .map(|w| config.precision.round(w))
         .collect();
+
+    tracing::debug!(parameters, "problem uploaded");
 
     config.train_size = Some(train_size);
     config.validation_size = Some(split.validation.len());

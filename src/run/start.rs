@@ -36,14 +36,13 @@ impl Prepared {
     /// [`Error::Output`] if the directory cannot be used, [`Error::Io`] if a file cannot be written.
     pub fn start(mut self) -> Result<Started> {
         let optimizer = optimizer(&self.config.optimizer)?;
-        let out = match &self.config.out {
-            Some(out) => out.clone(),
-            None => default_directory(&self.config.name),
-        };
         let layout = self.problem.train.layout();
         let init = to_safetensors(layout, &self.theta, self.config.precision)?;
-        let directory = RunDirectory::create(&out, self.config.force)?;
-        self.config.out = Some(out);
+        let directory = match &self.config.out {
+            Some(out) => RunDirectory::create(out, self.config.force)?,
+            None => default_directory(&self.config.name)?,
+        };
+        self.config.out = Some(directory.path().to_path_buf());
         let labels = FigureLabels {
             title: format!(
                 "{}: {} samples, {} {}, lr {}, seed {}",
@@ -123,16 +122,9 @@ impl Started {
 }
 
 /// `runs/<time>-<name>`, with a number behind it where that is taken.
-fn default_directory(name: &str) -> PathBuf {
+fn default_directory(name: &str) -> Result<RunDirectory> {
     let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    let base = format!("{time}-{name}");
-    let mut path = Path::new("runs").join(&base);
-    let mut number = 2;
-    while path.exists() {
-        path.set_file_name(format!("{base}-{number}"));
-        number += 1;
-    }
-    path
+    RunDirectory::create_numbered(Path::new("runs"), &format!("{time}-{name}"))
 }
 
 fn git_revision() -> Option<String> {

@@ -690,7 +690,7 @@ mod lanczos_errors {
     fn a_start_that_is_zero_or_not_finite_is_refused() {
         for bad in [0.0, f64::NAN, f64::INFINITY] {
             let error = error_of_start(&[0.0, bad, 0.0]);
-            assert!(matches!(error, Error::NonFinite { .. }), "{error:?}");
+            assert!(matches!(error, Error::Numerical { .. }), "{error:?}");
         }
     }
 

@@ -38,7 +38,9 @@ fn an_architecture_that_cannot_be_used_is_refused_with_its_line() {
     assert!(message(r#"{"kind": "mlq", "hidden": [3]}"#).contains("`mlp`"));
     assert!(message(r#"{"kind": "mlp", "hidden": [3, 0]}"#).contains("zero"));
     assert!(message(r#"{"kind": "mlp", "hidden": [-3]}"#).contains("-3"));
-    assert!(message(r#"{"kind": "mlp", "hidden": [400000, 400000]}"#).contains("parameters"));
+    let wide = load(r#"{"kind": "mlp", "hidden": [400000, 400000]}"#).unwrap();
+    assert!(wide.parameters(64, 10).unwrap_err().to_string().contains("parameters"));
+    assert_eq!(ModelSpec::load("mlp").unwrap().parameters(64, 10).unwrap(), 8970);
     assert!(message("{").contains(".json:1"));
     assert!(matches!(ModelSpec::load("mpl"), Err(Error::UnknownName { nearest: Some(_), .. })));
     assert!(matches!(ModelSpec::load("no/such.json"), Err(Error::File { .. })));
@@ -104,8 +106,7 @@ fn the_other_initialisations_have_their_variance_and_zero_biases() {
 #[test]
 fn weights_depend_on_the_seed_alone() {
     let model = spec(serde_json::json!({ "kind": "mlp", "hidden": [5], "bias": false }));
-    let draw =
-        |seed| initial_parameters(&model, 4, 3, &mut stream(seed, Stream::Initialisation));
+    let draw = |seed| initial_parameters(&model, 4, 3, &mut stream(seed, Stream::Initialisation));
     assert_eq!(draw(0), draw(0));
     assert_ne!(draw(0), draw(1));
     assert_eq!(draw(0).len(), 4 * 5 + 5 * 3);

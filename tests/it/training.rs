@@ -52,12 +52,7 @@ fn train(settings: Value) -> Trained {
     };
     let end = trainer.run(prepared.theta, &mut [&mut collector]);
     assert!(end.error.is_none(), "{:?}", end.error);
-    Trained {
-        initial,
-        rows: collector.rows,
-        events: collector.events,
-        summary: end.summary,
-    }
+    Trained { initial, rows: collector.rows, events: collector.events, summary: end.summary }
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
