@@ -102,21 +102,22 @@ fn print_table() {
     println!("\nmilliseconds: median (least to greatest), {SAMPLES} samples, tanh, mse, f32");
     for group in ["cpu", "wgpu"] {
         for widths in WIDTHS {
-            let times: Vec<_> =
-                QUANTITIES.iter().filter_map(|q| measured(group, widths, q)).collect();
-            let [gradient, hvp, lanczos] = times[..] else { continue };
-            let parameters = [64].iter().chain(widths).zip(widths.iter().chain(&[10]));
-            let parameters: usize = parameters.map(|(i, o)| (i + 1) * o).sum();
-            let show = |t: (f64, f64, f64)| format!("{:.2} ({:.2} to {:.2})", t.0, t.1, t.2);
-            println!(
-                "{group:5} {:12} P = {parameters:6}  gradient {}  hvp {}  hvp/gradient {:.2}  \
-                 lanczos {}",
-                label(widths),
-                show(gradient),
-                show(hvp),
-                hvp.0 / gradient.0,
-                show(lanczos)
-            );
+            let times = QUANTITIES.map(|quantity| measured(group, widths, quantity));
+            if times.iter().all(Option::is_none) {
+                continue;
+            }
+            let layers = [64].iter().chain(widths).zip(widths.iter().chain(&[10]));
+            let parameters: usize = layers.map(|(i, o)| (i + 1) * o).sum();
+            print!("{group:5} {:12} P = {parameters:6}", label(widths));
+            for (quantity, time) in QUANTITIES.iter().zip(times) {
+                if let Some((median, least, greatest)) = time {
+                    print!("  {quantity} {median:.2} ({least:.2} to {greatest:.2})");
+                }
+            }
+            if let [Some(gradient), Some(hvp), _] = times {
+                print!("  hvp/gradient {:.2}", hvp.0 / gradient.0);
+            }
+            println!();
         }
     }
 }

@@ -1,4 +1,29 @@
 //! sharpscope: the Hessian spectrum of small neural networks, step by step while they train.
+//!
+//! A [`task::Classification`] (a model, a dataset and a loss) is differentiated twice by
+//! [`autodiff`] on a [`backend::Device`]; what comes out is an [`autodiff::Objective`]: loss,
+//! gradient and Hessian-vector products as plain vectors. [`curvature`] finds the extreme
+//! eigenvalues of its Hessian, [`optim`] knows what the optimizer can bear, and [`train`] puts them
+//! side by side at every step. [`run`] does all this from a configuration and writes a folder.
+//!
+//! ```
+//! use sharpscope::config::{RunConfig, Settings};
+//! use sharpscope::run::prepare;
+//!
+//! let settings = Settings {
+//!     model: Some("linear".parse()?),
+//!     train_size: Some(100),
+//!     backend: Some("cpu".to_string()),
+//!     ..Settings::default()
+//! };
+//! let mut run = prepare(RunConfig::resolve(settings)?)?;
+//! run.problem.train.set_parameters(&run.theta)?;
+//! let curvature = run.train_settings().meter.measure(&*run.problem.train, 0)?;
+//! assert!(curvature.converged);
+//! println!("sharpness {} beside 2/η = {}", curvature.lambda[0], 2.0 / run.config.lr);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 pub mod autodiff;
 pub mod backend;
 pub mod cli;

@@ -27,7 +27,8 @@ impl Progress {
     pub fn start(terminal: &Terminal, steps: usize, formula: &'static str) -> Self {
         let bar = terminal.is_interactive().then(|| {
             let bar = terminal.bars().add(ProgressBar::new(steps as u64));
-            let template = "{bar:24.cyan/dim} {pos}/{len}  {per_sec}  ETA {eta}  {wide_msg}";
+            // Two lines, so that everything fits into 80 columns.
+            let template = "{bar:40.cyan/dim} {pos}/{len}  {per_sec}  ETA {eta}\n{wide_msg}";
             bar.set_style(
                 ProgressStyle::with_template(template)
                     .unwrap_or_else(|_| ProgressStyle::default_bar())

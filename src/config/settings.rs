@@ -22,10 +22,12 @@ pub struct Settings {
     #[arg(long, value_name = "mse|ce", help_heading = "Problem")]
     pub loss: Option<String>,
     /// Training samples, the first of a seeded shuffle [default: 1000, or 80% of a smaller dataset]
-    #[arg(long, value_name = "N", help_heading = "Problem", allow_negative_numbers = true, value_parser = count)]
+    #[arg(long, value_name = "N", help_heading = "Problem",
+          allow_negative_numbers = true, value_parser = count)]
     pub train_size: Option<usize>,
     /// Validation samples, the next of the shuffle [default: all that are left]
-    #[arg(long, value_name = "N", help_heading = "Problem", allow_negative_numbers = true, value_parser = count)]
+    #[arg(long, value_name = "N", help_heading = "Problem",
+          allow_negative_numbers = true, value_parser = count)]
     pub validation_size: Option<usize>,
     /// Scale each feature to mean 0 and variance 1 over the training samples
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
@@ -36,39 +38,48 @@ pub struct Settings {
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub optimizer: Option<String>,
     /// Learning rate [default: 0.2]
-    #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true, value_parser = real)]
+    #[arg(long, value_name = "RATE", help_heading = "Training",
+          allow_negative_numbers = true, value_parser = real)]
     pub lr: Option<f64>,
     /// Samples in a minibatch, or full [default: full]
     #[arg(long, value_name = "N|full", help_heading = "Training", allow_negative_numbers = true)]
     pub batch_size: Option<BatchSize>,
     /// Updates to take [default: 1000]
-    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = count)]
+    #[arg(long, value_name = "N", help_heading = "Training",
+          allow_negative_numbers = true, value_parser = count)]
     pub steps: Option<usize>,
     /// Seed of everything random [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = seed)]
+    #[arg(long, value_name = "N", help_heading = "Training",
+          allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
     /// Evaluate validation every N steps, besides where curvature is measured [default: --every]
-    #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true, value_parser = count)]
+    #[arg(long, value_name = "N", help_heading = "Training",
+          allow_negative_numbers = true, value_parser = count)]
     pub eval_every: Option<usize>,
 
     /// How many of the largest Hessian eigenvalues to log [default: 1]
-    #[arg(long, value_name = "K", help_heading = "Curvature", allow_negative_numbers = true, value_parser = count)]
+    #[arg(long, value_name = "K", help_heading = "Curvature",
+          allow_negative_numbers = true, value_parser = count)]
     pub top: Option<usize>,
     /// Log the smallest eigenvalue too
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true", help_heading = "Curvature")]
     pub smallest: Option<bool>,
     /// Measure curvature every N steps [default: 1]
-    #[arg(long, value_name = "N", help_heading = "Curvature", allow_negative_numbers = true, value_parser = count)]
+    #[arg(long, value_name = "N", help_heading = "Curvature",
+          allow_negative_numbers = true, value_parser = count)]
     pub every: Option<usize>,
     /// Relative residual at which an eigenvalue has converged [default: 1e-3]
-    #[arg(long, value_name = "R", help_heading = "Curvature", allow_negative_numbers = true, value_parser = real)]
+    #[arg(long, value_name = "R", help_heading = "Curvature",
+          allow_negative_numbers = true, value_parser = real)]
     pub tolerance: Option<f64>,
     /// Most Hessian-vector products in one measurement [default: 100]
-    #[arg(long, value_name = "N", help_heading = "Curvature", allow_negative_numbers = true, value_parser = count)]
+    #[arg(long, value_name = "N", help_heading = "Curvature",
+          allow_negative_numbers = true, value_parser = count)]
     pub max_iterations: Option<usize>,
     /// Measure curvature on a fixed, seeded subset of N training samples [default: all of them]
-    #[arg(long, value_name = "N", help_heading = "Curvature", allow_negative_numbers = true, value_parser = count)]
+    #[arg(long, value_name = "N", help_heading = "Curvature",
+          allow_negative_numbers = true, value_parser = count)]
     pub samples: Option<usize>,
 
     /// Device: auto takes a GPU if there is one, else the CPU [default: auto]
@@ -77,9 +88,10 @@ pub struct Settings {
     /// Precision: f32, or f64 for reference runs on the CPU [default: f32]
     #[arg(long, value_name = "f32|f64", help_heading = "Device")]
     pub precision: Option<String>,
-    /// Most samples held at once in a pass, which bounds memory [default: 256 on the CPU, 8192 on
-    /// a GPU]
-    #[arg(long, value_name = "N", help_heading = "Device", allow_negative_numbers = true, value_parser = count)]
+    /// Most samples in one pass, on each CPU thread, which bounds memory [default: 256 on the CPU,
+    /// 8192 on a GPU]
+    #[arg(long, value_name = "N", help_heading = "Device",
+          allow_negative_numbers = true, value_parser = count)]
     pub chunk: Option<usize>,
 
     /// Run directory to write [default: runs/<time>-<name>]

@@ -97,15 +97,8 @@ impl Trainer<'_> {
                 ..StepRow::default()
             };
 
-            let full = (batches.is_none() || evaluates)
-                .then(|| self.problem.train.gradient(Samples::All))
-                .transpose()?;
-            let update = match &mut batches {
-                Some(batches) => {
-                    Some(self.problem.train.gradient(Samples::Batch(batches.next_batch()))?)
-                }
-                None => None,
-            };
+            let batch = batches.as_mut().map(BatchOrder::next_batch);
+            let (full, update) = self.gradients(batch, evaluates)?;
             if let Some(full) = &full {
                 row.train_loss = Some(full.evaluation.loss);
                 row.train_accuracy = full.evaluation.accuracy;
@@ -114,21 +107,18 @@ impl Trainer<'_> {
             row.threshold = self
                 .optimizer
                 .threshold(&StabilityContext { lr: settings.lr, grad_norm: row.grad_norm });
+
             let update = update.as_ref().or(full.as_ref());
             let Some(update) = update else {
                 unreachable!("without minibatches the full gradient is evaluated at each step")
             };
-
             let loss = update.evaluation.loss;
-            let reason =
-                divergence(loss, norm(&update.gradient), *initial_loss.get_or_insert(loss));
-            if let Some(reason) = reason {
+            let initial_loss = *initial_loss.get_or_insert(loss);
+            if let Some(reason) = divergence(loss, norm(&update.gradient), initial_loss) {
                 row.step_ms = milliseconds(clock);
                 log.row(&row)?;
-                log.event(&Event {
-                    step,
-                    kind: EventKind::Divergence { train_loss: row.train_loss, reason },
-                })?;
+                let kind = EventKind::Divergence { train_loss: row.train_loss, reason };
+                log.event(&Event { step, kind })?;
                 return Ok(ExitStatus::Diverged);
             }
 
@@ -137,40 +127,17 @@ impl Trainer<'_> {
                 row.val_loss = Some(evaluation.loss);
                 row.val_accuracy = evaluation.accuracy;
             }
-
-            let mut stop_reason = None;
-            let mut curvature_event = None;
-            let mut curvature_ms = 0.0;
-            if measures {
-                let clock = Instant::now();
-                match self.measure(step) {
-                    Ok(curvature) => {
-                        record_curvature(&mut row, &curvature, full.as_ref());
-                        stop_reason = Some(curvature.stop.to_string());
-                    }
-                    Err(Error::NonFinite { .. }) => {
-                        curvature_event =
-                            Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss });
-                    }
-                    Err(error) => return Err(error),
-                }
-                curvature_ms = milliseconds(clock);
-                row.curvature_ms = Some(curvature_ms);
-            }
-
-            let before = theta.clone();
-            self.optimizer.step(settings.lr, &mut theta, &update.gradient);
-            theta.iter_mut().for_each(|w| *w = settings.precision.round(*w));
-            let change: Vec<f64> = theta.iter().zip(&before).map(|(a, b)| a - b).collect();
-            row.update_norm = Some(norm(&change));
-            row.relative_update = ratio(row.update_norm, row.param_norm);
-            row.step_ms = milliseconds(clock) - curvature_ms;
+            let curvature = if measures { self.measure(&mut row, full.as_ref())? } else { None };
+            self.update(&mut theta, &update.gradient, &mut row);
+            row.step_ms = milliseconds(clock) - row.curvature_ms.unwrap_or(0.0);
 
             log.row(&row)?;
-            for event in events.observe(&row, stop_reason.as_deref()) {
+            let stop = curvature.as_ref().map(|curvature| curvature.stop.to_string());
+            for event in events.observe(&row, stop.as_deref()) {
                 log.event(&event)?;
             }
-            if let Some(kind) = curvature_event {
+            if measures && curvature.is_none() {
+                let kind = EventKind::CurvatureNonFinite { train_loss: row.train_loss };
                 log.event(&Event { step, kind })?;
             }
             if self.interrupted.load(Ordering::SeqCst) {
@@ -178,6 +145,49 @@ impl Trainer<'_> {
             }
         }
         Ok(ExitStatus::Completed)
+    }
+
+    /// The full gradient, where it is the update's or this step evaluates, and the minibatch's.
+    fn gradients(
+        &self,
+        batch: Option<&[usize]>,
+        evaluates: bool,
+    ) -> Result<(Option<GradientEvaluation>, Option<GradientEvaluation>)> {
+        let gradient = |samples| self.problem.train.gradient(samples);
+        let full = (batch.is_none() || evaluates).then(|| gradient(Samples::All)).transpose()?;
+        let minibatch = batch.map(|batch| gradient(Samples::Batch(batch))).transpose()?;
+        Ok((full, minibatch))
+    }
+
+    /// Measures curvature into `row`; `None` where a product was not finite, which the coming steps
+    /// will show to be divergence or not.
+    fn measure(
+        &self,
+        row: &mut StepRow,
+        full: Option<&GradientEvaluation>,
+    ) -> Result<Option<Curvature>> {
+        let clock = Instant::now();
+        let objective = self.problem.curvature.as_ref().unwrap_or(&self.problem.train);
+        let measured = self.settings.meter.measure(&**objective, row.step);
+        row.curvature_ms = Some(milliseconds(clock));
+        match measured {
+            Ok(curvature) => {
+                record_curvature(row, &curvature, full);
+                Ok(Some(curvature))
+            }
+            Err(Error::NonFinite { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the optimizer's step, in the precision of the run, and records its norms.
+    fn update(&mut self, theta: &mut [f64], gradient: &[f64], row: &mut StepRow) {
+        let before = theta.to_vec();
+        self.optimizer.step(self.settings.lr, theta, gradient);
+        theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
+        let change: Vec<f64> = theta.iter().zip(&before).map(|(a, b)| a - b).collect();
+        row.update_norm = Some(norm(&change));
+        row.relative_update = ratio(row.update_norm, row.param_norm);
     }
 
     /// Moves the objectives that this step evaluates to `theta`.
@@ -190,11 +200,6 @@ impl Trainer<'_> {
             }
         }
         Ok(())
-    }
-
-    fn measure(&self, step: usize) -> Result<Curvature> {
-        let objective = self.problem.curvature.as_ref().unwrap_or(&self.problem.train);
-        self.settings.meter.measure(&**objective, step)
     }
 }
 
