@@ -29,10 +29,10 @@ pub trait Task: Send + Sync + 'static {
         placement: &Placement<B::Device>,
     ) -> Self::Batch<B>;
 
-    /// The **mean** loss over the samples of the batch, of shape [1].
+    /// The **mean** loss over the samples of the batch, of shape `[1]`.
     fn loss<B: Backend>(&self, model: &Self::Model<B>, batch: &Self::Batch<B>) -> Tensor<B, 1>;
 
-    /// The mean loss, and the number of samples answered correctly (shape [1], in the precision of
+    /// The mean loss, and the number of samples answered correctly (shape `[1]`, in the precision of
     /// the loss) where that has a meaning.
     fn evaluate<B: Backend>(
         &self,

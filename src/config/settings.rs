@@ -94,10 +94,10 @@ pub struct Settings {
           allow_negative_numbers = true, value_parser = count)]
     pub chunk: Option<usize>,
 
-    /// Run directory to write [default: runs/<time>-<name>]
+    /// Run directory to write [default: runs/TIME-NAME]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// Name of the run, for its folder and figure [default: <model>-<dataset>-<optimizer>]
+    /// Name of the run, for its folder and figure [default: MODEL-DATASET-OPTIMIZER]
     #[arg(long, value_name = "NAME", help_heading = "Output")]
     pub name: Option<String>,
     /// Replace the files of a run that is already in --out

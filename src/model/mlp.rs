@@ -9,7 +9,7 @@ use crate::autodiff::Placement;
 
 /// Linear layers with an activation between them (none after the last).
 ///
-/// Parameters are named and laid out as in PyTorch: `layers.0.weight` is [out, in].
+/// Parameters are named and laid out as in PyTorch: `layers.0.weight` is `[out, in]`.
 #[derive(Module, Debug)]
 pub struct Mlp<B: Backend> {
     layers: Vec<Linear<B>>,
@@ -42,7 +42,7 @@ impl<B: Backend> Mlp<B> {
         Self { layers, activation: spec.activation }
     }
 
-    /// Outputs [samples, outputs] for inputs [samples, inputs].
+    /// Outputs `[samples, outputs]` for inputs `[samples, inputs]`.
     pub fn forward(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
         let mut x = inputs;
         for (i, layer) in self.layers.iter().enumerate() {

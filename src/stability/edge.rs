@@ -23,16 +23,13 @@ impl EventDetector {
         let mut push = |kind| {
             events.push(Event { step: row.step, kind });
         };
-        let edge = (row.edge_ratio, row.threshold);
-        if let (false, (Some(edge_ratio), Some(threshold))) = (self.at_edge, edge)
+        let sharpness = row.preconditioned_sharpness.or(row.sharpness);
+        if let (false, Some(sharpness), Some(threshold), Some(edge_ratio)) =
+            (self.at_edge, sharpness, row.threshold, row.edge_ratio)
             && edge_ratio >= 1.0
         {
             self.at_edge = true;
-            push(EventKind::EdgeEntered {
-                sharpness: edge_ratio * threshold,
-                threshold,
-                edge_ratio,
-            });
+            push(EventKind::EdgeEntered { sharpness, threshold, edge_ratio });
         }
         if let (Some(converged), Some(residual)) = (row.converged, row.residual) {
             if !converged && !self.unconverged {

@@ -19,7 +19,7 @@ impl Loss {
     /// All of them, by name.
     pub const NAMES: [&'static str; 2] = ["mse", "ce"];
 
-    /// The mean loss, of shape [1], for outputs and one-hot targets of shape [samples, outputs].
+    /// The mean loss, of shape `[1]`, for outputs and one-hot targets of shape `[samples, outputs]`.
     pub fn mean<B: Backend>(self, outputs: Tensor<B, 2>, targets: Tensor<B, 2>) -> Tensor<B, 1> {
         let samples = outputs.shape().dims::<2>()[0] as f64;
         match self {

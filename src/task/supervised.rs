@@ -24,11 +24,11 @@ pub struct Classification {
 /// Labelled samples on the device.
 #[derive(Debug, Clone)]
 pub struct LabelledBatch<B: Backend> {
-    /// [samples, inputs].
+    /// `[samples, inputs]`.
     pub inputs: Tensor<B, 2>,
-    /// One-hot, [samples, classes].
+    /// One-hot, `[samples, classes]`.
     pub targets: Tensor<B, 2>,
-    /// Classes, [samples].
+    /// Classes, `[samples]`.
     pub labels: Tensor<B, 1, Int>,
 }
 
