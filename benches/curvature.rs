@@ -25,9 +25,12 @@ const WIDTHS: [&[usize]; 5] =
 const SAMPLES: usize = 1000;
 const QUANTITIES: [&str; 3] = ["gradient", "hvp", "lanczos"];
 
+fn model(widths: &[usize]) -> ModelSpec {
+    serde_json::from_value(serde_json::json!({ "kind": "mlp", "hidden": widths })).unwrap()
+}
+
 fn objective(device: &Device, widths: &[usize]) -> Box<dyn Objective> {
-    let model: ModelSpec =
-        serde_json::from_value(serde_json::json!({ "kind": "mlp", "hidden": widths })).unwrap();
+    let model = model(widths);
     let data = Arc::new(Dataset::load("digits").unwrap());
     let mut weights = stream(0, Stream::Initialisation);
     let theta = initial_parameters(&model, data.inputs, data.classes, &mut weights);
@@ -106,8 +109,7 @@ fn print_table() {
             if times.iter().all(Option::is_none) {
                 continue;
             }
-            let layers = [64].iter().chain(widths).zip(widths.iter().chain(&[10]));
-            let parameters: usize = layers.map(|(i, o)| (i + 1) * o).sum();
+            let parameters = model(widths).parameters(64, 10).unwrap();
             print!("{group:5} {:12} P = {parameters:6}", label(widths));
             for (quantity, time) in QUANTITIES.iter().zip(times) {
                 if let Some((median, least, greatest)) = time {

@@ -166,6 +166,11 @@ impl Error {
     }
 }
 
+/// That a vector has the length needed, or [`Error::Length`].
+pub(crate) fn check_length(what: &'static str, found: usize, expected: usize) -> Result<()> {
+    if found == expected { Ok(()) } else { Err(Error::Length { what, found, expected }) }
+}
+
 /// The candidate most like `name` (Damerau-Levenshtein: letters added, left out, changed or
 /// swapped), if it is like enough to be worth naming.
 pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {

@@ -31,6 +31,7 @@ pub mod config;
 pub mod curvature;
 pub mod data;
 pub mod error;
+mod input;
 pub mod linalg;
 pub mod model;
 pub mod optim;

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::parameters::{Nested, Tracking, inner_gradient, outer_gradient, with_parameters};
 use super::{Evaluation, GradientEvaluation, Objective, ParameterLayout, Placement, Samples, Task};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_length};
 
 /// The loss of a [`Task`] over some of its samples, on backend `B`.
 pub struct ModuleObjective<B: Backend, T: Task> {
@@ -160,7 +160,7 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
     }
 
     fn set_parameters(&mut self, theta: &[f64]) -> Result<()> {
-        check_length("parameter vector", theta, self.layout.len())?;
+        check_length("parameter vector", theta.len(), self.layout.len())?;
         self.pieces = self
             .layout
             .entries()
@@ -204,7 +204,7 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
     }
 
     fn hvp(&self, v: &[f64]) -> Result<Vec<f64>> {
-        check_length("vector", v, self.layout.len())?;
+        check_length("vector", v.len(), self.layout.len())?;
         let v: Tensor<B, 1> = self.placement.float(v, [v.len()]);
         let task = &self.task;
         self.sum_over_chunks(&self.chunks, Tracking::Both, |model, chunk| {
@@ -214,11 +214,4 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
             inner_gradient(&model, directional.backward()).mul_scalar(chunk.weight)
         })
     }
-}
-
-fn check_length(what: &'static str, vector: &[f64], expected: usize) -> Result<()> {
-    if vector.len() == expected {
-        return Ok(());
-    }
-    Err(Error::Length { what, found: vector.len(), expected })
 }

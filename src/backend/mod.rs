@@ -57,7 +57,10 @@ impl Device {
         match choice {
             BackendChoice::Cpu => Ok(Self::cpu(precision, None)),
             BackendChoice::Wgpu => Self::wgpu(precision),
-            BackendChoice::Auto => Ok(Self::auto(precision)),
+            BackendChoice::Auto if precision == Precision::F64 => {
+                Ok(Self::cpu(precision, Some("double precision runs on the CPU".to_string())))
+            }
+            BackendChoice::Auto => Ok(Self::auto(&adapters())),
         }
     }
 
@@ -70,11 +73,9 @@ impl Device {
         }
     }
 
-    fn auto(precision: Precision) -> Self {
-        if precision == Precision::F64 {
-            return Self::cpu(precision, Some("double precision runs on the CPU".to_string()));
-        }
-        let found = adapters();
+    /// What `auto` takes of the adapters found, for single precision.
+    pub(crate) fn auto(found: &[Adapter]) -> Self {
+        let precision = Precision::F32;
         let Some(gpu) = found.iter().find(|adapter| adapter.info.kind.is_gpu()) else {
             let notice = match found.first() {
                 Some(software) => format!(

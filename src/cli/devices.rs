@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use super::args::DevicesArgs;
-use crate::autodiff::Precision;
-use crate::backend::{AdapterInfo, BackendChoice, Device, adapters};
+use crate::backend::{AdapterInfo, Device, adapters};
 
 /// Prints the adapters and what `auto` takes.
 pub(super) fn devices(args: &DevicesArgs) -> anyhow::Result<u8> {
-    let found: Vec<AdapterInfo> = adapters().into_iter().map(|adapter| adapter.info).collect();
-    let auto = Device::open(BackendChoice::Auto, Precision::F32)?;
+    let adapters = adapters();
+    let auto = Device::auto(&adapters);
+    let found: Vec<AdapterInfo> = adapters.into_iter().map(|adapter| adapter.info).collect();
     let text = if args.json { as_json(&found, &auto)? } else { as_text(&found, &auto)? };
     // A closed pipe is the reader's choice.
     let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());

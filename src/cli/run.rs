@@ -55,12 +55,8 @@ fn watch_for_interrupts() -> Arc<AtomicBool> {
 
 fn describe(prepared: &Prepared) -> String {
     let config = &prepared.config;
-    let batch = match config.batch_size.0 {
-        Some(size) => format!("batch {size}"),
-        None => "full batch".to_string(),
-    };
     format!(
-        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {batch}, \
+        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {}, \
          lr {}, seed {}, on {} ({}, {})",
         config.name,
         prepared.theta.len(),
@@ -69,6 +65,7 @@ fn describe(prepared: &Prepared) -> String {
         config.dataset,
         lower(&config.loss),
         config.optimizer,
+        config.batch_size,
         config.lr,
         config.seed,
         prepared.device.backend(),

@@ -109,7 +109,7 @@ impl RunConfig {
             tolerance: settings.tolerance.unwrap_or(1e-3),
             max_iterations: settings.max_iterations.unwrap_or(100),
             samples: settings.samples,
-            backend: named_backend(settings.backend)?,
+            backend: named("backend", settings.backend, "auto", &BackendChoice::NAMES)?,
             precision: named("precision", settings.precision, "f32", &["f32", "f64"])?,
             chunk: settings.chunk,
             out: settings.out,
@@ -189,10 +189,6 @@ fn named<T: de::DeserializeOwned>(
         .map_err(|_| Error::unknown_name(what, name, names))
 }
 
-fn named_backend(given: Option<String>) -> Result<BackendChoice> {
-    named("backend", given, "auto", &BackendChoice::NAMES)
-}
-
 fn stem(name_or_file: &str) -> String {
     let file = Path::new(name_or_file).file_name().unwrap_or_default().to_string_lossy();
     file.split('.').next().unwrap_or_default().to_string()
@@ -201,6 +197,15 @@ fn stem(name_or_file: &str) -> String {
 /// Samples in a minibatch; `None` for the full batch, written `full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BatchSize(pub Option<usize>);
+
+impl std::fmt::Display for BatchSize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(size) => write!(f, "batch {size}"),
+            None => f.write_str("full batch"),
+        }
+    }
+}
 
 impl std::str::FromStr for BatchSize {
     type Err = String;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, de};
 
 use super::BatchSize;
-use crate::error::{Error, Result, reason};
-use crate::model::{ModelSpec, describe_json_error};
+use crate::error::Result;
+use crate::input;
+use crate::model::ModelSpec;
 
 /// Settings of a run, each optional: flags win over the config file, and both over the defaults.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
@@ -110,22 +111,13 @@ impl Settings {
     /// Reads a JSON config whose keys are the flags, underscores for dashes.
     ///
     /// # Errors
-    /// [`Error::File`] naming the line: unreadable, not JSON, an unknown key or a value of the
+    /// [`crate::Error::File`] naming the line: unreadable, not JSON, an unknown key or a value of the
     /// wrong type.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| {
-            let problem = format!("cannot be read ({})", reason(&e));
-            Error::file(path, None, problem, "give a JSON config file")
-        })?;
-        if !text.trim_start().starts_with('{') {
-            let remedy = r#"write settings as {"lr": 0.1, "steps": 200}"#;
-            return Err(Error::file(path, Some(1), "not a JSON object", remedy));
-        }
-        serde_json::from_str(&text).map_err(|e| {
-            let line = Some(e.line() as u64).filter(|&line| line > 0);
-            let remedy = "keys are the flags of 'sharpscope run --help', underscores for dashes";
-            Error::file(path, line, describe_json_error(&e), remedy)
-        })
+        const REMEDY: &str = "write settings as {\"lr\": 0.1, \"steps\": 200}; keys are the flags \
+                              of 'sharpscope run --help', underscores for dashes";
+        let text = input::read_text(path, "give a JSON config file")?;
+        input::parse_json(&text, path, REMEDY)
     }
 
     /// These settings where given, else those of `other`.

@@ -8,18 +8,12 @@ use crate::linalg::SymmetricOperator;
 /// transfer to the device and one back.
 pub struct Hessian<'a> {
     objective: &'a dyn Objective,
-    products: usize,
 }
 
 impl<'a> Hessian<'a> {
     /// The Hessian of `objective`.
     pub fn new(objective: &'a dyn Objective) -> Self {
-        Self { objective, products: 0 }
-    }
-
-    /// Products computed so far.
-    pub fn products(&self) -> usize {
-        self.products
+        Self { objective }
     }
 }
 
@@ -29,7 +23,6 @@ impl SymmetricOperator for Hessian<'_> {
     }
 
     fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        self.products += 1;
         y.copy_from_slice(&self.objective.hvp(x)?);
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::csv_file;
-use crate::error::{Error, Result, reason};
-use crate::model::looks_like_file;
+use crate::error::{Error, Result, check_length};
+use crate::input;
 
 /// Samples with class labels, in the file's order, on the host.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,15 +52,12 @@ impl Dataset {
         if let Some(builtin) = BUILTIN.iter().find(|builtin| builtin.name == name_or_file) {
             return Self::from_csv(builtin.bytes, name_or_file, builtin.scale);
         }
-        if !looks_like_file(name_or_file) {
+        if !input::looks_like_file(name_or_file) {
             return Err(Error::unknown_name("dataset", name_or_file, &dataset_names()));
         }
-        let bytes = std::fs::read(name_or_file).map_err(|e| {
-            let problem = format!("cannot be read ({})", reason(&e));
-            let names = dataset_names().join(", ");
-            let remedy = format!("give a CSV file, or a dataset that is built in: {names}");
-            Error::file(name_or_file, None, problem, remedy)
-        })?;
+        let names = dataset_names().join(", ");
+        let remedy = format!("give a CSV file, or a dataset that is built in: {names}");
+        let bytes = input::read(Path::new(name_or_file), &remedy)?;
         Self::from_csv(&bytes, name_or_file, 1.0)
     }
 
@@ -88,13 +85,7 @@ impl Dataset {
         labels: Vec<usize>,
         classes: usize,
     ) -> Result<Self> {
-        if features.len() != inputs * labels.len() {
-            return Err(Error::Length {
-                what: "feature array",
-                found: features.len(),
-                expected: inputs * labels.len(),
-            });
-        }
+        check_length("feature array", features.len(), inputs * labels.len())?;
         if let Some(label) = labels.iter().find(|&&label| label >= classes) {
             let remedy = format!("use labels below {classes}");
             return Err(Error::setting("label", label, "the label is out of range", remedy));

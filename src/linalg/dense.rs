@@ -9,7 +9,7 @@ use faer::linalg::matmul::matmul;
 use faer::prelude::default;
 use faer::{Accum, ColMut, ColRef, Mat, MatRef, Par, Side};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_length};
 
 /// Eigenvalues in ascending order, with their orthonormal eigenvectors.
 #[derive(Debug, Clone)]
@@ -32,9 +32,7 @@ impl EigenDecomposition {
 /// [`Error::Length`] if there are not `n * n` entries, [`Error::Numerical`] if an entry is not finite
 /// or the decomposition does not converge.
 pub fn symmetric_eigen(n: usize, entries: &[f64]) -> Result<EigenDecomposition> {
-    if entries.len() != n * n {
-        return Err(Error::Length { what: "matrix", found: entries.len(), expected: n * n });
-    }
+    check_length("matrix", entries.len(), n * n)?;
     check_finite(entries)?;
     let decomposition = MatRef::from_column_major_slice(entries, n, n)
         .self_adjoint_eigen(Side::Lower)

@@ -21,7 +21,7 @@ use faer::MatRef;
 
 use super::dense::{EigenDecomposition, matrix_vector, tridiagonal_eigen};
 use super::{SymmetricOperator, norm};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_length};
 
 /// Settings of the solver; see [`Lanczos::solve`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -103,9 +103,7 @@ impl Lanczos {
         start: &[f64],
     ) -> Result<LanczosOutcome> {
         let n = operator.dim();
-        if start.len() != n {
-            return Err(Error::Length { what: "start vector", found: start.len(), expected: n });
-        }
+        check_length("start vector", start.len(), n)?;
         let start_norm = norm(start);
         if !(start_norm.is_finite() && start_norm > 0.0) {
             return Err(Error::Numerical {

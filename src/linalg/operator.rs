@@ -3,7 +3,7 @@
 use faer::MatRef;
 
 use super::dense::matrix_vector;
-use crate::error::{Error, Result};
+use crate::error::{Result, check_length};
 
 /// A real symmetric operator on R^n, given by its product with a vector.
 pub trait SymmetricOperator {
@@ -28,11 +28,9 @@ impl DenseOperator {
     /// Wraps the `n * n` entries of a symmetric matrix (row and column order are the same thing).
     ///
     /// # Errors
-    /// [`Error::Length`] if there are not `n * n` entries.
+    /// [`crate::Error::Length`] if there are not `n * n` entries.
     pub fn new(n: usize, entries: Vec<f64>) -> Result<Self> {
-        if entries.len() != n * n {
-            return Err(Error::Length { what: "matrix", found: entries.len(), expected: n * n });
-        }
+        check_length("matrix", entries.len(), n * n)?;
         Ok(Self { n, entries })
     }
 

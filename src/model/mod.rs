@@ -12,4 +12,3 @@ pub use activation::Activation;
 pub use init::{Initialisation, initial_parameters};
 pub use mlp::Mlp;
 pub use spec::{MlpSpec, ModelSpec, preset_names};
-pub(crate) use spec::{describe_json_error, looks_like_file};

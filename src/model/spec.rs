@@ -5,7 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Activation, Initialisation};
-use crate::error::{Error, Result, nearest, reason};
+use crate::error::{Error, Result};
+use crate::input;
 
 /// An architecture, without the input and output sizes, which come from the data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,26 +98,18 @@ impl ModelSpec {
         if let Some((_, text)) = PRESETS.iter().find(|(name, _)| *name == name_or_file) {
             return Self::parse(text, Path::new(name_or_file));
         }
-        if !looks_like_file(name_or_file) {
+        if !input::looks_like_file(name_or_file) {
             return Err(Error::unknown_name("model", name_or_file, &preset_names()));
         }
         let path = Path::new(name_or_file);
-        let text = std::fs::read_to_string(path).map_err(|e| {
-            let remedy = format!("give a JSON file or one of {}", preset_names().join(", "));
-            Error::file(path, None, format!("cannot be read ({})", reason(&e)), remedy)
-        })?;
-        Self::parse(&text, path)
+        let remedy = format!("give a JSON file or one of {}", preset_names().join(", "));
+        Self::parse(&input::read_text(path, &remedy)?, path)
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self> {
-        let spec: ModelSpec = serde_json::from_str(text).map_err(|e| {
-            Error::file(
-                path,
-                Some(e.line() as u64).filter(|&line| line > 0),
-                describe_json_error(&e),
-                r#"write an object such as {"kind": "mlp", "hidden": [64, 64], "activation": "tanh"}"#,
-            )
-        })?;
+        const REMEDY: &str =
+            r#"write an object such as {"kind": "mlp", "hidden": [64, 64], "activation": "tanh"}"#;
+        let spec: ModelSpec = input::parse_json(text, path, REMEDY)?;
         spec.validate()?;
         Ok(spec)
     }
@@ -164,29 +157,5 @@ impl MlpSpec {
     ) -> impl Iterator<Item = (usize, usize)> {
         let ends = self.hidden.iter().copied().chain([outputs]);
         [inputs].into_iter().chain(self.hidden.iter().copied()).zip(ends)
-    }
-}
-
-/// Whether a name is meant as a path: it has a separator or an extension, or such a file exists.
-pub(crate) fn looks_like_file(name: &str) -> bool {
-    let path = Path::new(name);
-    path.components().count() > 1 || path.extension().is_some() || path.is_file()
-}
-
-/// serde's message without its position; for an unknown name, the nearest known one, or all of them
-/// where none is near.
-pub(crate) fn describe_json_error(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let message = text.split(" at line ").next().unwrap_or(&text);
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let (Some(unknown), true) = (quoted.next(), message.starts_with("unknown")) else {
-        return message.to_string();
-    };
-    match nearest(unknown, &quoted.collect::<Vec<_>>()) {
-        Some(nearest) => {
-            let what = if message.starts_with("unknown field") { "key" } else { "name" };
-            format!("unknown {what} `{unknown}` (did you mean `{nearest}`?)")
-        }
-        None => message.to_string(),
     }
 }

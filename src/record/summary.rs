@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitStatus {
     /// All steps were taken.
     Completed,
     /// The run failed on the way.
+    #[default]
     Failed,
     /// The training diverged.
     Diverged,
@@ -31,7 +32,7 @@ impl ExitStatus {
 }
 
 /// Last values, extremes, edge, event counts and what was spent.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// How the run ended.
     pub status: ExitStatus,

@@ -3,7 +3,7 @@
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use crate::autodiff::{ParameterLayout, Precision};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_length};
 
 /// The parameters `theta` (length P) as the bytes of a safetensors file, in the run's precision.
 ///
@@ -14,13 +14,7 @@ pub fn to_safetensors(
     theta: &[f64],
     precision: Precision,
 ) -> Result<Vec<u8>> {
-    if theta.len() != layout.len() {
-        return Err(Error::Length {
-            what: "parameter vector",
-            found: theta.len(),
-            expected: layout.len(),
-        });
-    }
+    check_length("parameter vector", theta.len(), layout.len())?;
     let failed = |e: safetensors::SafeTensorError| Error::Numerical {
         what: "writing safetensors",
         reason: e.to_string(),

@@ -49,10 +49,7 @@ impl Prepared {
                 self.config.name,
                 self.split.train.len(),
                 self.config.optimizer,
-                match self.config.batch_size.0 {
-                    Some(size) => format!("batch {size}"),
-                    None => "full batch".to_string(),
-                },
+                self.config.batch_size,
                 self.config.lr,
                 self.config.seed
             ),

@@ -5,40 +5,9 @@ use std::time::Duration;
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
 
 /// Gathers a [`Summary`] from rows and events.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SummaryBuilder {
     summary: Summary,
-}
-
-impl Default for SummaryBuilder {
-    fn default() -> Self {
-        Self {
-            summary: Summary {
-                status: ExitStatus::Failed,
-                steps: 0,
-                final_train_loss: None,
-                final_train_accuracy: None,
-                final_val_loss: None,
-                final_val_accuracy: None,
-                min_train_loss: None,
-                initial_sharpness: None,
-                final_sharpness: None,
-                peak_sharpness: None,
-                peak_sharpness_step: None,
-                final_threshold: None,
-                final_edge_ratio: None,
-                first_step_at_edge: None,
-                curvature_rows: 0,
-                unconverged_rows: 0,
-                max_residual: None,
-                events: Default::default(),
-                hvps: 0,
-                training_seconds: 0.0,
-                curvature_seconds: 0.0,
-                total_seconds: 0.0,
-            },
-        }
-    }
 }
 
 impl SummaryBuilder {
