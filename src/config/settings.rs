@@ -111,8 +111,8 @@ impl Settings {
     /// Reads a JSON config whose keys are the flags, underscores for dashes.
     ///
     /// # Errors
-    /// [`crate::Error::File`] naming the line: unreadable, not JSON, an unknown key or a value of the
-    /// wrong type.
+    /// [`crate::Error::File`] naming the line: unreadable, not JSON, an unknown key or a value of
+    /// the wrong type.
     pub fn read(path: &Path) -> Result<Self> {
         const REMEDY: &str = "write settings as {\"lr\": 0.1, \"steps\": 200}; keys are the flags \
                               of 'sharpscope run --help', underscores for dashes";
