@@ -22,6 +22,11 @@ pub enum Stream {
         /// The training step.
         step: u32,
     },
+    /// The minibatches that batch sharpness is averaged over.
+    SharpnessBatches {
+        /// The training step.
+        step: u32,
+    },
 }
 
 /// A generator for that stream: the same numbers for the same seed on every machine, independent of
@@ -33,6 +38,7 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::Batches { epoch } => (2, epoch),
         Stream::CurvatureSamples => (3, 0),
         Stream::Krylov { step } => (4, step),
+        Stream::SharpnessBatches { step } => (5, step),
     };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((kind << 32) | u64::from(index));

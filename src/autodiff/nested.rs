@@ -7,6 +7,7 @@
 //! The loss over all samples is the mean over chunks weighted by their sizes, so that a ragged last
 //! chunk changes nothing, and activations are held for the chunks in work only.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -30,6 +31,7 @@ pub struct ModuleObjective<B: Backend, T: Task> {
     pieces: Vec<Tensor<B, 1>>,
 }
 
+#[derive(Clone)]
 struct Chunk<Batch> {
     batch: Batch,
     /// Samples in it over samples in all.
@@ -81,6 +83,14 @@ impl<B: Backend, T: Task> ModuleObjective<B, T> {
                 weight: part.len() as f64 / samples.len() as f64,
             })
             .collect()
+    }
+
+    /// The chunks of these samples; those of a batch are uploaded for it.
+    fn chunks_of(&self, samples: Samples<'_>) -> Result<Cow<'_, [Chunk<T::Batch<Nested<B>>>]>> {
+        match samples {
+            Samples::All => Ok(Cow::Borrowed(&self.chunks)),
+            Samples::Batch(positions) => Ok(Cow::Owned(self.upload(&self.numbers(positions)?))),
+        }
     }
 
     /// The task's numbers of the samples at these positions of the list.
@@ -183,17 +193,13 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
     }
 
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
-        let uploaded;
-        let (chunks, count) = match samples {
-            Samples::All => (&self.chunks, self.samples.len()),
-            Samples::Batch(positions) => {
-                let numbers = self.numbers(positions)?;
-                uploaded = self.upload(&numbers);
-                (&uploaded, positions.len())
-            }
+        let chunks = self.chunks_of(samples)?;
+        let count = match samples {
+            Samples::All => self.samples.len(),
+            Samples::Batch(positions) => positions.len(),
         };
         let task = &self.task;
-        let read = self.sum_over_chunks(chunks, Tracking::Outer, |model, chunk| {
+        let read = self.sum_over_chunks(&chunks, Tracking::Outer, |model, chunk| {
             let (loss, correct) = task.evaluate(&model, &chunk.batch);
             let gradient = outer_gradient(&model, loss.backward()).inner();
             let gradient = gradient.mul_scalar(chunk.weight);
@@ -203,11 +209,12 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
         Ok(GradientEvaluation { evaluation, gradient })
     }
 
-    fn hvp(&self, v: &[f64]) -> Result<Vec<f64>> {
+    fn hvp_over(&self, samples: Samples<'_>, v: &[f64]) -> Result<Vec<f64>> {
         check_length("vector", v.len(), self.layout.len())?;
+        let chunks = self.chunks_of(samples)?;
         let v: Tensor<B, 1> = self.placement.float(v, [v.len()]);
         let task = &self.task;
-        self.sum_over_chunks(&self.chunks, Tracking::Both, |model, chunk| {
+        self.sum_over_chunks(&chunks, Tracking::Both, |model, chunk| {
             let loss = task.loss(&model, &chunk.batch);
             let gradient = outer_gradient(&model, loss.backward());
             let directional = (gradient * Tensor::from_inner(v.clone())).sum();

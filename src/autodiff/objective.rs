@@ -31,11 +31,20 @@ pub trait Objective: Send {
     /// failure.
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation>;
 
+    /// The Hessian over all samples, or over some of them, times `v` (length P).
+    ///
+    /// # Errors
+    /// [`crate::Error::Length`] if the length is not P; [`crate::Error::Setting`] for a batch that is
+    /// empty or out of range; or if the device reports failure.
+    fn hvp_over(&self, samples: Samples<'_>, v: &[f64]) -> Result<Vec<f64>>;
+
     /// The Hessian over all samples times `v` (length P).
     ///
     /// # Errors
-    /// [`crate::Error::Length`] if the length is not P; or if the device reports failure.
-    fn hvp(&self, v: &[f64]) -> Result<Vec<f64>>;
+    /// As [`Objective::hvp_over`].
+    fn hvp(&self, v: &[f64]) -> Result<Vec<f64>> {
+        self.hvp_over(Samples::All, v)
+    }
 
     /// Length P of the parameter vector.
     fn dim(&self) -> usize {

@@ -14,7 +14,7 @@ pub(super) struct Progress {
     terminal: Terminal,
     bar: Option<ProgressBar>,
     steps: usize,
-    formula: &'static str,
+    formula: Option<String>,
     last_line: Instant,
     /// Latest values, kept over steps at which they were not measured.
     latest: StepRow,
@@ -24,7 +24,7 @@ pub(super) struct Progress {
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Progress {
-    pub fn start(terminal: &Terminal, steps: usize, formula: &'static str) -> Self {
+    pub fn start(terminal: &Terminal, steps: usize, formula: Option<&str>) -> Self {
         let bar = terminal.is_interactive().then(|| {
             let bar = terminal.bars().add(ProgressBar::new(steps as u64));
             // Two lines, so that everything fits into 80 columns.
@@ -47,7 +47,7 @@ impl Progress {
             terminal: terminal.clone(),
             bar,
             steps,
-            formula,
+            formula: formula.map(str::to_string),
             last_line: Instant::now(),
             latest: StepRow::default(),
         }
@@ -64,14 +64,16 @@ impl Progress {
         let value = |x: Option<f64>| x.map_or_else(|| "-".to_string(), short);
         let row = &self.latest;
         let unconverged = if row.converged == Some(false) { " (not converged)" } else { "" };
-        format!(
-            "loss {}  sharpness {}{unconverged}  {} {}  ratio {}",
+        let mut state = format!(
+            "loss {}  sharpness {}{unconverged}",
             value(row.train_loss),
-            value(row.sharpness),
-            self.formula,
-            value(row.threshold),
-            row.edge_ratio.map_or_else(|| "-".to_string(), |ratio| format!("{ratio:.3}")),
-        )
+            value(row.operator_sharpness()),
+        );
+        if let Some(formula) = &self.formula {
+            let ratio = row.edge_ratio.map_or_else(|| "-".to_string(), |r| format!("{r:.3}"));
+            state += &format!("  {formula} {}  ratio {ratio}", value(row.threshold));
+        }
+        state
     }
 }
 
@@ -90,6 +92,7 @@ impl Observer for Progress {
         latest.train_loss = row.train_loss.or(latest.train_loss);
         if row.sharpness.is_some() {
             latest.sharpness = row.sharpness;
+            latest.preconditioned_sharpness = row.preconditioned_sharpness;
             latest.edge_ratio = row.edge_ratio;
             latest.converged = row.converged;
         }
@@ -115,7 +118,7 @@ impl Observer for Progress {
             EventKind::EdgeEntered { sharpness, threshold, .. } => format!(
                 "sharpness {} reached the edge of stability ({} = {})",
                 short(*sharpness),
-                self.formula,
+                self.formula.as_deref().unwrap_or("threshold"),
                 short(*threshold)
             ),
             EventKind::CurvatureUnconverged { residual, tolerance, reason } => format!(

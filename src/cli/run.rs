@@ -25,13 +25,19 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
         terminal.note(notice);
     }
     terminal.note(&describe(started.prepared()));
-    let formula = started.threshold_formula();
-    let steps = started.prepared().config.steps;
-    let mut progress = Progress::start(terminal, steps, formula);
+    let formula = started.formula();
+    let config = &started.prepared().config;
+    if formula.is_none() {
+        terminal.note(&format!(
+            "no stability threshold is known for {}: threshold and edge_ratio stay empty",
+            config.optimizer
+        ));
+    }
+    let mut progress = Progress::start(terminal, config.steps, formula.as_deref());
     let finished = started.train(&mut progress, &interrupted);
     progress.finish();
     let finished = finished?;
-    report(&finished, formula, terminal);
+    report(&finished, formula.as_deref(), terminal);
     match finished.error {
         Some(error) => Err(error.into()),
         None => Ok(finished.summary.status.code()),
@@ -65,7 +71,7 @@ fn describe(prepared: &Prepared) -> String {
         config.dataset,
         lower(&config.loss),
         config.optimizer,
-        config.batch_size,
+        config.batch_size.describe(),
         config.lr,
         config.seed,
         prepared.device.backend(),
@@ -78,14 +84,14 @@ fn lower(value: &impl std::fmt::Debug) -> String {
     format!("{value:?}").to_lowercase()
 }
 
-fn report(finished: &Finished, formula: &str, terminal: &Terminal) {
+fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {
     for line in summary_lines(&finished.summary, formula) {
         terminal.result(&line);
     }
     terminal.result(&format!("written    {}", finished.directory.display()));
 }
 
-fn summary_lines(summary: &Summary, formula: &str) -> Vec<String> {
+fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {
     let value = |x: Option<f64>| x.map_or_else(|| "-".to_string(), short);
     let percent =
         |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{:.1}%", 100.0 * x));
@@ -113,15 +119,32 @@ fn summary_lines(summary: &Summary, formula: &str) -> Vec<String> {
             percent(summary.final_val_accuracy)
         ),
         format!(
-            "sharpness  {} -> {}, peak {}{}; {formula} = {}, {}",
+            "sharpness  {} -> {}, peak {}{}{}",
             value(summary.initial_sharpness),
             value(summary.final_sharpness),
             value(summary.peak_sharpness),
             summary.peak_sharpness_step.map_or_else(String::new, |s| format!(" at step {s}")),
-            value(summary.final_threshold),
-            match summary.first_step_at_edge {
-                Some(step) => format!("reached at step {step}"),
-                None => "not reached".to_string(),
+            match summary.final_preconditioned_sharpness {
+                Some(sharpness) => format!(
+                    "; preconditioned {}, peak {}",
+                    short(sharpness),
+                    value(summary.peak_preconditioned_sharpness)
+                ),
+                None => String::new(),
+            }
+        ),
+        format!(
+            "threshold  {}",
+            match (formula, summary.first_step_at_edge) {
+                (None, _) => "none known".to_string(),
+                (Some(formula), edge) => format!(
+                    "{formula} = {}, {}",
+                    value(summary.final_threshold),
+                    edge.map_or_else(
+                        || "not reached".to_string(),
+                        |step| format!("reached at step {step}")
+                    )
+                ),
             }
         ),
     ];

@@ -3,6 +3,8 @@
 
 mod run_config;
 mod settings;
+mod values;
 
 pub use run_config::{BatchSize, RunConfig};
 pub use settings::{ModelChoice, Settings};
+pub use values::Values;

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{ModelChoice, Settings};
+use super::{ModelChoice, Settings, Values};
 use crate::autodiff::Precision;
 use crate::backend::BackendChoice;
 use crate::error::{Error, Result};
 use crate::model::ModelSpec;
-use crate::optim;
+use crate::optim::{Base, Hyperparameters, OptimizerSpec, Schedule, ScheduleKind};
+use crate::record::Columns;
 use crate::task::Loss;
 
 /// A run's configuration. Fields whose default depends on the data are `None` until
@@ -28,10 +29,21 @@ pub struct RunConfig {
     pub validation_size: Option<usize>,
     /// Whether features are standardised.
     pub standardize: bool,
-    /// Optimizer name.
-    pub optimizer: String,
-    /// Learning rate.
+    /// The optimizer: its name and its hyperparameters, those that it does not take being null.
+    #[serde(flatten)]
+    pub optimizer: OptimizerSpec,
+    /// Learning rate (that after the warm-up, at first).
     pub lr: f64,
+    /// What the learning rate does after the warm-up.
+    pub schedule: ScheduleKind,
+    /// Steps of linear warm-up.
+    pub warmup: usize,
+    /// Learning rate that cosine and linear end at; null for the others.
+    pub final_lr: Option<f64>,
+    /// What schedule step multiplies by; null for the others.
+    pub decay_factor: Option<f64>,
+    /// Steps between its multiplications; null for the others.
+    pub decay_every: Option<usize>,
     /// Samples in a minibatch.
     pub batch_size: BatchSize,
     /// Updates.
@@ -52,6 +64,10 @@ pub struct RunConfig {
     pub max_iterations: usize,
     /// Training samples that curvature is measured on.
     pub samples: Option<usize>,
+    /// Minibatches that batch sharpness is averaged over; null where it is not measured.
+    pub sharpness_batches: Option<usize>,
+    /// Whether sharpness is measured at SAM's perturbed point too.
+    pub perturbed_sharpness: bool,
     /// Device asked for.
     pub backend: BackendChoice,
     /// Precision.
@@ -76,6 +92,7 @@ impl RunConfig {
     /// # Errors
     /// [`Error::UnknownName`], [`Error::Setting`] or [`Error::File`], naming the setting.
     pub fn resolve(settings: Settings) -> Result<Self> {
+        let optimizer = resolve_optimizer(&settings)?;
         let (model, model_name) = match settings.model {
             None => (ModelSpec::load("mlp")?, "mlp".to_string()),
             Some(ModelChoice::Named(name)) => (ModelSpec::load(&name)?, stem(&name)),
@@ -85,10 +102,18 @@ impl RunConfig {
             }
         };
         let dataset = settings.dataset.unwrap_or_else(|| "digits".to_string());
-        let optimizer = settings.optimizer.unwrap_or_else(|| "sgd".to_string());
-        optim::optimizer(&optimizer)?;
-        let name =
-            settings.name.unwrap_or_else(|| format!("{model_name}-{}-{optimizer}", stem(&dataset)));
+        let name = settings
+            .name
+            .unwrap_or_else(|| format!("{model_name}-{}-{}", stem(&dataset), optimizer.slug()));
+        let schedule = one("--schedule", settings.schedule)?;
+        let schedule = named("schedule", schedule, "constant", &ScheduleKind::NAMES)?;
+        let falls = matches!(schedule, ScheduleKind::Cosine | ScheduleKind::Linear);
+        let steps_down = schedule == ScheduleKind::Step;
+        only_with(falls, "--final-lr", settings.final_lr, "cosine and linear")?;
+        only_with(steps_down, "--decay-factor", settings.decay_factor, "step")?;
+        only_with(steps_down, "--decay-every", settings.decay_every, "step")?;
+        let steps = settings.steps.unwrap_or(1000);
+        let batch_size = one("--batch-size", settings.batch_size)?.unwrap_or_default();
         let every = settings.every.unwrap_or(1);
         let config = Self {
             model,
@@ -98,9 +123,14 @@ impl RunConfig {
             validation_size: settings.validation_size,
             standardize: settings.standardize.unwrap_or(false),
             optimizer,
-            lr: settings.lr.unwrap_or(0.2),
-            batch_size: settings.batch_size.unwrap_or_default(),
-            steps: settings.steps.unwrap_or(1000),
+            lr: one("--lr", settings.lr)?.unwrap_or_else(|| optimizer.default_lr()),
+            schedule,
+            warmup: one("--warmup", settings.warmup)?.unwrap_or(0),
+            final_lr: falls.then(|| settings.final_lr.unwrap_or(0.0)),
+            decay_factor: steps_down.then(|| settings.decay_factor.unwrap_or(0.1)),
+            decay_every: steps_down.then(|| settings.decay_every.unwrap_or((steps / 3).max(1))),
+            batch_size,
+            steps,
             seed: settings.seed.unwrap_or(0),
             eval_every: settings.eval_every.unwrap_or(every),
             top: settings.top.unwrap_or(1),
@@ -109,6 +139,8 @@ impl RunConfig {
             tolerance: settings.tolerance.unwrap_or(1e-3),
             max_iterations: settings.max_iterations.unwrap_or(100),
             samples: settings.samples,
+            sharpness_batches: sharpness_batches(settings.sharpness_batches, batch_size)?,
+            perturbed_sharpness: perturbed_sharpness(settings.perturbed_sharpness, &optimizer)?,
             backend: named("backend", settings.backend, "auto", &BackendChoice::NAMES)?,
             precision: named("precision", settings.precision, "f32", &["f32", "f64"])?,
             chunk: settings.chunk,
@@ -120,7 +152,51 @@ impl RunConfig {
         Ok(config)
     }
 
+    /// The learning rate of each step.
+    pub fn learning_rate(&self) -> Schedule {
+        Schedule {
+            kind: self.schedule,
+            lr: self.lr,
+            warmup: self.warmup,
+            steps: self.steps,
+            final_lr: self.final_lr.unwrap_or(0.0),
+            decay_factor: self.decay_factor.unwrap_or(1.0),
+            decay_every: self.decay_every.unwrap_or(1),
+        }
+    }
+
+    /// The columns of the run's table.
+    pub fn columns(&self) -> Columns {
+        Columns {
+            top: self.top,
+            batch_sharpness_se: self.sharpness_batches.is_some(),
+            perturbed_sharpness: self.perturbed_sharpness,
+        }
+    }
+
     fn validate(&self) -> Result<()> {
+        let rates = [
+            (
+                "--final-lr",
+                self.final_lr,
+                0.0..=f64::MAX,
+                "not a learning rate",
+                "0 or more, such as 0.01",
+            ),
+            (
+                "--decay-factor",
+                self.decay_factor,
+                f64::MIN_POSITIVE..=f64::MAX,
+                "not a factor for a learning rate",
+                "above 0, such as 0.1",
+            ),
+        ];
+        for (flag, value, range, problem, remedy) in rates {
+            if let Some(value) = value.filter(|value| !range.contains(value)) {
+                let remedy = format!("give a finite number {remedy}");
+                return Err(Error::setting(flag, format!("{value:?}"), problem, remedy));
+            }
+        }
         if !(self.lr.is_finite() && self.lr > 0.0) {
             let remedy = "give a finite rate above 0, such as 0.2";
             return Err(Error::setting(
@@ -153,6 +229,7 @@ impl RunConfig {
             ("--chunk", self.chunk),
             ("--train-size", self.train_size),
             ("--batch-size", self.batch_size.0),
+            ("--decay-every", self.decay_every),
         ];
         for (flag, value) in at_least_one {
             if value == Some(0) {
@@ -189,6 +266,83 @@ fn named<T: de::DeserializeOwned>(
         .map_err(|_| Error::unknown_name(what, name, names))
 }
 
+/// The one value of a setting of a single run.
+fn one<T: std::fmt::Display>(flag: &str, values: Option<Values<T>>) -> Result<Option<T>> {
+    let Some(mut values) = values else { return Ok(None) };
+    match (values.0.pop(), values.0.is_empty()) {
+        (Some(value), true) => Ok(Some(value)),
+        (None, _) => Err(Error::setting(flag, "[]", "no value", "give one, or leave it out")),
+        (Some(last), false) => {
+            values.0.push(last);
+            let remedy = "give one, or compare them with 'sharpscope compare'";
+            Err(Error::setting(flag, values, "a run takes one value", remedy))
+        }
+    }
+}
+
+/// The optimizer that the settings describe.
+pub(super) fn resolve_optimizer(settings: &Settings) -> Result<OptimizerSpec> {
+    let name = one("--optimizer", settings.optimizer.clone())?;
+    let number = |flag, values: &Option<Values<f64>>| one(flag, values.clone());
+    let given = Hyperparameters {
+        base: base(one("--base", settings.base.clone())?)?,
+        momentum: number("--momentum", &settings.momentum)?,
+        beta1: number("--beta1", &settings.beta1)?,
+        beta2: number("--beta2", &settings.beta2)?,
+        eps: number("--eps", &settings.eps)?,
+        rho: number("--rho", &settings.rho)?,
+        weight_decay: number("--weight-decay", &settings.weight_decay)?,
+    };
+    OptimizerSpec::resolve(name.as_deref().unwrap_or("sgd"), given)
+}
+
+/// The base of that name.
+pub(super) fn base(name: Option<String>) -> Result<Option<Base>> {
+    name.map(|name| named("base optimizer", Some(name), "", &Base::NAMES)).transpose()
+}
+
+fn only_with(
+    takes: bool,
+    flag: &str,
+    value: Option<impl std::fmt::Debug>,
+    schedules: &str,
+) -> Result<()> {
+    match value {
+        Some(value) if !takes => {
+            let remedy = format!("those that do: {schedules} (--schedule)");
+            let problem = "this schedule does not take it";
+            Err(Error::setting(flag, format!("{value:?}"), problem, remedy))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sharpness_batches(given: Option<usize>, batch_size: BatchSize) -> Result<Option<usize>> {
+    const FLAG: &str = "--sharpness-batches";
+    const DEFAULT: usize = 16;
+    match (given, batch_size.0) {
+        (Some(0), _) | (None, None) => Ok(None),
+        (Some(n), None) => {
+            Err(Error::setting(FLAG, n, "training is full-batch", "give --batch-size as well"))
+        }
+        (Some(1), Some(_)) => {
+            let problem = "one batch has no standard error";
+            Err(Error::setting(FLAG, 1, problem, "give 2 or more, or 0 for none"))
+        }
+        (given, Some(_)) => Ok(Some(given.unwrap_or(DEFAULT))),
+    }
+}
+
+fn perturbed_sharpness(given: Option<bool>, optimizer: &OptimizerSpec) -> Result<bool> {
+    let given = given.unwrap_or(false);
+    if given && optimizer.hyperparameters.rho.is_none() {
+        let problem = format!("{} does not perturb", optimizer.name);
+        let remedy = "those that do: sam, asam";
+        return Err(Error::setting("--perturbed-sharpness", given, problem, remedy));
+    }
+    Ok(given)
+}
+
 fn stem(name_or_file: &str) -> String {
     let file = Path::new(name_or_file).file_name().unwrap_or_default().to_string_lossy();
     file.split('.').next().unwrap_or_default().to_string()
@@ -201,8 +355,18 @@ pub struct BatchSize(pub Option<usize>);
 impl std::fmt::Display for BatchSize {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            Some(size) => write!(f, "batch {size}"),
-            None => f.write_str("full batch"),
+            Some(size) => size.fmt(f),
+            None => f.write_str("full"),
+        }
+    }
+}
+
+impl BatchSize {
+    /// In words.
+    pub fn describe(self) -> String {
+        match self.0 {
+            Some(size) => format!("batch {size}"),
+            None => "full batch".to_string(),
         }
     }
 }

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::BatchSize;
+use super::{BatchSize, Values};
 use crate::error::Result;
 use crate::input;
 use crate::model::ModelSpec;
 
 /// Settings of a run, each optional: flags win over the config file, and both over the defaults.
+/// A comparison may give several [`Values`] of some.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -35,16 +36,21 @@ pub struct Settings {
           default_missing_value = "true", help_heading = "Problem")]
     pub standardize: Option<bool>,
 
-    /// Optimizer: sgd, which is gradient descent when the batch is full [default: sgd]
-    #[arg(long, value_name = "NAME", help_heading = "Training")]
-    pub optimizer: Option<String>,
-    /// Learning rate [default: 0.2]
+    /// Optimizer: sgd (gradient descent when the batch is full), momentum, nesterov, ema-momentum,
+    /// adam, adamw, rmsprop, adagrad, sam or asam [default: sgd]
+    #[arg(long, alias = "optimizers", value_name = "NAME", help_heading = "Training",
+          value_parser = names)]
+    #[serde(alias = "optimizers")]
+    pub optimizer: Option<Values<String>>,
+    /// Learning rate [default: 0.2; 0.02 for momentum and nesterov, 0.01 for adagrad, 0.001 for
+    /// adam, adamw and rmsprop]
     #[arg(long, value_name = "RATE", help_heading = "Training",
-          allow_negative_numbers = true, value_parser = real)]
-    pub lr: Option<f64>,
+          allow_negative_numbers = true, value_parser = reals)]
+    pub lr: Option<Values<f64>>,
     /// Samples in a minibatch, or full [default: full]
-    #[arg(long, value_name = "N|full", help_heading = "Training", allow_negative_numbers = true)]
-    pub batch_size: Option<BatchSize>,
+    #[arg(long, value_name = "N|full", help_heading = "Training",
+          allow_negative_numbers = true, value_parser = Values::<BatchSize>::split)]
+    pub batch_size: Option<Values<BatchSize>>,
     /// Updates to take [default: 1000]
     #[arg(long, value_name = "N", help_heading = "Training",
           allow_negative_numbers = true, value_parser = count)]
@@ -57,6 +63,54 @@ pub struct Settings {
     #[arg(long, value_name = "N", help_heading = "Training",
           allow_negative_numbers = true, value_parser = count)]
     pub eval_every: Option<usize>,
+
+    /// What sam and asam step with: sgd, momentum or adam [default: sgd]
+    #[arg(long, value_name = "NAME", help_heading = "Optimizer", value_parser = names)]
+    pub base: Option<Values<String>>,
+    /// Momentum beta [default: 0.9]
+    #[arg(long, value_name = "BETA", help_heading = "Optimizer",
+          allow_negative_numbers = true, value_parser = reals)]
+    pub momentum: Option<Values<f64>>,
+    /// Decay of Adam's first moment [default: 0.9]
+    #[arg(long, value_name = "BETA", help_heading = "Optimizer",
+          allow_negative_numbers = true, value_parser = reals)]
+    pub beta1: Option<Values<f64>>,
+    /// Decay of the second moment [default: 0.999; 0.99 for rmsprop]
+    #[arg(long, value_name = "BETA", help_heading = "Optimizer",
+          allow_negative_numbers = true, value_parser = reals)]
+    pub beta2: Option<Values<f64>>,
+    /// Added to an adaptive optimizer's denominator [default: 1e-8; 1e-10 for adagrad]
+    #[arg(long, value_name = "EPS", help_heading = "Optimizer",
+          allow_negative_numbers = true, value_parser = reals)]
+    pub eps: Option<Values<f64>>,
+    /// Ascent radius [default: 0.05 for sam, 0.5 for asam]
+    #[arg(long, value_name = "RHO", help_heading = "Optimizer",
+          allow_negative_numbers = true, value_parser = reals)]
+    pub rho: Option<Values<f64>>,
+    /// Weight decay lambda: decoupled for adamw, else added to the gradient [default: 0; 0.01 for
+    /// adamw]
+    #[arg(long, value_name = "LAMBDA", help_heading = "Optimizer",
+          allow_negative_numbers = true, value_parser = reals)]
+    pub weight_decay: Option<Values<f64>>,
+    /// Learning rate after the warm-up: constant, cosine, linear or step [default: constant]
+    #[arg(long, value_name = "NAME", help_heading = "Learning rate", value_parser = names)]
+    pub schedule: Option<Values<String>>,
+    /// Steps over which the learning rate rises from near 0 to --lr [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Learning rate",
+          allow_negative_numbers = true, value_parser = counts)]
+    pub warmup: Option<Values<usize>>,
+    /// Learning rate that cosine and linear end at [default: 0]
+    #[arg(long, value_name = "RATE", help_heading = "Learning rate",
+          allow_negative_numbers = true, value_parser = real)]
+    pub final_lr: Option<f64>,
+    /// What schedule step multiplies the learning rate by [default: 0.1]
+    #[arg(long, value_name = "FACTOR", help_heading = "Learning rate",
+          allow_negative_numbers = true, value_parser = real)]
+    pub decay_factor: Option<f64>,
+    /// After how many steps it does, each time [default: a third of --steps]
+    #[arg(long, value_name = "N", help_heading = "Learning rate",
+          allow_negative_numbers = true, value_parser = count)]
+    pub decay_every: Option<usize>,
 
     /// How many of the largest Hessian eigenvalues to log [default: 1]
     #[arg(long, value_name = "K", help_heading = "Curvature",
@@ -82,6 +136,15 @@ pub struct Settings {
     #[arg(long, value_name = "N", help_heading = "Curvature",
           allow_negative_numbers = true, value_parser = count)]
     pub samples: Option<usize>,
+    /// Minibatches over which batch sharpness is averaged, with minibatch training; 0 for none
+    /// [default: 16]
+    #[arg(long, value_name = "N", help_heading = "Curvature",
+          allow_negative_numbers = true, value_parser = count)]
+    pub sharpness_batches: Option<usize>,
+    /// With sam or asam, log the sharpness at the perturbed point too
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", help_heading = "Curvature")]
+    pub perturbed_sharpness: Option<bool>,
 
     /// Device: auto takes a GPU if there is one, else the CPU [default: auto]
     #[arg(long, value_name = "auto|wgpu|cpu", help_heading = "Device")]
@@ -133,6 +196,18 @@ impl Settings {
             lr: self.lr.or(other.lr),
             batch_size: self.batch_size.or(other.batch_size),
             steps: self.steps.or(other.steps),
+            base: self.base.or(other.base),
+            momentum: self.momentum.or(other.momentum),
+            beta1: self.beta1.or(other.beta1),
+            beta2: self.beta2.or(other.beta2),
+            eps: self.eps.or(other.eps),
+            rho: self.rho.or(other.rho),
+            weight_decay: self.weight_decay.or(other.weight_decay),
+            schedule: self.schedule.or(other.schedule),
+            warmup: self.warmup.or(other.warmup),
+            final_lr: self.final_lr.or(other.final_lr),
+            decay_factor: self.decay_factor.or(other.decay_factor),
+            decay_every: self.decay_every.or(other.decay_every),
             seed: self.seed.or(other.seed),
             eval_every: self.eval_every.or(other.eval_every),
             top: self.top.or(other.top),
@@ -141,6 +216,8 @@ impl Settings {
             tolerance: self.tolerance.or(other.tolerance),
             max_iterations: self.max_iterations.or(other.max_iterations),
             samples: self.samples.or(other.samples),
+            sharpness_batches: self.sharpness_batches.or(other.sharpness_batches),
+            perturbed_sharpness: self.perturbed_sharpness.or(other.perturbed_sharpness),
             backend: self.backend.or(other.backend),
             precision: self.precision.or(other.precision),
             chunk: self.chunk.or(other.chunk),
@@ -206,5 +283,20 @@ fn seed(text: &str) -> std::result::Result<u64, String> {
 }
 
 fn real(text: &str) -> std::result::Result<f64, String> {
-    text.parse().map_err(|_| "not a number; give one such as 0.1 or 1e-3".to_string())
+    text.trim().parse().map_err(|_| "not a number; give one such as 0.1 or 1e-3".to_string())
+}
+
+fn reals(text: &str) -> std::result::Result<Values<f64>, String> {
+    text.split(',').map(real).collect::<std::result::Result<_, _>>().map(Values)
+}
+
+fn counts(text: &str) -> std::result::Result<Values<usize>, String> {
+    text.split(',')
+        .map(|part| count(part.trim()))
+        .collect::<std::result::Result<_, _>>()
+        .map(Values)
+}
+
+fn names(text: &str) -> std::result::Result<Values<String>, std::convert::Infallible> {
+    Values::split(text)
 }

@@ -1,9 +1,10 @@
-//! Extreme eigenvalues of the Hessian by a cold Lanczos solve from a seeded random vector.
+//! Extreme eigenvalues by a cold Lanczos solve from a seeded random vector.
 
 use crate::autodiff::Objective;
-use crate::curvature::Hessian;
+use crate::curvature::{Hessian, Preconditioned};
 use crate::error::Result;
-use crate::linalg::{Lanczos, LanczosOutcome, StopReason, random_unit_vector};
+use crate::linalg::{Lanczos, LanczosOutcome, StopReason, SymmetricOperator, random_unit_vector};
+use crate::optim::StabilityOperator;
 use crate::rng::{self, Stream};
 
 /// Measures curvature at the objective's current parameters.
@@ -35,17 +36,55 @@ pub struct Curvature {
 }
 
 impl CurvatureMeter {
-    /// Measures at training step `step`, which chooses the start vector.
+    /// Measures the Hessian at training step `step`, which chooses the start vector.
     ///
     /// # Errors
     /// [`crate::Error::NonFinite`] if a product is not finite; or if the device reports failure.
     pub fn measure(&self, objective: &dyn Objective, step: usize) -> Result<Curvature> {
+        self.solve("hessian", self.lanczos, &mut Hessian::new(objective), step)
+    }
+
+    /// Measures the largest eigenvalue alone.
+    ///
+    /// # Errors
+    /// As [`CurvatureMeter::measure`].
+    pub fn measure_top(&self, objective: &dyn Objective, step: usize) -> Result<Curvature> {
+        self.solve("hessian", self.largest(), &mut Hessian::new(objective), step)
+    }
+
+    /// Measures the largest eigenvalue of the operator that an optimizer's threshold bounds.
+    ///
+    /// # Errors
+    /// As [`CurvatureMeter::measure`]; [`crate::Error::Length`] for a preconditioner of another
+    /// length than P.
+    pub fn measure_operator(
+        &self,
+        objective: &dyn Objective,
+        operator: &StabilityOperator,
+        step: usize,
+    ) -> Result<Curvature> {
+        let mut operator = Preconditioned::new(Hessian::new(objective), operator)?;
+        self.solve("preconditioned", self.largest(), &mut operator, step)
+    }
+
+    fn largest(&self) -> Lanczos {
+        Lanczos { largest: 1, smallest: 0, ..self.lanczos }
+    }
+
+    fn solve(
+        &self,
+        operator_name: &str,
+        lanczos: Lanczos,
+        operator: &mut dyn SymmetricOperator,
+        step: usize,
+    ) -> Result<Curvature> {
         let stream = Stream::Krylov { step: step as u32 };
-        let start = random_unit_vector(objective.dim(), &mut rng::stream(self.seed, stream));
-        let outcome = self.lanczos.solve(&mut Hessian::new(objective), &start)?;
+        let start = random_unit_vector(operator.dim(), &mut rng::stream(self.seed, stream));
+        let outcome = lanczos.solve(operator, &start)?;
         let curvature = Curvature::from(outcome);
         tracing::debug!(
             step,
+            operator = operator_name,
             sharpness = curvature.lambda.first(),
             residual = curvature.residual,
             hvps = curvature.hvps,

@@ -1,8 +1,10 @@
-//! Curvature of a loss at one point: the Hessian as an operator, and its extreme eigenvalues with
-//! their residuals.
+//! Curvature of a loss at one point: the Hessian as an operator, alone or preconditioned, and its
+//! extreme eigenvalues with their residuals; and the curvature along minibatch gradients.
 
-mod hessian;
+mod batch_sharpness;
 mod meter;
+mod operator;
 
-pub use hessian::Hessian;
+pub use batch_sharpness::{BatchSharpness, Estimate};
 pub use meter::{Curvature, CurvatureMeter};
+pub use operator::{Hessian, Preconditioned};

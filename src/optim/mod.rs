@@ -1,13 +1,35 @@
-//! Optimizers, each with its update and, beside it, the sharpness that the update can bear.
+//! Optimizers, each with its update and, beside it, the operator and the threshold that say what
+//! curvature the update can bear.
 //!
 //! An optimizer works on flat host vectors in double precision; the trainer rounds the result to
-//! the precision of the run. A new optimizer is a file here and a line in [`optimizer`].
+//! the precision of the run. burn-optim's optimizers keep betas and epsilon in single precision and
+//! correct Adam's bias there, which moves an update by up to 1e-5 of itself (a test measures it), and
+//! its update equations differ in places (a velocity that starts damped, AdaGrad's learning-rate
+//! decay), so that the equations are written out here.
+//!
+//! A new optimizer is a file here and a line in [`ENTRIES`].
 
+mod adagrad;
+mod adam;
+mod decay;
+mod momentum;
+mod rmsprop;
+mod sam;
+mod schedule;
 mod sgd;
+mod spec;
 
+pub use adagrad::Adagrad;
+pub use adam::{Adam, AdamW};
+pub use decay::CoupledDecay;
+pub use momentum::{EmaMomentum, HeavyBall, Nesterov};
+pub use rmsprop::RmsProp;
+pub use sam::{Ascent, Sam};
+pub use schedule::{Schedule, ScheduleKind};
 pub use sgd::Sgd;
+pub use spec::{Base, ENTRIES, Entry, Hyperparameters, OptimizerSpec};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What a stability threshold may depend on, at one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,31 +40,83 @@ pub struct StabilityContext {
     pub grad_norm: Option<f64>,
 }
 
-/// An update rule and its stability threshold.
-pub trait Optimizer: Send {
-    /// The name on the command line.
-    fn name(&self) -> &'static str;
-
-    /// The largest curvature along one direction at which the update is stable on a quadratic;
-    /// `None` where no formula is known.
-    fn threshold(&self, context: &StabilityContext) -> Option<f64>;
-
-    /// The threshold's formula as shown in figures.
-    fn threshold_formula(&self) -> &'static str;
-
-    /// Takes one step from `theta` along the gradient there, with learning rate `lr`.
-    fn step(&mut self, lr: f64, theta: &mut [f64], gradient: &[f64]);
+/// The operator whose largest eigenvalue a threshold bounds: P^-1/2 (H + lambda I) P^-1/2.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StabilityOperator {
+    /// The diagonal of P, of length P, all above zero; `None` for the identity.
+    pub preconditioner: Option<Vec<f64>>,
+    /// The weight decay lambda inside.
+    pub shift: f64,
 }
 
-const NAMES: [&str; 1] = [Sgd::NAME];
+impl StabilityOperator {
+    /// Whether it is the Hessian itself.
+    pub fn is_hessian(&self) -> bool {
+        self.preconditioner.is_none() && self.shift == 0.0
+    }
+}
 
-/// The optimizer of that name.
-///
-/// # Errors
-/// [`Error::UnknownName`].
-pub fn optimizer(name: &str) -> Result<Box<dyn Optimizer>> {
-    match name {
-        Sgd::NAME => Ok(Box::new(Sgd)),
-        _ => Err(Error::unknown_name("optimizer", name, &NAMES)),
+/// The gradient, at other parameters than the step's, of the loss that the step descends: over the
+/// same samples.
+pub type GradientAt<'a> = dyn FnMut(&[f64]) -> Result<Vec<f64>> + 'a;
+
+/// An update rule with its stability threshold.
+pub trait Optimizer: Send {
+    /// Whether it divides by a preconditioner of its own.
+    fn is_preconditioned(&self) -> bool {
+        false
+    }
+
+    /// The operator that [`Optimizer::threshold`] belongs to, with the preconditioner that the
+    /// latest step divided by (before the first step: the Hessian).
+    fn operator(&self) -> StabilityOperator {
+        StabilityOperator::default()
+    }
+
+    /// The largest eigenvalue of [`Optimizer::operator`] at which the update is stable on a
+    /// quadratic; `None` where no formula is known, or where it needs what was not measured.
+    fn threshold(&self, context: &StabilityContext) -> Option<f64>;
+
+    /// The threshold's formula as shown in figures; `None` where no formula is known.
+    fn formula(&self) -> Option<String>;
+
+    /// The point at which the latest step took the gradient that it descended, where that is not
+    /// the point it started from (length P).
+    fn perturbed(&self) -> Option<&[f64]> {
+        None
+    }
+
+    /// Takes one step from `theta` with learning rate `lr`. `gradient` is that at `theta`;
+    /// `elsewhere` evaluates it at other points.
+    ///
+    /// # Errors
+    /// Those of `elsewhere`.
+    fn step(
+        &mut self,
+        lr: f64,
+        theta: &mut [f64],
+        gradient: &[f64],
+        elsewhere: &mut GradientAt<'_>,
+    ) -> Result<()>;
+}
+
+/// theta -= lr * direction / scale.
+fn descend(lr: f64, theta: &mut [f64], direction: &[f64], scale: &[f64]) {
+    for ((w, d), s) in theta.iter_mut().zip(direction).zip(scale) {
+        *w -= lr * d / s;
+    }
+}
+
+/// state = beta * state + weight * value(gradient), from a state that starts at zero.
+fn accumulate(
+    state: &mut Vec<f64>,
+    beta: f64,
+    weight: f64,
+    gradient: &[f64],
+    value: impl Fn(f64) -> f64,
+) {
+    state.resize(gradient.len(), 0.0);
+    for (s, &g) in state.iter_mut().zip(gradient) {
+        *s = beta * *s + weight * value(g);
     }
 }

@@ -7,5 +7,5 @@ mod step;
 mod summary;
 
 pub use event::{Event, EventKind};
-pub use step::{StepRow, column_names};
+pub use step::{Columns, StepRow, column_names};
 pub use summary::{ExitStatus, Summary};

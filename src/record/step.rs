@@ -27,9 +27,11 @@ pub struct StepRow {
     pub relative_update: Option<f64>,
     /// Largest algebraic eigenvalue of the Hessian.
     pub sharpness: Option<f64>,
-    /// Largest algebraic eigenvalue of the preconditioned Hessian.
+    /// Largest algebraic eigenvalue of the operator that the threshold bounds, where that is not the
+    /// Hessian: P^-1/2 (H + lambda I) P^-1/2 with the optimizer's preconditioner P and coupled
+    /// weight decay lambda.
     pub preconditioned_sharpness: Option<f64>,
-    /// Expected directional curvature along minibatch gradients.
+    /// E_B\[g_B' H_B g_B\] / E_B\[||g_B||^2\] over minibatches B, estimated.
     pub batch_sharpness: Option<f64>,
     /// Stability threshold of the optimizer, for the operator it belongs to.
     pub threshold: Option<f64>,
@@ -54,10 +56,32 @@ pub struct StepRow {
     pub step_ms: f64,
     /// Wall-clock time of the curvature measurement, in milliseconds.
     pub curvature_ms: Option<f64>,
+    /// Standard error of `batch_sharpness`.
+    pub batch_sharpness_se: Option<f64>,
+    /// Largest algebraic eigenvalue of the Hessian where SAM took the gradient that it descended.
+    pub perturbed_sharpness: Option<f64>,
 }
 
-/// The columns of `steps.csv` in order, for `top` logged eigenvalues.
-pub fn column_names(top: usize) -> Vec<String> {
+impl StepRow {
+    /// Sharpness of the operator that `threshold` bounds.
+    pub fn operator_sharpness(&self) -> Option<f64> {
+        self.preconditioned_sharpness.or(self.sharpness)
+    }
+}
+
+/// Which columns a table has besides those that every table has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// How many of the largest eigenvalues are logged.
+    pub top: usize,
+    /// Whether the standard error of batch sharpness is, in a last column.
+    pub batch_sharpness_se: bool,
+    /// Whether the sharpness at the perturbed point is, in a last column.
+    pub perturbed_sharpness: bool,
+}
+
+/// The columns of `steps.csv` in order.
+pub fn column_names(columns: Columns) -> Vec<String> {
     const BEFORE: [&str; 17] = [
         "step",
         "lr",
@@ -82,7 +106,9 @@ pub fn column_names(top: usize) -> Vec<String> {
     BEFORE
         .iter()
         .map(|name| name.to_string())
-        .chain((1..=top).map(|k| format!("lambda_{k}")))
+        .chain((1..=columns.top).map(|k| format!("lambda_{k}")))
         .chain(AFTER.iter().map(|name| name.to_string()))
+        .chain(columns.batch_sharpness_se.then(|| "batch_sharpness_se".to_string()))
+        .chain(columns.perturbed_sharpness.then(|| "perturbed_sharpness".to_string()))
         .collect()
 }

@@ -56,12 +56,18 @@ pub struct Summary {
     pub peak_sharpness: Option<f64>,
     /// The step of the largest sharpness.
     pub peak_sharpness_step: Option<usize>,
+    /// `preconditioned_sharpness` of the last row that has one.
+    pub final_preconditioned_sharpness: Option<f64>,
+    /// Largest `preconditioned_sharpness` seen.
+    pub peak_preconditioned_sharpness: Option<f64>,
     /// Stability threshold of the last row that has one.
     pub final_threshold: Option<f64>,
     /// Edge ratio of the last row that has one.
     pub final_edge_ratio: Option<f64>,
     /// First step whose sharpness reached the threshold.
     pub first_step_at_edge: Option<usize>,
+    /// Share of the rows with an edge ratio whose ratio is at the edge, in [0, 1].
+    pub share_at_edge: Option<f64>,
     /// Rows with curvature.
     pub curvature_rows: usize,
     /// Rows with curvature that did not meet the residual tolerance.

@@ -1,10 +1,10 @@
 //! A row as the cells of `steps.csv`.
 
-use crate::record::StepRow;
+use crate::record::{Columns, StepRow};
 
-/// The cells of a row, in the order of [`crate::record::column_names`] for `top` eigenvalues.
+/// The cells of a row, in the order of [`crate::record::column_names`].
 /// Numbers are the shortest text that reads back as the same value; what was not measured is empty.
-pub fn cells(row: &StepRow, top: usize) -> Vec<String> {
+pub fn cells(row: &StepRow, columns: Columns) -> Vec<String> {
     let mut cells = vec![
         row.step.to_string(),
         number(row.lr),
@@ -24,7 +24,7 @@ pub fn cells(row: &StepRow, top: usize) -> Vec<String> {
         optional(row.residual),
         row.converged.map_or_else(String::new, |converged| converged.to_string()),
     ];
-    cells.extend((0..top).map(|k| optional(row.lambda.get(k).copied())));
+    cells.extend((0..columns.top).map(|k| optional(row.lambda.get(k).copied())));
     cells.extend([
         optional(row.lambda_min),
         optional(row.gradient_alignment),
@@ -33,6 +33,12 @@ pub fn cells(row: &StepRow, top: usize) -> Vec<String> {
         format!("{:.3}", row.step_ms),
         row.curvature_ms.map_or_else(String::new, |ms| format!("{ms:.3}")),
     ]);
+    if columns.batch_sharpness_se {
+        cells.push(optional(row.batch_sharpness_se));
+    }
+    if columns.perturbed_sharpness {
+        cells.push(optional(row.perturbed_sharpness));
+    }
     cells
 }
 

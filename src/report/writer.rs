@@ -34,7 +34,7 @@ impl RunWriter {
         directory.write("init.safetensors", init)?;
         let events = directory.open("events.jsonl")?;
         let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
-        let header = steps.write_record(column_names(manifest.config.top));
+        let header = steps.write_record(column_names(manifest.config.columns()));
         header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
         Ok(Self { directory, manifest, labels, steps, events, rows: Vec::new() })
     }
@@ -67,7 +67,7 @@ fn steps_error(directory: &RunDirectory, error: csv::Error) -> Error {
 
 impl Observer for RunWriter {
     fn row(&mut self, row: &StepRow) -> Result<()> {
-        let written = self.steps.write_record(cells(row, self.manifest.config.top));
+        let written = self.steps.write_record(cells(row, self.manifest.config.columns()));
         written
             .and_then(|()| Ok(self.steps.flush()?))
             .map_err(|e| steps_error(&self.directory, e))?;

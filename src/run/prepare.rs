@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use crate::autodiff::Objective;
 use crate::backend::Device;
 use crate::config::RunConfig;
-use crate::curvature::CurvatureMeter;
+use crate::curvature::{BatchSharpness, CurvatureMeter};
 use crate::data::{Dataset, Split, Standardisation};
 use crate::error::{Error, Result};
 use crate::linalg::Lanczos;
@@ -130,7 +130,7 @@ impl Prepared {
     pub fn train_settings(&self) -> TrainSettings {
         let config = &self.config;
         TrainSettings {
-            lr: config.lr,
+            schedule: config.learning_rate(),
             steps: config.steps,
             batch_size: config.batch_size.0,
             every: config.every,
@@ -144,6 +144,10 @@ impl Prepared {
                 },
                 seed: config.seed,
             },
+            batch_sharpness: config.sharpness_batches.zip(config.batch_size.0).map(
+                |(batches, batch_size)| BatchSharpness { batches, batch_size, seed: config.seed },
+            ),
+            perturbed_sharpness: config.perturbed_sharpness,
             precision: config.precision,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::Prepared;
 use crate::error::{Error, Result};
-use crate::optim::{Optimizer, optimizer};
+use crate::optim::Optimizer;
 use crate::record::Summary;
 use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter, to_safetensors};
 use crate::train::{Observer, Trainer};
@@ -35,7 +35,7 @@ impl Prepared {
     /// # Errors
     /// [`Error::Output`] if the directory cannot be used, [`Error::Io`] if a file cannot be written.
     pub fn start(mut self) -> Result<Started> {
-        let optimizer = optimizer(&self.config.optimizer)?;
+        let optimizer = self.config.optimizer.build();
         let layout = self.problem.train.layout();
         let init = to_safetensors(layout, &self.theta, self.config.precision)?;
         let directory = match &self.config.out {
@@ -49,11 +49,11 @@ impl Prepared {
                 self.config.name,
                 self.split.train.len(),
                 self.config.optimizer,
-                self.config.batch_size,
+                self.config.batch_size.describe(),
                 self.config.lr,
                 self.config.seed
             ),
-            threshold: optimizer.threshold_formula().to_string(),
+            threshold: optimizer.formula().unwrap_or_else(|| "threshold".to_string()),
         };
         let writer = RunWriter::start(directory, self.manifest(), labels, &init)?;
         Ok(Started { prepared: self, optimizer, writer })
@@ -87,9 +87,9 @@ impl Started {
         &self.prepared
     }
 
-    /// The formula of the stability threshold.
-    pub fn threshold_formula(&self) -> &'static str {
-        self.optimizer.threshold_formula()
+    /// The formula of the stability threshold, where one is known.
+    pub fn formula(&self) -> Option<String> {
+        self.optimizer.formula()
     }
 
     /// Trains to the end, telling `observer` of each row and event, and writes the closing files.

@@ -2,6 +2,15 @@
 
 use crate::record::{Event, EventKind, StepRow};
 
+/// Training counts as being at the edge from this edge ratio on: there the sharpness swings about
+/// the threshold, now below and now above it.
+pub const AT_EDGE: f64 = 0.95;
+
+/// Whether training with this edge ratio is at the edge of stability, or beyond it.
+pub fn at_edge(edge_ratio: f64) -> bool {
+    edge_ratio >= AT_EDGE
+}
+
 /// Watches the rows of one run and names what happens in them.
 #[derive(Debug, Clone)]
 pub struct EventDetector {
@@ -23,9 +32,8 @@ impl EventDetector {
         let mut push = |kind| {
             events.push(Event { step: row.step, kind });
         };
-        let sharpness = row.preconditioned_sharpness.or(row.sharpness);
         if let (false, Some(sharpness), Some(threshold), Some(edge_ratio)) =
-            (self.at_edge, sharpness, row.threshold, row.edge_ratio)
+            (self.at_edge, row.operator_sharpness(), row.threshold, row.edge_ratio)
             && edge_ratio >= 1.0
         {
             self.at_edge = true;

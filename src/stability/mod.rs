@@ -4,4 +4,4 @@ mod divergence;
 mod edge;
 
 pub use divergence::{DIVERGENCE_FACTOR, divergence};
-pub use edge::EventDetector;
+pub use edge::{AT_EDGE, EventDetector, at_edge};

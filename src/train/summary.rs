@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
+use crate::stability::at_edge;
 
 /// Gathers a [`Summary`] from rows and events.
 #[derive(Debug, Clone, Default)]
 pub struct SummaryBuilder {
     summary: Summary,
+    rows_with_ratio: usize,
+    rows_at_edge: usize,
 }
 
 impl SummaryBuilder {
@@ -31,6 +34,16 @@ impl SummaryBuilder {
                 s.peak_sharpness = Some(sharpness);
                 s.peak_sharpness_step = Some(row.step);
             }
+        }
+        keep_last(&mut s.final_preconditioned_sharpness, row.preconditioned_sharpness);
+        if let Some(sharpness) = row.preconditioned_sharpness {
+            let peak = s.peak_preconditioned_sharpness.map_or(sharpness, |p| p.max(sharpness));
+            s.peak_preconditioned_sharpness = Some(peak);
+        }
+        if let Some(ratio) = row.edge_ratio {
+            self.rows_with_ratio += 1;
+            self.rows_at_edge += usize::from(at_edge(ratio));
+            s.share_at_edge = Some(self.rows_at_edge as f64 / self.rows_with_ratio as f64);
         }
         if let Some(residual) = row.residual {
             s.max_residual = Some(s.max_residual.map_or(residual, |most| most.max(residual)));

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::{BatchOrder, Observer, SummaryBuilder};
 use crate::autodiff::{GradientEvaluation, Objective, Precision, Samples, check_determinism};
-use crate::curvature::{Curvature, CurvatureMeter};
+use crate::curvature::{BatchSharpness, Curvature, CurvatureMeter};
 use crate::error::{Error, Result};
 use crate::linalg::{dot, norm};
-use crate::optim::{Optimizer, StabilityContext};
+use crate::optim::{Optimizer, Schedule, StabilityContext};
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
 use crate::stability::{EventDetector, divergence};
 
@@ -25,8 +25,8 @@ pub struct Problem {
 /// How it is trained and how often it is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrainSettings {
-    /// Learning rate eta.
-    pub lr: f64,
+    /// Learning rate eta of each update.
+    pub schedule: Schedule,
     /// Updates to take.
     pub steps: usize,
     /// Samples in a minibatch; `None` for the full batch.
@@ -38,6 +38,10 @@ pub struct TrainSettings {
     pub eval_every: usize,
     /// How curvature is measured.
     pub meter: CurvatureMeter,
+    /// How batch sharpness is, if at all.
+    pub batch_sharpness: Option<BatchSharpness>,
+    /// Whether the sharpness is measured at SAM's perturbed point too.
+    pub perturbed_sharpness: bool,
     /// Parameters are rounded to this after each update.
     pub precision: Precision,
 }
@@ -92,7 +96,7 @@ impl Trainer<'_> {
             self.move_to(&theta, evaluates)?;
             let mut row = StepRow {
                 step,
-                lr: settings.lr,
+                lr: settings.schedule.rate(step),
                 param_norm: Some(norm(&theta)),
                 ..StepRow::default()
             };
@@ -106,7 +110,7 @@ impl Trainer<'_> {
             }
             row.threshold = self
                 .optimizer
-                .threshold(&StabilityContext { lr: settings.lr, grad_norm: row.grad_norm });
+                .threshold(&StabilityContext { lr: row.lr, grad_norm: row.grad_norm });
 
             let update = update.as_ref().or(full.as_ref());
             let Some(update) = update else {
@@ -127,13 +131,17 @@ impl Trainer<'_> {
                 row.val_loss = Some(evaluation.loss);
                 row.val_accuracy = evaluation.accuracy;
             }
-            let curvature = if measures { self.measure(&mut row, full.as_ref())? } else { None };
-            self.update(&mut theta, &update.gradient, &mut row);
+            let before = theta.clone();
+            self.update(&mut theta, &update.gradient, batch, &mut row)?;
+            let curvature = match measures {
+                true => self.measure(&before, full.as_ref(), &mut row)?,
+                false => None,
+            };
             row.step_ms = milliseconds(clock) - row.curvature_ms.unwrap_or(0.0);
 
             log.row(&row)?;
-            let stop = curvature.as_ref().map(|curvature| curvature.stop.to_string());
-            for event in events.observe(&row, stop.as_deref()) {
+            let stop = curvature.as_ref().and_then(|measured| measured.stop.as_deref());
+            for event in events.observe(&row, stop) {
                 log.event(&event)?;
             }
             if measures && curvature.is_none() {
@@ -159,35 +167,98 @@ impl Trainer<'_> {
         Ok((full, minibatch))
     }
 
-    /// Measures curvature into `row`; `None` where a product was not finite, which the coming steps
-    /// will show to be divergence or not.
-    fn measure(
-        &self,
+    /// Takes the optimizer's step, in the precision of the run, and records its norms. The training
+    /// objective may be left at the point that SAM ascended to.
+    fn update(
+        &mut self,
+        theta: &mut [f64],
+        gradient: &[f64],
+        batch: Option<&[usize]>,
         row: &mut StepRow,
-        full: Option<&GradientEvaluation>,
-    ) -> Result<Option<Curvature>> {
-        let clock = Instant::now();
-        let objective = self.problem.curvature.as_ref().unwrap_or(&self.problem.train);
-        let measured = self.settings.meter.measure(&**objective, row.step);
-        row.curvature_ms = Some(milliseconds(clock));
-        match measured {
-            Ok(curvature) => {
-                record_curvature(row, &curvature, full);
-                Ok(Some(curvature))
-            }
-            Err(Error::NonFinite { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Takes the optimizer's step, in the precision of the run, and records its norms.
-    fn update(&mut self, theta: &mut [f64], gradient: &[f64], row: &mut StepRow) {
+    ) -> Result<()> {
         let before = theta.to_vec();
-        self.optimizer.step(self.settings.lr, theta, gradient);
+        let samples = batch.map_or(Samples::All, Samples::Batch);
+        let train = &mut self.problem.train;
+        let mut elsewhere = |point: &[f64]| {
+            train.set_parameters(point)?;
+            Ok(train.gradient(samples)?.gradient)
+        };
+        self.optimizer.step(row.lr, theta, gradient, &mut elsewhere)?;
         theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
         let change: Vec<f64> = theta.iter().zip(&before).map(|(a, b)| a - b).collect();
         row.update_norm = Some(norm(&change));
         row.relative_update = ratio(row.update_norm, row.param_norm);
+        Ok(())
+    }
+
+    /// Measures curvature at `theta`, from which the optimizer has just stepped, into `row`; `None`
+    /// where a product was not finite, which the coming steps will show to be divergence or not.
+    fn measure(
+        &mut self,
+        theta: &[f64],
+        full: Option<&GradientEvaluation>,
+        row: &mut StepRow,
+    ) -> Result<Option<Measured>> {
+        let clock = Instant::now();
+        let measured = match self.curvature_at(theta, full, row) {
+            Ok(measured) => Ok(Some(measured)),
+            Err(Error::NonFinite { .. }) => Ok(None),
+            Err(error) => Err(error),
+        };
+        row.curvature_ms = Some(milliseconds(clock));
+        measured
+    }
+
+    fn curvature_at(
+        &mut self,
+        theta: &[f64],
+        full: Option<&GradientEvaluation>,
+        row: &mut StepRow,
+    ) -> Result<Measured> {
+        let TrainSettings { meter, batch_sharpness, perturbed_sharpness, .. } = self.settings;
+        let perturbed = self.optimizer.perturbed();
+        if perturbed.is_some() {
+            self.problem.train.set_parameters(theta)?;
+        }
+        let mut measured = Measured::default();
+
+        let objective = self.problem.curvature.as_ref().unwrap_or(&self.problem.train);
+        let hessian = meter.measure(&**objective, row.step)?;
+        measured.add(&hessian, row);
+        row.sharpness = hessian.lambda.first().copied();
+        row.lambda.clone_from(&hessian.lambda);
+        row.lambda_min = hessian.lambda_min;
+        if let Some(full) = full {
+            let along = dot(&full.gradient, &hessian.top_vector).abs();
+            row.gradient_alignment = ratio(Some(along), row.grad_norm);
+        }
+
+        let operator = self.optimizer.operator();
+        if operator.preconditioner.is_some() {
+            let preconditioned = meter.measure_operator(&**objective, &operator, row.step)?;
+            measured.add(&preconditioned, row);
+            row.preconditioned_sharpness = preconditioned.lambda.first().copied();
+        } else if !operator.is_hessian() {
+            row.preconditioned_sharpness = row.sharpness.map(|lambda| lambda + operator.shift);
+        }
+        row.edge_ratio = ratio(row.operator_sharpness(), row.threshold);
+
+        if let Some(batch_sharpness) = batch_sharpness
+            && let Some(estimate) = batch_sharpness.measure(&*self.problem.train, row.step)?
+        {
+            row.batch_sharpness = Some(estimate.value);
+            row.batch_sharpness_se = estimate.standard_error;
+            row.hvps += estimate.draws;
+        }
+
+        if let (true, Some(point)) = (perturbed_sharpness, perturbed) {
+            let objective = self.problem.curvature.as_mut().unwrap_or(&mut self.problem.train);
+            objective.set_parameters(point)?;
+            let perturbed = meter.measure_top(&**objective, row.step)?;
+            measured.add(&perturbed, row);
+            row.perturbed_sharpness = perturbed.lambda.first().copied();
+        }
+        Ok(measured)
     }
 
     /// Moves the objectives that this step evaluates to `theta`.
@@ -203,17 +274,22 @@ impl Trainer<'_> {
     }
 }
 
-fn record_curvature(row: &mut StepRow, curvature: &Curvature, full: Option<&GradientEvaluation>) {
-    row.sharpness = curvature.lambda.first().copied();
-    row.edge_ratio = ratio(row.sharpness, row.threshold);
-    row.residual = Some(curvature.residual);
-    row.converged = Some(curvature.converged);
-    row.lambda.clone_from(&curvature.lambda);
-    row.lambda_min = curvature.lambda_min;
-    row.hvps = curvature.hvps;
-    if let Some(full) = full {
-        let along = dot(&full.gradient, &curvature.top_vector).abs();
-        row.gradient_alignment = ratio(Some(along), row.grad_norm);
+/// What the eigensolver reported at a step.
+#[derive(Default)]
+struct Measured {
+    /// Why it stopped, where an eigenvalue did not converge.
+    stop: Option<String>,
+}
+
+impl Measured {
+    /// Takes in a solve of this step.
+    fn add(&mut self, curvature: &Curvature, row: &mut StepRow) {
+        row.hvps += curvature.hvps;
+        row.residual = Some(row.residual.map_or(curvature.residual, |r| r.max(curvature.residual)));
+        row.converged = Some(row.converged.unwrap_or(true) && curvature.converged);
+        if !curvature.converged {
+            self.stop.get_or_insert_with(|| curvature.stop.to_string());
+        }
     }
 }
 

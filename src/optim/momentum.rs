@@ -1,0 +1,148 @@
+//! Momentum in its three common forms. The thresholds of the first two are from Cohen et al. 2021;
+//! all three follow from the roots of the update's characteristic polynomial on a quadratic, which
+//! leave the unit circle through -1.
+
+use super::{Entry, GradientAt, Hyperparameters, Optimizer, StabilityContext, accumulate};
+use crate::error::Result;
+
+const DEFAULTS: Hyperparameters =
+    Hyperparameters { momentum: Some(0.9), weight_decay: Some(0.0), ..Hyperparameters::NONE };
+
+pub(super) const HEAVY_BALL: Entry = Entry {
+    name: "momentum",
+    about: "v = β v + g; w -= η v (heavy ball)",
+    lr: 0.02,
+    defaults: DEFAULTS,
+    build: |h| Box::new(HeavyBall::new(h.momentum())),
+};
+
+pub(super) const NESTEROV: Entry = Entry {
+    name: "nesterov",
+    about: "v = β v + g; w -= η (g + β v)",
+    lr: 0.02,
+    defaults: DEFAULTS,
+    build: |h| Box::new(Nesterov::new(h.momentum())),
+};
+
+pub(super) const EMA: Entry = Entry {
+    name: "ema-momentum",
+    about: "m = β m + (1-β) g; w -= η m",
+    lr: 0.2,
+    defaults: DEFAULTS,
+    build: |h| Box::new(EmaMomentum::new(h.momentum())),
+};
+
+/// Heavy ball: v = beta v + g; w -= eta v. Stable up to (2 + 2 beta)/eta.
+#[derive(Debug, Clone, Default)]
+pub struct HeavyBall {
+    beta: f64,
+    velocity: Vec<f64>,
+}
+
+impl HeavyBall {
+    /// With momentum `beta` in [0, 1), from velocity zero.
+    pub fn new(beta: f64) -> Self {
+        Self { beta, velocity: Vec::new() }
+    }
+}
+
+impl Optimizer for HeavyBall {
+    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
+        Some((2.0 + 2.0 * self.beta) / context.lr)
+    }
+
+    fn formula(&self) -> Option<String> {
+        Some("(2+2β)/η".to_string())
+    }
+
+    fn step(
+        &mut self,
+        lr: f64,
+        theta: &mut [f64],
+        gradient: &[f64],
+        _elsewhere: &mut GradientAt<'_>,
+    ) -> Result<()> {
+        accumulate(&mut self.velocity, self.beta, 1.0, gradient, |g| g);
+        for (w, v) in theta.iter_mut().zip(&self.velocity) {
+            *w -= lr * v;
+        }
+        Ok(())
+    }
+}
+
+/// Nesterov: v = beta v + g; w -= eta (g + beta v). Stable up to (2 + 2 beta)/(eta (1 + 2 beta)).
+#[derive(Debug, Clone, Default)]
+pub struct Nesterov {
+    beta: f64,
+    velocity: Vec<f64>,
+}
+
+impl Nesterov {
+    /// With momentum `beta` in [0, 1), from velocity zero.
+    pub fn new(beta: f64) -> Self {
+        Self { beta, velocity: Vec::new() }
+    }
+}
+
+impl Optimizer for Nesterov {
+    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
+        Some((2.0 + 2.0 * self.beta) / (context.lr * (1.0 + 2.0 * self.beta)))
+    }
+
+    fn formula(&self) -> Option<String> {
+        Some("(2+2β)/((1+2β)η)".to_string())
+    }
+
+    fn step(
+        &mut self,
+        lr: f64,
+        theta: &mut [f64],
+        gradient: &[f64],
+        _elsewhere: &mut GradientAt<'_>,
+    ) -> Result<()> {
+        accumulate(&mut self.velocity, self.beta, 1.0, gradient, |g| g);
+        for ((w, g), v) in theta.iter_mut().zip(gradient).zip(&self.velocity) {
+            *w -= lr * (g + self.beta * v);
+        }
+        Ok(())
+    }
+}
+
+/// Momentum as a mean: m = beta m + (1 - beta) g; w -= eta m. Stable up to
+/// (2 + 2 beta)/((1 - beta) eta): heavy ball with eta (1 - beta) for eta.
+#[derive(Debug, Clone, Default)]
+pub struct EmaMomentum {
+    beta: f64,
+    mean: Vec<f64>,
+}
+
+impl EmaMomentum {
+    /// With momentum `beta` in [0, 1), from a mean of zero.
+    pub fn new(beta: f64) -> Self {
+        Self { beta, mean: Vec::new() }
+    }
+}
+
+impl Optimizer for EmaMomentum {
+    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
+        Some((2.0 + 2.0 * self.beta) / ((1.0 - self.beta) * context.lr))
+    }
+
+    fn formula(&self) -> Option<String> {
+        Some("(2+2β)/((1-β)η)".to_string())
+    }
+
+    fn step(
+        &mut self,
+        lr: f64,
+        theta: &mut [f64],
+        gradient: &[f64],
+        _elsewhere: &mut GradientAt<'_>,
+    ) -> Result<()> {
+        accumulate(&mut self.mean, self.beta, 1.0 - self.beta, gradient, |g| g);
+        for (w, m) in theta.iter_mut().zip(&self.mean) {
+            *w -= lr * m;
+        }
+        Ok(())
+    }
+}
