@@ -27,6 +27,7 @@
 pub mod autodiff;
 pub mod backend;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod curvature;
 pub mod data;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::config::{CompareSettings, Settings};
 
 /// Trains a small network and shows, at every step, how sharp the loss is against what the optimizer
 /// can bear.
@@ -25,6 +25,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Train, profile each step, write a run directory
     Run(Box<RunArgs>),
+    /// Run the same problem under several optimizer settings and seeds, and compare them
+    Compare(Box<CompareArgs>),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
 }
@@ -37,6 +39,19 @@ pub(super) struct RunArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: Settings,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "Optimizer, its numbers, --lr, --batch-size, --schedule and --warmup take \
+                        several values, separated by commas; what is run is their product, for each \
+                        seed. The same command with the same --out goes on where it was stopped.")]
+pub(super) struct CompareArgs {
+    /// JSON file of settings; its keys are the flags below, underscores for dashes, and flags win
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: CompareSettings,
 }
 
 /// Arguments of `devices`.

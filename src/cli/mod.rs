@@ -2,6 +2,7 @@
 //! exit codes.
 
 mod args;
+mod compare;
 mod devices;
 mod logging;
 mod progress;
@@ -27,6 +28,7 @@ pub fn main() -> ExitCode {
     let terminal = logging::Terminal::new(cli.verbosity());
     let code = guard_against_panics(|| match cli.command {
         Command::Run(args) => run::run(*args, &terminal),
+        Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Devices(args) => devices::devices(&args),
     });
     match code {

@@ -23,26 +23,26 @@ pub(super) struct Progress {
 /// Without a terminal, at most one line in this time.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// A bar over steps, with room for a message below.
+pub(super) fn steps_bar(terminal: &Terminal, steps: u64) -> ProgressBar {
+    let bar = terminal.bars().add(ProgressBar::new(steps));
+    // Two lines, so that everything fits into 80 columns.
+    let template = "{bar:40.cyan/dim} {pos}/{len}  {per_sec}  ETA {eta}\n{wide_msg}";
+    bar.set_style(
+        ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("per_sec", |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
+                let _ = write!(w, "{:.1} steps/s", state.per_sec());
+            })
+            .progress_chars("━━─"),
+    );
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
 impl Progress {
     pub fn start(terminal: &Terminal, steps: usize, formula: Option<&str>) -> Self {
-        let bar = terminal.is_interactive().then(|| {
-            let bar = terminal.bars().add(ProgressBar::new(steps as u64));
-            // Two lines, so that everything fits into 80 columns.
-            let template = "{bar:40.cyan/dim} {pos}/{len}  {per_sec}  ETA {eta}\n{wide_msg}";
-            bar.set_style(
-                ProgressStyle::with_template(template)
-                    .unwrap_or_else(|_| ProgressStyle::default_bar())
-                    .with_key(
-                        "per_sec",
-                        |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
-                            let _ = write!(w, "{:.1} steps/s", state.per_sec());
-                        },
-                    )
-                    .progress_chars("━━─"),
-            );
-            bar.enable_steady_tick(Duration::from_millis(250));
-            bar
-        });
+        let bar = terminal.is_interactive().then(|| steps_bar(terminal, steps as u64));
         Self {
             terminal: terminal.clone(),
             bar,

@@ -45,7 +45,7 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the process.
-fn watch_for_interrupts() -> Arc<AtomicBool> {
+pub(super) fn watch_for_interrupts() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
     let handler = move || {

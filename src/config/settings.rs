@@ -274,7 +274,7 @@ impl<'de> Deserialize<'de> for ModelChoice {
 }
 
 /// A number of things, from a flag.
-fn count(text: &str) -> std::result::Result<usize, String> {
+pub(super) fn count(text: &str) -> std::result::Result<usize, String> {
     text.parse().map_err(|_| "not a whole number; give 1 or more".to_string())
 }
 

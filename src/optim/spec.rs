@@ -218,8 +218,20 @@ impl OptimizerSpec {
     pub fn default_lr(&self) -> f64 {
         match self.hyperparameters.base {
             Some(base) => base.entry().lr,
-            None => ENTRIES.iter().find(|e| e.name == self.name).map_or(sgd::ENTRY.lr, |e| e.lr),
+            None => self.entry().lr,
         }
+    }
+
+    /// What it takes where nothing is given.
+    pub fn defaults(&self) -> Hyperparameters {
+        self.entry().defaults_over(self.hyperparameters.base)
+    }
+
+    fn entry(&self) -> &'static Entry {
+        let Some(entry) = ENTRIES.iter().find(|entry| entry.name == self.name) else {
+            unreachable!("the name is that of an entry")
+        };
+        entry
     }
 
     /// Its name, and its base's where that is not gradient descent, for a folder's name.
@@ -230,9 +242,7 @@ impl OptimizerSpec {
     /// Makes the optimizer, in its initial state.
     pub fn build(&self) -> Box<dyn Optimizer> {
         let h = &self.hyperparameters;
-        let Some(entry) = ENTRIES.iter().find(|entry| entry.name == self.name) else {
-            unreachable!("the name is that of an entry")
-        };
+        let entry = self.entry();
         let optimizer = (entry.build)(h);
         if entry.decouples_decay() || h.base.is_some() {
             return optimizer;

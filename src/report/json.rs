@@ -39,7 +39,7 @@ impl Formatter for CompactArrays {
 }
 
 /// `value` as JSON text with a final newline.
-pub(super) fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, CompactArrays::default());
     value

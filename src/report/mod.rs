@@ -8,13 +8,16 @@ mod csv_row;
 mod figure;
 mod json;
 mod manifest;
+mod reader;
 mod run_directory;
 mod weights;
 mod writer;
 
 pub use csv_row::cells;
 pub use figure::{FigureLabels, to_png, to_svg};
+pub(crate) use json::to_bytes as to_json;
 pub use manifest::Manifest;
+pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
 pub use weights::to_safetensors;
 pub use writer::RunWriter;

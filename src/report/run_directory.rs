@@ -40,6 +40,11 @@ impl RunDirectory {
         Ok(directory)
     }
 
+    /// The folder as it is, for reading.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_path_buf() }
+    }
+
     /// Checks, changing nothing, whether [`RunDirectory::create`] would refuse what is at `path`.
     ///
     /// # Errors

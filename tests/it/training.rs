@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 use sharpscope::Result;
 use sharpscope::config::{RunConfig, Settings};
-use sharpscope::optim::optimizer;
 use sharpscope::record::{Event, EventKind, ExitStatus, StepRow, Summary};
 use sharpscope::run::prepare;
 use sharpscope::train::{Observer, Trainer};
@@ -46,7 +45,7 @@ fn train(settings: Value) -> Trained {
     let initial = prepared.theta.clone();
     let trainer = Trainer {
         settings: prepared.train_settings(),
-        optimizer: optimizer(&prepared.config.optimizer).unwrap(),
+        optimizer: prepared.config.optimizer.build(),
         problem: prepared.problem,
         interrupted: &AtomicBool::new(false),
     };

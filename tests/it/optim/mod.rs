@@ -1,0 +1,64 @@
+//! Optimizers: their updates, their thresholds and operators, their hyperparameters, and schedules.
+
+mod burn_optim;
+mod edge;
+mod hyperparameters;
+mod preconditioned;
+mod schedules;
+mod thresholds;
+mod trajectories;
+
+use serde::Deserialize;
+use sharpscope::Result;
+use sharpscope::optim::{Base, Hyperparameters, Optimizer, OptimizerSpec};
+
+/// What is given for a hyperparameter in the tests; nothing else is.
+const NONE: Hyperparameters = Hyperparameters::NONE;
+
+fn build(name: &str, given: Hyperparameters) -> Box<dyn Optimizer> {
+    OptimizerSpec::resolve(name, given).expect("a specification").build()
+}
+
+/// Steps with `gradient`, a function of the parameters.
+fn step(
+    optimizer: &mut dyn Optimizer,
+    lr: f64,
+    theta: &mut [f64],
+    gradient: &dyn Fn(&[f64]) -> Vec<f64>,
+) {
+    let here = gradient(theta);
+    let mut elsewhere = |point: &[f64]| Ok(gradient(point));
+    optimizer.step(lr, theta, &here, &mut elsewhere).expect("a step");
+}
+
+/// Where an optimizer has no need of the gradient elsewhere.
+fn nowhere(_: &[f64]) -> Result<Vec<f64>> {
+    panic!("this optimizer evaluates no gradient of its own");
+}
+
+/// Numbers made by `scripts/pytorch/optimizers.py`.
+#[derive(Deserialize)]
+struct Reference {
+    widths: Vec<usize>,
+    initial: Vec<f64>,
+    inputs: Vec<Vec<f64>>,
+    labels: Vec<usize>,
+    cases: Vec<trajectories::Case>,
+    schedules: Vec<schedules::Case>,
+}
+
+impl Reference {
+    fn load() -> Self {
+        serde_json::from_str(include_str!("../../data/optimizers.json")).expect("reference numbers")
+    }
+}
+
+/// Momentum as the only hyperparameter given.
+fn momentum(beta: f64) -> Hyperparameters {
+    Hyperparameters { momentum: Some(beta), ..NONE }
+}
+
+/// A base and an ascent radius.
+fn ascending(base: Base, rho: f64) -> Hyperparameters {
+    Hyperparameters { base: Some(base), rho: Some(rho), ..NONE }
+}

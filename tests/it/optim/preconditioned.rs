@@ -1,0 +1,144 @@
+//! Thresholds and operators of optimizers with a preconditioner P, against their updates with P
+//! held still.
+//!
+//! P follows the squared gradients, and a gradient that grows and falls would take it along. Two
+//! ways hold it: gradients so small that only epsilon is left of P, which is then the same in each
+//! coordinate; and large gradients beforehand, at learning rate zero, beside which the small ones
+//! that follow do not count.
+
+use sharpscope::optim::{Adam, AdamW, CoupledDecay, ENTRIES, Hyperparameters, Optimizer};
+
+use super::edge::{Quadratic, Trial};
+use super::{NONE, build, nowhere};
+
+const BETAS: [f64; 4] = [0.0, 0.5, 0.9, 0.99];
+/// Not a power of ten, and far from 1.
+const EPSILON: f64 = 0.037;
+/// The size of the large gradients in each coordinate.
+const LARGE: [f64; 2] = [3.0, 0.25];
+
+fn decay(weight_decay: f64) -> Hyperparameters {
+    Hyperparameters { weight_decay: Some(weight_decay), ..NONE }
+}
+
+#[test]
+fn with_epsilon_alone_in_p_the_threshold_is_that_of_the_update() {
+    let check = |name: &str, given: Hyperparameters, lr: f64| {
+        let given = Hyperparameters { eps: Some(EPSILON), ..given };
+        for quadratic in [Quadratic::line, Quadratic::plane] {
+            let trial = Trial {
+                name: format!("{name}, {given:?}"),
+                make: &|| build(name, given),
+                quadratic: &quadratic,
+                lr,
+                steps: 2000,
+            };
+            trial.check(1e-6);
+        }
+    };
+    for lr in [0.003, 2.0] {
+        for beta1 in BETAS {
+            check("adam", Hyperparameters { beta1: Some(beta1), ..NONE }, lr);
+            // Taking off 0, 1 and 40 percent of the weights at each step.
+            for share in [0.0, 0.01, 0.4] {
+                check("adamw", Hyperparameters { beta1: Some(beta1), ..decay(share / lr) }, lr);
+            }
+        }
+        for name in ["rmsprop", "adagrad"] {
+            check(name, NONE, lr);
+            check(name, decay(0.01 / lr), lr);
+        }
+        check("adam", decay(0.01 / lr), lr);
+    }
+}
+
+/// `optimizer` after one step at rate zero along gradients of size LARGE * factor.
+fn after_one_large(mut optimizer: Box<dyn Optimizer>, factor: f64) -> Box<dyn Optimizer> {
+    let gradient = LARGE.map(|g| factor * g);
+    optimizer.step(0.0, &mut [0.0, 0.0], &gradient, &mut nowhere).unwrap();
+    optimizer
+}
+
+/// Adam corrects its bias, so that P is the root of a mean, which halves when as many small
+/// gradients follow: a million large ones hold it to a part in a thousand over a thousand steps.
+/// Their sign alternates, and zeros come last, so that the first moment ends at zero.
+fn after_a_million_large(optimizer: &mut dyn Optimizer) {
+    let mut advance = |gradient: [f64; 2]| {
+        optimizer.step(0.0, &mut [0.0, 0.0], &gradient, &mut nowhere).unwrap();
+    };
+    for _ in 0..500_000 {
+        advance(LARGE);
+        advance(LARGE.map(|g| -g));
+    }
+    (0..10_000).for_each(|_| advance([0.0, 0.0]));
+}
+
+/// Checks it at a few rates in two dimensions, where P and H do not commute.
+fn check_held(name: String, make: &dyn Fn() -> Box<dyn Optimizer>) {
+    let p = make().operator().preconditioner.expect("P after a step");
+    // As large as the gradients to a percent: the zeros count as well.
+    for (p, large) in p.iter().zip(LARGE) {
+        assert!((p / large - 1.0).abs() < 0.01, "{name}: P is {p}, not {large}");
+    }
+    for lr in [0.003, 2.0] {
+        let name = format!("{name} with P held");
+        Trial { name, make, quadratic: &Quadratic::plane, lr, steps: 1000 }.check(2e-3);
+    }
+}
+
+#[test]
+fn with_p_held_adagrad_is_stable_up_to_its_threshold() {
+    for weight_decay in [0.0, 0.1] {
+        check_held(format!("adagrad, decay {weight_decay}"), &|| {
+            after_one_large(build("adagrad", decay(weight_decay)), 1.0)
+        });
+    }
+}
+
+/// RMSProp's mean forgets at a rate of 1 - beta2, here a billionth a step.
+#[test]
+fn with_p_held_rmsprop_is_stable_up_to_its_threshold() {
+    let beta2: f64 = 1.0 - 1e-9;
+    for weight_decay in [0.0, 0.1] {
+        let given = Hyperparameters { beta2: Some(beta2), ..decay(weight_decay) };
+        check_held(format!("rmsprop, decay {weight_decay}"), &|| {
+            after_one_large(build("rmsprop", given), 1.0 / (1.0 - beta2).sqrt())
+        });
+    }
+}
+
+#[test]
+fn with_p_held_adam_is_stable_up_to_its_threshold() {
+    let beta2 = 1.0 - 1e-9;
+    for beta1 in BETAS {
+        let mut adam = Adam::new(beta1, beta2, 1e-8);
+        after_a_million_large(&mut adam);
+        check_held(format!("adam, beta1 {beta1}"), &|| Box::new(adam.clone()));
+        check_held(format!("adam, beta1 {beta1}, decay 0.1"), &|| {
+            Box::new(CoupledDecay::new(Box::new(adam.clone()), 0.1))
+        });
+    }
+}
+
+#[test]
+fn with_p_held_adamw_is_stable_up_to_its_threshold() {
+    for (beta1, decay) in [(0.5, 0.2), (0.9, 0.0), (0.9, 0.2)] {
+        let mut adamw = AdamW::new(beta1, 1.0 - 1e-9, 1e-8, decay);
+        after_a_million_large(&mut adamw);
+        check_held(format!("adamw, beta1 {beta1}, decay {decay}"), &|| Box::new(adamw.clone()));
+    }
+}
+
+/// Before any step no gradient has been seen, and the operator is the Hessian with its decay.
+#[test]
+fn there_is_no_preconditioner_before_the_first_step() {
+    for entry in &ENTRIES {
+        let mut optimizer = build(entry.name, decay(0.0));
+        assert!(optimizer.operator().is_hessian(), "{}", entry.name);
+        let gradient = [2.0, -0.5];
+        optimizer.step(0.1, &mut [1.0, 1.0], &gradient, &mut |_| Ok(gradient.to_vec())).unwrap();
+        let p = optimizer.operator().preconditioner;
+        assert_eq!(p.is_some(), optimizer.is_preconditioned(), "{}", entry.name);
+        assert_eq!(optimizer.operator().is_hessian(), p.is_none(), "{}", entry.name);
+    }
+}
