@@ -205,7 +205,7 @@ fn loss_at(objective: &dyn Objective) -> f64 {
 }
 
 /// All P * P entries, one product with a unit vector after the other.
-fn dense_hessian(objective: &dyn Objective) -> Vec<f64> {
+pub fn dense_hessian(objective: &dyn Objective) -> Vec<f64> {
     let n = objective.dim();
     (0..n)
         .flat_map(|i| {

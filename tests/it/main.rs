@@ -1,9 +1,11 @@
 //! One integration-test binary: each further one would link burn and wgpu again.
 
 mod cli;
+mod curvature;
 mod data;
 mod derivatives;
 mod devices;
+mod edges;
 mod linalg;
 mod model;
 mod report;

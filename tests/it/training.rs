@@ -29,15 +29,15 @@ impl Observer for Collector {
     }
 }
 
-struct Trained {
-    initial: Vec<f64>,
-    rows: Vec<StepRow>,
-    events: Vec<Event>,
-    summary: Summary,
+pub struct Trained {
+    pub initial: Vec<f64>,
+    pub rows: Vec<StepRow>,
+    pub events: Vec<Event>,
+    pub summary: Summary,
 }
 
 /// Trains on the CPU without writing anything; `settings` is a JSON object of settings.
-fn train(settings: Value) -> Trained {
+pub fn train(settings: Value) -> Trained {
     let mut settings: Settings = serde_json::from_value(settings).unwrap();
     settings.backend = Some("cpu".to_string());
     let prepared = prepare(RunConfig::resolve(settings).unwrap()).unwrap();

@@ -13,7 +13,7 @@ use sharpscope::autodiff::{Placement, Precision};
 use sharpscope::optim::Hyperparameters;
 
 use super::{NONE, build, nowhere};
-use crate::derivatives::{normal, relative_error, scaled};
+use crate::derivatives::{normal, relative_error};
 
 const PARAMETERS: usize = 20;
 const RATE: f64 = 0.01;
@@ -113,8 +113,10 @@ fn largest(errors: &[f64]) -> f64 {
 fn burns_optimizers_have_our_equations() {
     for (name, errors) in deviations(EXACT, 5) {
         let worst = largest(&errors);
+        // The exception takes the root of its bias correction in single precision.
+        let tolerance = if name == "adam" { 2e-7 } else { 1e-13 };
         println!("{name}: {worst:.1e}");
-        assert!(worst <= 1e-12, "{name}: {worst:.1e}");
+        assert!(worst <= tolerance, "{name}: {worst:.1e}");
     }
 }
 
@@ -126,10 +128,8 @@ fn burns_adam_in_double_precision_is_only_good_to_single() {
     for (name, errors) in deviations(USUAL, 100) {
         let worst = largest(&errors);
         println!("{name}: {worst:.1e}, at step 1 {:.1e}", errors[0]);
-        assert!(worst <= 1e-4, "{name}: {worst:.1e}");
-        if name != "adagrad" { assert!(worst > 1e-9, "{name}: {worst:.1e}") }
+        assert!(worst <= 1e-5, "{name}: {worst:.1e}");
+        // AdaGrad has no betas.
+        assert!(name == "adagrad" || worst > 1e-9, "{name}: {worst:.1e}");
     }
 }
-
-#[allow(dead_code)]
-fn _unused() { let _ = scaled(&[], 1.0); }

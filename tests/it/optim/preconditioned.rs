@@ -21,20 +21,28 @@ fn decay(weight_decay: f64) -> Hyperparameters {
     Hyperparameters { weight_decay: Some(weight_decay), ..NONE }
 }
 
+/// After so many steps at rate zero along no gradient that Adam's bias correction is gone: it
+/// multiplies the first steps by up to 1/(1 - beta1), which is more than they bear at the threshold
+/// of all later ones.
+fn warmed_up(mut optimizer: Box<dyn Optimizer>) -> Box<dyn Optimizer> {
+    for _ in 0..3000 {
+        optimizer.step(0.0, &mut [0.0, 0.0], &[0.0, 0.0], &mut nowhere).unwrap();
+    }
+    optimizer
+}
+
 #[test]
 fn with_epsilon_alone_in_p_the_threshold_is_that_of_the_update() {
     let check = |name: &str, given: Hyperparameters, lr: f64| {
         let given = Hyperparameters { eps: Some(EPSILON), ..given };
-        for quadratic in [Quadratic::line, Quadratic::plane] {
-            let trial = Trial {
-                name: format!("{name}, {given:?}"),
-                make: &|| build(name, given),
-                quadratic: &quadratic,
-                lr,
-                steps: 2000,
-            };
-            trial.check(1e-6);
-        }
+        let trial = Trial {
+            name: format!("{name}, {given:?}"),
+            make: &|| warmed_up(build(name, given)),
+            quadratic: &Quadratic::plane,
+            lr,
+            steps: 2000,
+        };
+        trial.check(1e-6);
     };
     for lr in [0.003, 2.0] {
         for beta1 in BETAS {
@@ -59,8 +67,11 @@ fn after_one_large(mut optimizer: Box<dyn Optimizer>, factor: f64) -> Box<dyn Op
     optimizer
 }
 
-/// Adam corrects its bias, so that P is the root of a mean, which halves when as many small
-/// gradients follow: a million large ones hold it to a part in a thousand over a thousand steps.
+/// By how much Adam's P falls in a thousand small steps after a million large ones.
+const DRIFT: f64 = 5e-4;
+
+/// Adam corrects its bias, so that P is the root of a mean, and that mean halves when as many small
+/// gradients follow as there were large ones: a million large ones hold it to DRIFT.
 /// Their sign alternates, and zeros come last, so that the first moment ends at zero.
 fn after_a_million_large(optimizer: &mut dyn Optimizer) {
     let mut advance = |gradient: [f64; 2]| {
@@ -74,22 +85,22 @@ fn after_a_million_large(optimizer: &mut dyn Optimizer) {
 }
 
 /// Checks it at a few rates in two dimensions, where P and H do not commute.
-fn check_held(name: String, make: &dyn Fn() -> Box<dyn Optimizer>) {
+fn check_held(name: String, tolerance: f64, make: &dyn Fn() -> Box<dyn Optimizer>) {
     let p = make().operator().preconditioner.expect("P after a step");
-    // As large as the gradients to a percent: the zeros count as well.
+    // As large as the gradients to a percent: Adam's zeros count as well.
     for (p, large) in p.iter().zip(LARGE) {
         assert!((p / large - 1.0).abs() < 0.01, "{name}: P is {p}, not {large}");
     }
     for lr in [0.003, 2.0] {
         let name = format!("{name} with P held");
-        Trial { name, make, quadratic: &Quadratic::plane, lr, steps: 1000 }.check(2e-3);
+        Trial { name, make, quadratic: &Quadratic::plane, lr, steps: 1000 }.check(tolerance);
     }
 }
 
 #[test]
 fn with_p_held_adagrad_is_stable_up_to_its_threshold() {
     for weight_decay in [0.0, 0.1] {
-        check_held(format!("adagrad, decay {weight_decay}"), &|| {
+        check_held(format!("adagrad, decay {weight_decay}"), 1e-6, &|| {
             after_one_large(build("adagrad", decay(weight_decay)), 1.0)
         });
     }
@@ -101,7 +112,7 @@ fn with_p_held_rmsprop_is_stable_up_to_its_threshold() {
     let beta2: f64 = 1.0 - 1e-9;
     for weight_decay in [0.0, 0.1] {
         let given = Hyperparameters { beta2: Some(beta2), ..decay(weight_decay) };
-        check_held(format!("rmsprop, decay {weight_decay}"), &|| {
+        check_held(format!("rmsprop, decay {weight_decay}"), 1e-6, &|| {
             after_one_large(build("rmsprop", given), 1.0 / (1.0 - beta2).sqrt())
         });
     }
@@ -113,8 +124,8 @@ fn with_p_held_adam_is_stable_up_to_its_threshold() {
     for beta1 in BETAS {
         let mut adam = Adam::new(beta1, beta2, 1e-8);
         after_a_million_large(&mut adam);
-        check_held(format!("adam, beta1 {beta1}"), &|| Box::new(adam.clone()));
-        check_held(format!("adam, beta1 {beta1}, decay 0.1"), &|| {
+        check_held(format!("adam, beta1 {beta1}"), DRIFT, &|| Box::new(adam.clone()));
+        check_held(format!("adam, beta1 {beta1}, decay 0.1"), DRIFT, &|| {
             Box::new(CoupledDecay::new(Box::new(adam.clone()), 0.1))
         });
     }
@@ -125,7 +136,9 @@ fn with_p_held_adamw_is_stable_up_to_its_threshold() {
     for (beta1, decay) in [(0.5, 0.2), (0.9, 0.0), (0.9, 0.2)] {
         let mut adamw = AdamW::new(beta1, 1.0 - 1e-9, 1e-8, decay);
         after_a_million_large(&mut adamw);
-        check_held(format!("adamw, beta1 {beta1}, decay {decay}"), &|| Box::new(adamw.clone()));
+        check_held(format!("adamw, beta1 {beta1}, decay {decay}"), DRIFT, &|| {
+            Box::new(adamw.clone())
+        });
     }
 }
 
