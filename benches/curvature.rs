@@ -17,8 +17,8 @@ use sharpscope::data::Dataset;
 use sharpscope::linalg::{Lanczos, random_unit_vector};
 use sharpscope::model::{ModelSpec, initial_parameters};
 use sharpscope::rng::{Stream, stream};
-use sharpscope::run::classification;
-use sharpscope::task::{Classification, Loss};
+use sharpscope::run::supervised;
+use sharpscope::task::{Loss, Supervised};
 
 const WIDTHS: [&[usize]; 5] =
     [&[64, 64], &[128, 128], &[256, 256], &[512, 512, 256], &[768, 640, 160]];
@@ -33,8 +33,9 @@ fn objective(device: &Device, widths: &[usize]) -> Box<dyn Objective> {
     let model = model(widths);
     let data = Arc::new(Dataset::load("digits").unwrap());
     let mut weights = stream(0, Stream::Initialisation);
-    let theta = initial_parameters(&model, data.inputs, data.classes, &mut weights);
-    let task = Arc::new(Classification { model, data, loss: Loss::Mse });
+    let theta = initial_parameters(&model, data.input_shape(), data.outputs(), &mut weights)
+        .expect("a model");
+    let task = Arc::new(Supervised { model, data, loss: Loss::Mse });
     let chunk = device.default_chunk(SAMPLES);
     let samples = (0..SAMPLES).collect();
     let mut objective = classification(device, &task, samples, chunk).unwrap();

@@ -1,6 +1,6 @@
 //! sharpscope: the Hessian spectrum of small neural networks, step by step while they train.
 //!
-//! A [`task::Classification`] (a model, a dataset and a loss) is differentiated twice by
+//! A [`task::Supervised`] (a model, a dataset and a loss) is differentiated twice by
 //! [`autodiff`] on a [`backend::Device`]; what comes out is an [`autodiff::Objective`]: loss,
 //! gradient and Hessian-vector products as plain vectors. [`curvature`] finds the extreme
 //! eigenvalues of its Hessian, [`optim`] knows what the optimizer can bear, and [`train`] puts them
@@ -18,7 +18,7 @@
 //! };
 //! let mut run = prepare(RunConfig::resolve(settings)?)?;
 //! run.problem.train.set_parameters(&run.theta)?;
-//! let curvature = run.train_settings().meter.measure(&*run.problem.train, 0)?;
+//! let curvature = run.meter().measure(&*run.problem.train, 0)?;
 //! assert!(curvature.converged);
 //! println!("sharpness {} beside 2/η = {}", curvature.lambda[0], 2.0 / run.config.lr);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -36,6 +36,7 @@ mod input;
 pub mod linalg;
 pub mod model;
 pub mod optim;
+pub mod profiler;
 pub mod record;
 pub mod report;
 pub mod rng;

@@ -27,6 +27,10 @@ pub enum Stream {
         /// The training step.
         step: u32,
     },
+    /// The points of a generated dataset.
+    Generation,
+    /// Which labels are made wrong, and what they become.
+    LabelNoise,
 }
 
 /// A generator for that stream: the same numbers for the same seed on every machine, independent of
@@ -39,6 +43,8 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::CurvatureSamples => (3, 0),
         Stream::Krylov { step } => (4, step),
         Stream::SharpnessBatches { step } => (5, step),
+        Stream::Generation => (6, 0),
+        Stream::LabelNoise => (7, 0),
     };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((kind << 32) | u64::from(index));

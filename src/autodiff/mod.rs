@@ -5,6 +5,7 @@
 //! parameter vectors on the host, in double precision, and no tensor.
 
 mod determinism;
+mod flatten;
 mod layout;
 mod nested;
 mod objective;
@@ -13,6 +14,7 @@ mod placement;
 mod task;
 
 pub use determinism::check_determinism;
+pub use flatten::flat_parameters;
 pub use layout::{ParameterEntry, ParameterLayout};
 pub use nested::ModuleObjective;
 pub use objective::{Evaluation, GradientEvaluation, Objective, Samples};

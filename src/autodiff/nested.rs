@@ -165,8 +165,8 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
         &self.layout
     }
 
-    fn samples(&self) -> usize {
-        self.samples.len()
+    fn sample_numbers(&self) -> &[usize] {
+        &self.samples
     }
 
     fn set_parameters(&mut self, theta: &[f64]) -> Result<()> {

@@ -9,8 +9,13 @@ pub trait Objective: Send {
     /// Names, shapes and offsets of the parameters.
     fn layout(&self) -> &ParameterLayout;
 
+    /// The samples that the loss is a mean over, by their numbers in the task.
+    fn sample_numbers(&self) -> &[usize];
+
     /// Number of samples N that the loss is a mean over.
-    fn samples(&self) -> usize;
+    fn samples(&self) -> usize {
+        self.sample_numbers().len()
+    }
 
     /// Moves to the parameters `theta` (length P). Every other method is evaluated there.
     ///

@@ -10,7 +10,10 @@ use super::plan::MANIFEST;
 use super::{Comparison, Member, Setting};
 use crate::error::{Error, Result};
 use crate::record::{ExitStatus, StepRow, Summary};
-use crate::report::{RunDirectory, StepTable, now, to_json};
+use crate::report::{
+    ComparedRun, ComparisonFigure, ComparisonFigures, RunDirectory, StepTable, comparison_png,
+    comparison_svg, now, to_json,
+};
 
 /// `comparison.json`.
 #[derive(Serialize)]
@@ -77,6 +80,24 @@ pub(super) fn finish(
         .collect::<Result<_>>()?;
     directory.write("compare.csv", &long_table(comparison, &done)?)?;
     directory.write("summary.csv", &summary_table(comparison, &done, end)?)?;
+    let figures = ComparisonFigures {
+        title: format!("{}: {} runs", comparison.name, done.len()),
+        settings: comparison.settings.iter().map(|setting| setting.label.clone()).collect(),
+        runs: done
+            .into_iter()
+            .map(|done| ComparedRun {
+                setting: done.member.setting,
+                seed: done.member.config.seed,
+                diverged: done.summary.status == ExitStatus::Diverged,
+                rows: done.rows,
+            })
+            .collect(),
+    };
+    for figure in ComparisonFigure::ALL {
+        let svg = comparison_svg(&figures, figure)?;
+        directory.write(&format!("{}.svg", figure.stem()), svg.as_bytes())?;
+        directory.write(&format!("{}.png", figure.stem()), &comparison_png(&figures, figure)?)?;
+    }
     directory.write_manifest(comparison, Some(end))
 }
 

@@ -21,6 +21,8 @@ pub struct RunConfig {
     pub model: ModelSpec,
     /// Dataset name or file.
     pub dataset: String,
+    /// Initial weights, where they are not drawn from the seed.
+    pub init: Option<PathBuf>,
     /// The loss.
     pub loss: Loss,
     /// Training samples.
@@ -118,6 +120,7 @@ impl RunConfig {
         let config = Self {
             model,
             dataset,
+            init: settings.init,
             loss: named("loss", settings.loss, "mse", &Loss::NAMES)?,
             train_size: settings.train_size,
             validation_size: settings.validation_size,

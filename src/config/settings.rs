@@ -20,6 +20,10 @@ pub struct Settings {
     /// Dataset, or CSV file (gzipped or not) whose last column is the class [default: digits]
     #[arg(long, value_name = "NAME|FILE", help_heading = "Problem")]
     pub dataset: Option<String>,
+    /// Initial weights, a safetensors file with the model's names and shapes [default: drawn from
+    /// --seed]
+    #[arg(long, value_name = "FILE.safetensors", help_heading = "Problem")]
+    pub init: Option<PathBuf>,
     /// Loss: mse (1/2 squared error summed over outputs) or ce (cross-entropy) [default: mse]
     #[arg(long, value_name = "mse|ce", help_heading = "Problem")]
     pub loss: Option<String>,
@@ -188,6 +192,7 @@ impl Settings {
         Self {
             model: self.model.or(other.model),
             dataset: self.dataset.or(other.dataset),
+            init: self.init.or(other.init),
             loss: self.loss.or(other.loss),
             train_size: self.train_size.or(other.train_size),
             validation_size: self.validation_size.or(other.validation_size),

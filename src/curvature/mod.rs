@@ -4,7 +4,9 @@
 mod batch_sharpness;
 mod meter;
 mod operator;
+mod step;
 
 pub use batch_sharpness::{BatchSharpness, Estimate};
 pub use meter::{Curvature, CurvatureMeter};
 pub use operator::{Hessian, Preconditioned};
+pub use step::{Objectives, StepMeter, Update, threshold};

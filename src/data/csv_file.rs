@@ -1,50 +1,60 @@
-//! Rows of numbers, the last one a class label, from CSV text or gzipped CSV.
+//! Rows of numbers, one column of them the target, from CSV text.
 
-use std::io::Read;
 use std::path::Path;
-
-use flate2::read::MultiGzDecoder;
 
 use crate::error::{Error, Result};
 
-/// Features and labels as read, before any scaling.
+/// How a table is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TableFormat<'a> {
+    /// What separates cells.
+    pub delimiter: u8,
+    /// The target's column: a name in the header, or a number from 1; the last one by default.
+    pub target: Option<&'a str>,
+    /// Whether the target is a number rather than a class.
+    pub regression: bool,
+}
+
+/// Features and targets as read, before any scaling.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct LabelledRows {
+pub(super) struct Table {
     /// Row-major, `rows * width`.
     pub features: Vec<f64>,
     /// Features in each row.
     pub width: usize,
-    /// One class label for each row.
-    pub labels: Vec<usize>,
+    /// The target of each row.
+    pub targets: Column,
+    /// The target's column, as [`TableFormat::target`] would name it.
+    pub target: String,
+}
+
+/// Targets.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Column {
+    /// Class labels.
+    Labels(Vec<usize>),
+    /// Numbers.
+    Values(Vec<f64>),
 }
 
 /// Largest class label accepted: one output neuron is made for each class.
 const LARGEST_LABEL: usize = 100_000;
 
-/// Reads `bytes` (gzip is recognised by its magic number) as CSV. A first row in which no cell is a
-/// number is taken for a header. `path` is for messages.
+/// Reads `text` as CSV. A first row in which no cell is a number is taken for a header. `path` is
+/// for messages.
 ///
 /// # Errors
-/// [`Error::File`] naming the line, for truncated gzip, ragged rows, cells that are not finite
-/// numbers, labels that are not whole numbers from 0, and files without rows.
-pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<LabelledRows> {
-    let mut text = Vec::new();
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        MultiGzDecoder::new(bytes).read_to_end(&mut text).map_err(|e| {
-            let lines = text_lines(&text);
-            let problem = format!("the gzip data ends early or is damaged ({e})");
-            Error::file(path, Some(lines), problem, "download or copy the file again")
-        })?;
-    } else {
-        text.extend_from_slice(bytes);
-    }
-
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&text[..]);
-    let mut rows = LabelledRows { features: Vec::new(), width: 0, labels: Vec::new() };
+/// [`Error::File`] naming the line, for ragged rows, cells that are not finite numbers, labels that
+/// are not whole numbers from 0, a target column that is not there, and files without rows.
+pub(super) fn parse(text: &[u8], path: &Path, format: TableFormat) -> Result<Table> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(format.delimiter)
+        .from_reader(text);
+    let mut rows = Rows { path, format, header: None, table: None };
     let mut record = csv::ByteRecord::new();
     let mut first = true;
-    let mut has_header = false;
     loop {
         let more = reader.read_byte_record(&mut record).map_err(|e| {
             let line = e.position().map(csv::Position::line);
@@ -53,65 +63,131 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<LabelledRows> {
         if !more {
             break;
         }
-        let is_header = first && record.iter().all(|cell| number(cell).is_none());
-        first = false;
-        has_header |= is_header;
-        if !is_header {
-            let line = record.position().map(|position| first_line(position, &text));
-            push_row(&mut rows, &record, line, path)?;
+        if first && record.iter().all(|cell| number(cell).is_none()) {
+            let names = record.iter().map(|cell| shown(cell).trim().to_string());
+            rows.header = Some(names.collect());
+        } else {
+            let line = record.position().map(|position| first_line(position, text));
+            rows.push(&record, line)?;
         }
+        first = false;
     }
-    if rows.labels.is_empty() {
-        let remedy = "give rows of comma-separated numbers, the label last";
-        let problem =
-            if has_header { "the file has a header but no rows" } else { "the file has no rows" };
-        return Err(Error::file(path, None, problem, remedy));
-    }
-    Ok(rows)
+    rows.finish()
 }
 
-fn push_row(
-    rows: &mut LabelledRows,
-    record: &csv::ByteRecord,
-    line: Option<u64>,
-    path: &Path,
-) -> Result<()> {
-    let fail = |problem: String, remedy: &str| Err(Error::file(path, line, problem, remedy));
-    let width = record.len() - 1;
-    if width == 0 {
-        return fail(
-            "the row has 1 cell".into(),
-            "give at least one feature and the label, separated by commas",
-        );
-    }
-    if rows.labels.is_empty() {
-        rows.width = width;
-    } else if width != rows.width {
-        return fail(
-            format!("the row has {} cells, the rows before it {}", width + 1, rows.width + 1),
-            "complete the row or remove it",
-        );
-    }
-    for (column, cell) in record.iter().enumerate() {
-        let shown = String::from_utf8_lossy(cell);
-        let Some(value) = number(cell) else {
+/// The rows read so far.
+struct Rows<'a> {
+    path: &'a Path,
+    format: TableFormat<'a>,
+    header: Option<Vec<String>>,
+    /// The table and the place of its target's column, from the first row on.
+    table: Option<(Table, usize)>,
+}
+
+impl Rows<'_> {
+    fn push(&mut self, record: &csv::ByteRecord, line: Option<u64>) -> Result<()> {
+        let fail =
+            |problem: String, remedy: &str| Err(Error::file(self.path, line, problem, remedy));
+        let cells = record.len();
+        if cells < 2 {
             return fail(
-                format!("'{shown}' in column {} is not a finite number", column + 1),
-                "correct the cell or remove the row",
-            );
-        };
-        if column < width {
-            rows.features.push(value);
-        } else if value.fract() == 0.0 && (0.0..=LARGEST_LABEL as f64).contains(&value) {
-            rows.labels.push(value as usize);
-        } else {
-            return fail(
-                format!("the label '{shown}' (last column) is not a class number"),
-                "label classes 0, 1, 2, …",
+                "the row has 1 cell".into(),
+                "give at least one feature and the target, separated by commas",
             );
         }
+        if self.table.is_none() {
+            self.table = Some(self.start(cells)?);
+        }
+        let Some((table, target)) = &mut self.table else { unreachable!("it was just made") };
+        if cells != table.width + 1 {
+            return fail(
+                format!("the row has {cells} cells, the rows before it {}", table.width + 1),
+                "complete the row or remove it",
+            );
+        }
+        for (column, cell) in record.iter().enumerate() {
+            let shown = shown(cell);
+            let Some(value) = number(cell) else {
+                return fail(
+                    format!("'{shown}' in column {} is not a finite number", column + 1),
+                    "correct the cell or remove the row",
+                );
+            };
+            if column != *target {
+                table.features.push(value);
+                continue;
+            }
+            match &mut table.targets {
+                Column::Values(values) => values.push(value),
+                Column::Labels(labels)
+                    if value.fract() == 0.0 && (0.0..=LARGEST_LABEL as f64).contains(&value) =>
+                {
+                    labels.push(value as usize);
+                }
+                Column::Labels(_) => {
+                    let place = match column == table.width {
+                        true => "last column".to_string(),
+                        false => format!("column {}", column + 1),
+                    };
+                    return fail(
+                        format!("the label '{shown}' ({place}) is not a class number"),
+                        "label classes 0, 1, 2, …, or give --regression for a number",
+                    );
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// An empty table of that many columns.
+    fn start(&self, cells: usize) -> Result<(Table, usize)> {
+        let names = self.header.as_deref().unwrap_or_default();
+        let target = match self.format.target {
+            None => cells - 1,
+            Some(wanted) => match column(wanted, names, cells) {
+                Some(column) => column,
+                None => {
+                    let problem = format!("there is no column '{wanted}' for --target");
+                    let known = match names.is_empty() {
+                        true => format!("give a number from 1 to {cells}"),
+                        false => format!("columns are {} (or 1 to {cells})", names.join(", ")),
+                    };
+                    return Err(Error::file(self.path, None, problem, known));
+                }
+            },
+        };
+        // A name that stands twice would be found at its first place.
+        let named = names.get(target).filter(|name| column(name, names, cells) == Some(target));
+        let table = Table {
+            features: Vec::new(),
+            width: cells - 1,
+            targets: match self.format.regression {
+                true => Column::Values(Vec::new()),
+                false => Column::Labels(Vec::new()),
+            },
+            target: named.cloned().unwrap_or_else(|| (target + 1).to_string()),
+        };
+        Ok((table, target))
+    }
+
+    fn finish(self) -> Result<Table> {
+        let problem = match (self.table, self.header) {
+            (Some((table, _)), _) => return Ok(table),
+            (None, Some(_)) => "the file has a header but no rows",
+            (None, None) => "the file has no rows",
+        };
+        let remedy = "give rows of comma-separated numbers, the target last";
+        Err(Error::file(self.path, None, problem, remedy))
+    }
+}
+
+/// The place of a column given by name or by number from 1.
+fn column(wanted: &str, names: &[String], cells: usize) -> Option<usize> {
+    let named = names.iter().take(cells).position(|name| name == wanted.trim());
+    named.or_else(|| {
+        let number: usize = wanted.trim().parse().ok()?;
+        number.checked_sub(1).filter(|&place| place < cells)
+    })
 }
 
 /// The line on which a record begins: csv's position is before the empty lines that it skips.
@@ -126,6 +202,6 @@ fn number(cell: &[u8]) -> Option<f64> {
     text.trim().parse().ok().filter(|x: &f64| x.is_finite())
 }
 
-fn text_lines(text: &[u8]) -> u64 {
-    text.iter().filter(|&&b| b == b'\n').count() as u64 + 1
+fn shown(cell: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(cell)
 }

@@ -1,78 +1,69 @@
-//! A dataset by name or from a file.
-
-use std::path::Path;
+//! Samples and their targets.
 
 use sha2::{Digest, Sha256};
 
-use super::csv_file;
+use super::InputShape;
 use crate::error::{Error, Result, check_length};
-use crate::input;
 
-/// Samples with class labels, in the file's order, on the host.
+/// Samples with what is to be predicted of them, in the file's order, on the host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// The name or path that it was asked for by.
     pub name: String,
-    /// SHA-256 of the file's bytes, in hexadecimal.
+    /// SHA-256 in hexadecimal: of the file's bytes, of those of several files in order, or of the
+    /// numbers generated (features, then targets; 64 bits each, lowest byte first). Empty for data
+    /// handed in.
     pub sha256: String,
-    /// Features of one sample.
-    pub inputs: usize,
-    /// Classes: one more than the largest label.
-    pub classes: usize,
-    features: Vec<f64>,
-    labels: Vec<usize>,
+    /// What a model reads.
+    pub inputs: Inputs,
+    /// What it is to predict.
+    pub targets: Targets,
 }
 
-struct Builtin {
-    name: &'static str,
-    bytes: &'static [u8],
-    /// Features are divided by this unless they are standardised.
-    scale: f64,
+/// What a model reads, sample after sample.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inputs {
+    /// Numbers.
+    Features {
+        /// The shape of one sample.
+        shape: InputShape,
+        /// The numbers of all samples, one sample after the other.
+        values: Vec<f64>,
+    },
+    /// Text, cut into windows that do not overlap.
+    Tokens {
+        /// The characters, in order; a token is a place in this list.
+        vocabulary: Vec<char>,
+        /// Tokens in a window.
+        context: usize,
+        /// The text. Window i reads `context` tokens from i * context on, and predicts the token
+        /// after each; what does not fill a window is left over at the end.
+        tokens: Vec<usize>,
+    },
 }
 
-const BUILTIN: [Builtin; 1] = [Builtin {
-    name: "digits",
-    bytes: include_bytes!("../../datasets/digits.csv.gz"),
-    scale: 16.0,
-}];
-
-/// Names of the datasets built into the binary.
-pub fn dataset_names() -> Vec<&'static str> {
-    BUILTIN.iter().map(|builtin| builtin.name).collect()
+/// What a model is to predict, sample after sample.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Targets {
+    /// One class for each sample.
+    Classes {
+        /// How many there are: one more than the largest label.
+        classes: usize,
+        /// Class of each sample.
+        labels: Vec<usize>,
+    },
+    /// Numbers.
+    Values {
+        /// Numbers for each sample.
+        outputs: usize,
+        /// The numbers of all samples, one sample after the other.
+        values: Vec<f64>,
+    },
+    /// The token after each token of the window.
+    NextToken,
 }
 
 impl Dataset {
-    /// The built-in dataset of that name, or a CSV file (`.csv`, gzipped or not) whose last column
-    /// is the class label. Pixels of `digits` are divided by 16; a file's features are kept as they
-    /// are.
-    ///
-    /// # Errors
-    /// [`Error::UnknownName`], or [`Error::File`] naming the line that cannot be used.
-    pub fn load(name_or_file: &str) -> Result<Self> {
-        if let Some(builtin) = BUILTIN.iter().find(|builtin| builtin.name == name_or_file) {
-            return Self::from_csv(builtin.bytes, name_or_file, builtin.scale);
-        }
-        if !input::looks_like_file(name_or_file) {
-            return Err(Error::unknown_name("dataset", name_or_file, &dataset_names()));
-        }
-        let names = dataset_names().join(", ");
-        let remedy = format!("give a CSV file, or a dataset that is built in: {names}");
-        let bytes = input::read(Path::new(name_or_file), &remedy)?;
-        Self::from_csv(&bytes, name_or_file, 1.0)
-    }
-
-    fn from_csv(bytes: &[u8], name: &str, scale: f64) -> Result<Self> {
-        let rows = csv_file::parse(bytes, Path::new(name))?;
-        Ok(Self {
-            name: name.to_string(),
-            sha256: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
-            inputs: rows.width,
-            classes: rows.labels.iter().max().map_or(0, |label| label + 1),
-            features: rows.features.iter().map(|x| x / scale).collect(),
-            labels: rows.labels,
-        })
-    }
-
     /// A dataset from numbers at hand: `features` row-major with `inputs` in each row, one label
     /// below `classes` for each row.
     ///
@@ -93,38 +84,128 @@ impl Dataset {
         Ok(Self {
             name: name.to_string(),
             sha256: String::new(),
-            inputs,
-            classes,
-            features,
-            labels,
+            inputs: Inputs::Features { shape: InputShape::Features(inputs), values: features },
+            targets: Targets::Classes { classes, labels },
+        })
+    }
+
+    /// A dataset with numbers for targets: `features` row-major with `inputs` in each row, and
+    /// `values` with `outputs` in each row.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the lengths do not fit.
+    pub fn from_values(
+        name: &str,
+        features: Vec<f64>,
+        inputs: usize,
+        values: Vec<f64>,
+        outputs: usize,
+    ) -> Result<Self> {
+        let samples = values.len() / outputs.max(1);
+        check_length("target array", values.len(), samples * outputs)?;
+        check_length("feature array", features.len(), inputs * samples)?;
+        Ok(Self {
+            name: name.to_string(),
+            sha256: String::new(),
+            inputs: Inputs::Features { shape: InputShape::Features(inputs), values: features },
+            targets: Targets::Values { outputs, values },
         })
     }
 
     /// Number of samples.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        match &self.inputs {
+            Inputs::Features { shape, values } => values.len() / shape.len().max(1),
+            Inputs::Tokens { context, tokens, .. } => tokens.len().saturating_sub(1) / context,
+        }
     }
 
     /// True without samples.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
-    /// Features of a sample.
+    /// The shape of one sample's inputs.
+    pub fn input_shape(&self) -> InputShape {
+        match &self.inputs {
+            Inputs::Features { shape, .. } => *shape,
+            Inputs::Tokens { vocabulary, context, .. } => {
+                InputShape::Tokens { vocabulary: vocabulary.len(), context: *context }
+            }
+        }
+    }
+
+    /// Outputs that a model needs: classes, numbers or different tokens.
+    pub fn outputs(&self) -> usize {
+        match (&self.targets, &self.inputs) {
+            (Targets::Classes { classes, .. }, _) => *classes,
+            (Targets::Values { outputs, .. }, _) => *outputs,
+            (Targets::NextToken, Inputs::Tokens { vocabulary, .. }) => vocabulary.len(),
+            (Targets::NextToken, Inputs::Features { .. }) => 0,
+        }
+    }
+
+    /// Features of a sample; none for text.
     pub fn features(&self, sample: usize) -> &[f64] {
-        &self.features[sample * self.inputs..(sample + 1) * self.inputs]
+        match &self.inputs {
+            Inputs::Features { shape, values } => {
+                &values[sample * shape.len()..(sample + 1) * shape.len()]
+            }
+            Inputs::Tokens { .. } => &[],
+        }
     }
 
-    /// Class of a sample.
-    pub fn label(&self, sample: usize) -> usize {
-        self.labels[sample]
+    /// Tokens of a window and the one after it, `context + 1` of them; none where there is no text.
+    pub fn window(&self, sample: usize) -> &[usize] {
+        match &self.inputs {
+            Inputs::Tokens { context, tokens, .. } => {
+                &tokens[sample * context..=(sample + 1) * context]
+            }
+            Inputs::Features { .. } => &[],
+        }
+    }
+
+    /// Class of a sample, where there are classes.
+    pub fn label(&self, sample: usize) -> Option<usize> {
+        match &self.targets {
+            Targets::Classes { labels, .. } => Some(labels[sample]),
+            _ => None,
+        }
+    }
+
+    /// Numbers to be predicted of a sample; none where those are classes or tokens.
+    pub fn values(&self, sample: usize) -> &[f64] {
+        match &self.targets {
+            Targets::Values { outputs, values } => {
+                &values[sample * outputs..(sample + 1) * outputs]
+            }
+            _ => &[],
+        }
     }
 
     /// Replaces every feature x of every sample by `f(column, x)`.
     pub(super) fn map_features(&mut self, f: impl Fn(usize, f64) -> f64) {
-        let inputs = self.inputs;
-        for (i, x) in self.features.iter_mut().enumerate() {
-            *x = f(i % inputs, *x);
+        if let Inputs::Features { shape, values } = &mut self.inputs {
+            let width = shape.len();
+            for (i, x) in values.iter_mut().enumerate() {
+                *x = f(i % width, *x);
+            }
         }
     }
+
+    /// Replaces every number y to be predicted by `f(column, y)`.
+    pub(super) fn map_values(&mut self, f: impl Fn(usize, f64) -> f64) {
+        if let Targets::Values { outputs, values } = &mut self.targets {
+            for (i, y) in values.iter_mut().enumerate() {
+                *y = f(i % *outputs, *y);
+            }
+        }
+    }
+}
+
+/// SHA-256 over these bytes, one part after the other, in hexadecimal.
+pub(super) fn digest(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

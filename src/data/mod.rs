@@ -1,8 +1,25 @@
-//! What is trained on: datasets, their split into training and validation samples, their scaling.
+//! What is trained on: datasets by name or from files, their split into training and validation
+//! samples, their scaling.
 
+mod builtin;
+mod cifar;
 mod csv_file;
 mod dataset;
+mod generated;
+mod gzip;
+mod idx;
+mod label_noise;
+mod options;
+mod shape;
+mod source;
 mod split;
+mod standardisation;
+mod text;
 
-pub use dataset::{Dataset, dataset_names};
-pub use split::{Split, Standardisation};
+pub use builtin::{DatasetInfo, dataset_list, dataset_names, is_text, standardized_by_default};
+pub use dataset::{Dataset, Inputs, Targets};
+pub use options::DataOptions;
+pub use shape::InputShape;
+pub use split::Split;
+pub use standardisation::Standardisation;
+pub use text::plain_text;

@@ -1,9 +1,8 @@
-//! Which samples train and which validate, and scaling by training statistics.
+//! Which samples train and which validate.
 
-use rand::Rng;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 
-use super::Dataset;
 use crate::error::{Error, Result};
 
 /// Numbers of the training and of the validation samples, in the dataset's order of rows.
@@ -27,22 +26,7 @@ impl Split {
         validation: Option<usize>,
         rng: &mut R,
     ) -> Result<Self> {
-        if train == 0 {
-            let remedy = "train on at least 1 sample";
-            return Err(Error::setting("--train-size", train, "nothing to train on", remedy));
-        }
-        if train > samples {
-            let problem = format!("the dataset has {samples} samples");
-            let remedy = format!("give at most {samples}");
-            return Err(Error::setting("--train-size", train, problem, remedy));
-        }
-        let left = samples - train;
-        let validation = validation.unwrap_or(left);
-        if validation > left {
-            let problem = format!("{left} of {samples} samples are left beside the training set");
-            let remedy = format!("give at most {left}, or a smaller --train-size");
-            return Err(Error::setting("--validation-size", validation, problem, remedy));
-        }
+        let validation = sizes(samples, train, validation, usize::MAX)?;
         let mut order: Vec<usize> = (0..samples).collect();
         order.shuffle(rng);
         Ok(Self {
@@ -50,36 +34,56 @@ impl Split {
             validation: order[train..train + validation].to_vec(),
         })
     }
+
+    /// For samples that follow one another, such as windows of a text: one stretch of `validation`
+    /// of them (or all that are left, at most 500), its place drawn at random, validates, and `train`
+    /// drawn from the others train. Of a text, no character is predicted both in training and in
+    /// validation.
+    ///
+    /// # Errors
+    /// As [`Split::shuffled`].
+    pub fn by_position<R: Rng>(
+        samples: usize,
+        train: usize,
+        validation: Option<usize>,
+        rng: &mut R,
+    ) -> Result<Self> {
+        let validation = sizes(samples, train, validation, MOST_BY_DEFAULT)?;
+        let start = rng.random_range(0..=samples - validation);
+        let stretch = start..start + validation;
+        let mut others: Vec<usize> = (0..samples).filter(|i| !stretch.contains(i)).collect();
+        others.shuffle(rng);
+        others.truncate(train);
+        Ok(Self { train: others, validation: stretch.collect() })
+    }
 }
 
-/// Mean and standard deviation of each feature over some samples.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standardisation {
-    /// One mean for each feature.
-    pub mean: Vec<f64>,
-    /// One standard deviation (over n, not n - 1) for each feature; 1 where a feature is constant.
-    pub deviation: Vec<f64>,
-}
+/// Windows that validate by default: a text has many, and evaluating them would cost more than
+/// training.
+const MOST_BY_DEFAULT: usize = 500;
 
-impl Standardisation {
-    /// Statistics of the given samples: those that train, so that validation data stay unseen.
-    pub fn of(dataset: &Dataset, samples: &[usize]) -> Self {
-        let n = samples.len() as f64;
-        let average = |f: &dyn Fn(&[f64], usize) -> f64| -> Vec<f64> {
-            (0..dataset.inputs)
-                .map(|j| samples.iter().map(|&i| f(dataset.features(i), j)).sum::<f64>() / n)
-                .collect()
-        };
-        let mean = average(&|row, j| row[j]);
-        let deviation = average(&|row, j| (row[j] - mean[j]).powi(2))
-            .into_iter()
-            .map(|variance| if variance > 0.0 { variance.sqrt() } else { 1.0 })
-            .collect();
-        Self { mean, deviation }
+/// The number of validation samples, once the sizes are known to fit.
+fn sizes(
+    samples: usize,
+    train: usize,
+    validation: Option<usize>,
+    most_by_default: usize,
+) -> Result<usize> {
+    if train == 0 {
+        let remedy = "train on at least 1 sample";
+        return Err(Error::setting("--train-size", train, "nothing to train on", remedy));
     }
-
-    /// Replaces x by (x - mean) / deviation in every sample of `dataset`.
-    pub fn apply(&self, dataset: &mut Dataset) {
-        dataset.map_features(|j, x| (x - self.mean[j]) / self.deviation[j]);
+    if train > samples {
+        let problem = format!("the dataset has {samples} samples");
+        let remedy = format!("give at most {samples}");
+        return Err(Error::setting("--train-size", train, problem, remedy));
     }
+    let left = samples - train;
+    let validation = validation.unwrap_or(left.min(most_by_default));
+    if validation > left {
+        let problem = format!("{left} of {samples} samples are left beside the training set");
+        let remedy = format!("give at most {left}, or a smaller --train-size");
+        return Err(Error::setting("--validation-size", validation, problem, remedy));
+    }
+    Ok(validation)
 }

@@ -4,7 +4,9 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use serde::{Deserialize, Serialize};
 
-use super::{MlpSpec, ModelSpec};
+use super::ModelSpec;
+use crate::data::InputShape;
+use crate::error::Result;
 
 /// The distribution of the initial weights of a layer with `in` inputs and `out` outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,7 +27,7 @@ impl Initialisation {
     /// All of them, by name.
     pub const NAMES: [&'static str; 4] = ["pytorch", "xavier", "kaiming", "lecun"];
 
-    fn weight<R: Rng>(self, fan_in: f64, fan_out: f64, rng: &mut R) -> f64 {
+    pub(super) fn weight<R: Rng>(self, fan_in: f64, fan_out: f64, rng: &mut R) -> f64 {
         match self {
             Initialisation::Pytorch => symmetric_uniform(fan_in.sqrt().recip(), rng),
             Initialisation::Xavier => symmetric_uniform((6.0 / (fan_in + fan_out)).sqrt(), rng),
@@ -34,7 +36,7 @@ impl Initialisation {
         }
     }
 
-    fn bias<R: Rng>(self, fan_in: f64, rng: &mut R) -> f64 {
+    pub(super) fn bias<R: Rng>(self, fan_in: f64, rng: &mut R) -> f64 {
         match self {
             Initialisation::Pytorch => symmetric_uniform(fan_in.sqrt().recip(), rng),
             _ => 0.0,
@@ -47,30 +49,20 @@ fn symmetric_uniform<R: Rng>(bound: f64, rng: &mut R) -> f64 {
     bound * (2.0 * unit - 1.0)
 }
 
-fn normal<R: Rng>(deviation: f64, rng: &mut R) -> f64 {
+pub(super) fn normal<R: Rng>(deviation: f64, rng: &mut R) -> f64 {
     let z: f64 = StandardNormal.sample(rng);
     deviation * z
 }
 
 /// The flat parameter vector at the start, in the order of the module's own layout.
+///
+/// # Errors
+/// As [`ModelSpec::tensors`].
 pub fn initial_parameters<R: Rng>(
     spec: &ModelSpec,
-    inputs: usize,
+    inputs: InputShape,
     outputs: usize,
     rng: &mut R,
-) -> Vec<f64> {
-    let ModelSpec::Mlp(mlp) = spec;
-    mlp_parameters(mlp, inputs, outputs, rng)
-}
-
-fn mlp_parameters<R: Rng>(spec: &MlpSpec, inputs: usize, outputs: usize, rng: &mut R) -> Vec<f64> {
-    let mut theta = Vec::new();
-    for (fan_in, fan_out) in spec.layer_sizes(inputs, outputs) {
-        let (n_in, n_out) = (fan_in as f64, fan_out as f64);
-        theta.extend((0..fan_in * fan_out).map(|_| spec.init.weight(n_in, n_out, rng)));
-        if spec.bias {
-            theta.extend((0..fan_out).map(|_| spec.init.bias(n_in, rng)));
-        }
-    }
-    theta
+) -> Result<Vec<f64>> {
+    Ok(spec.tensors(inputs, outputs)?.iter().flat_map(|tensor| tensor.draw(rng)).collect())
 }

@@ -1,11 +1,49 @@
 //! The multilayer perceptron.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use serde::Serialize;
 
-use super::{Activation, MlpSpec};
+use super::layers::Linear;
+use super::tensors::{ParameterTensor, layer};
+use super::{Activation, Initialisation};
 use crate::autodiff::Placement;
+
+/// A multilayer perceptron.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MlpSpec {
+    /// Widths of the hidden layers; none for a linear model.
+    pub hidden: Vec<usize>,
+    /// The nonlinearity after each hidden layer.
+    pub activation: Activation,
+    /// Whether layers have biases.
+    pub bias: bool,
+    /// How the initial weights are drawn.
+    pub init: Initialisation,
+}
+
+impl MlpSpec {
+    /// (fan in, fan out) of each layer.
+    pub fn layer_sizes(
+        &self,
+        inputs: usize,
+        outputs: usize,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        let ends = self.hidden.iter().copied().chain([outputs]);
+        [inputs].into_iter().chain(self.hidden.iter().copied()).zip(ends)
+    }
+
+    /// Its tensors: `layers.N.weight` `[out, in]` and `layers.N.bias` `[out]` for each layer N.
+    pub(super) fn tensors(&self, inputs: usize, outputs: usize) -> Vec<ParameterTensor> {
+        self.layer_sizes(inputs, outputs)
+            .enumerate()
+            .flat_map(|(i, (fan_in, fan_out))| {
+                layer(&format!("layers.{i}"), &[fan_out, fan_in], self.bias, self.init)
+            })
+            .collect()
+    }
+}
 
 /// Linear layers with an activation between them (none after the last).
 ///
@@ -15,13 +53,6 @@ pub struct Mlp<B: Backend> {
     layers: Vec<Linear<B>>,
     #[module(skip)]
     activation: Activation,
-}
-
-/// x W' + b, made of operations that can be differentiated twice (`nn::Linear` cannot).
-#[derive(Module, Debug)]
-struct Linear<B: Backend> {
-    weight: Param<Tensor<B, 2>>,
-    bias: Option<Param<Tensor<B, 1>>>,
 }
 
 impl<B: Backend> Mlp<B> {
@@ -34,10 +65,7 @@ impl<B: Backend> Mlp<B> {
     ) -> Self {
         let layers = spec
             .layer_sizes(inputs, outputs)
-            .map(|(fan_in, fan_out)| Linear {
-                weight: Param::from_tensor(placement.zeros([fan_out, fan_in])),
-                bias: spec.bias.then(|| Param::from_tensor(placement.zeros([fan_out]))),
-            })
+            .map(|(fan_in, fan_out)| Linear::zeros(fan_in, fan_out, spec.bias, placement))
             .collect();
         Self { layers, activation: spec.activation }
     }
@@ -52,15 +80,5 @@ impl<B: Backend> Mlp<B> {
             x = layer.forward(x);
         }
         x
-    }
-}
-
-impl<B: Backend> Linear<B> {
-    fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let product = x.matmul(self.weight.val().transpose());
-        match &self.bias {
-            Some(bias) => product + bias.val().unsqueeze(),
-            None => product,
-        }
     }
 }

@@ -4,84 +4,153 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Initialisation};
+use super::{
+    Activation, CnnSpec, Initialisation, MlpSpec, ParameterTensor, Pooling, TransformerSpec,
+};
+use crate::data::InputShape;
 use crate::error::{Error, Result};
 use crate::input;
 
 /// An architecture, without the input and output sizes, which come from the data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", from = "ModelFields")]
+#[serde(tag = "kind", rename_all = "lowercase", try_from = "ModelFields")]
 pub enum ModelSpec {
     /// A multilayer perceptron.
     Mlp(MlpSpec),
+    /// A convolutional network.
+    Cnn(CnnSpec),
+    /// A transformer language model.
+    Transformer(TransformerSpec),
 }
 
-/// A multilayer perceptron.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MlpSpec {
-    /// Widths of the hidden layers; none for a linear model.
-    pub hidden: Vec<usize>,
-    /// The nonlinearity after each hidden layer.
-    pub activation: Activation,
-    /// Whether layers have biases.
-    pub bias: bool,
-    /// How the initial weights are drawn.
-    pub init: Initialisation,
-}
-
-/// The JSON object as read. serde's own tagged enums forget on which line a key stood.
+/// The JSON object as read, with the keys of every kind. serde's own tagged enums forget on which
+/// line a key stood.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModelFields {
     kind: Kind,
-    hidden: Vec<usize>,
-    #[serde(default = "default_activation")]
-    activation: Activation,
-    #[serde(default = "default_bias")]
-    bias: bool,
     #[serde(default)]
     init: Initialisation,
+    hidden: Option<Vec<usize>>,
+    activation: Option<Activation>,
+    bias: Option<bool>,
+    channels: Option<Vec<usize>>,
+    pooling: Option<Pooling>,
+    layers: Option<usize>,
+    heads: Option<usize>,
+    width: Option<usize>,
+    context: Option<usize>,
+    tied: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
     Mlp,
+    Cnn,
+    Transformer,
 }
 
-impl From<ModelFields> for ModelSpec {
-    fn from(fields: ModelFields) -> Self {
-        match fields.kind {
-            Kind::Mlp => ModelSpec::Mlp(MlpSpec {
-                hidden: fields.hidden,
-                activation: fields.activation,
-                bias: fields.bias,
-                init: fields.init,
+impl TryFrom<ModelFields> for ModelSpec {
+    type Error = String;
+
+    fn try_from(fields: ModelFields) -> std::result::Result<Self, String> {
+        const MLP: [Kind; 1] = [Kind::Mlp];
+        const CNN: [Kind; 1] = [Kind::Cnn];
+        const LAYERED: [Kind; 2] = [Kind::Mlp, Kind::Cnn];
+        const TRANSFORMER: [Kind; 1] = [Kind::Transformer];
+        let given: [(&str, bool, &[Kind]); 10] = [
+            ("hidden", fields.hidden.is_some(), &MLP),
+            ("activation", fields.activation.is_some(), &LAYERED),
+            ("bias", fields.bias.is_some(), &LAYERED),
+            ("channels", fields.channels.is_some(), &CNN),
+            ("pooling", fields.pooling.is_some(), &CNN),
+            ("layers", fields.layers.is_some(), &TRANSFORMER),
+            ("heads", fields.heads.is_some(), &TRANSFORMER),
+            ("width", fields.width.is_some(), &TRANSFORMER),
+            ("context", fields.context.is_some(), &TRANSFORMER),
+            ("tied", fields.tied.is_some(), &TRANSFORMER),
+        ];
+        for (key, given, kinds) in given {
+            if given && !kinds.contains(&fields.kind) {
+                let kind = fields.kind.name();
+                let own = given_to(fields.kind);
+                return Err(format!("kind `{kind}` does not take `{key}`, but {own}"));
+            }
+        }
+        let activation = fields.activation.unwrap_or(Activation::Tanh);
+        let bias = fields.bias.unwrap_or(true);
+        let init = fields.init;
+        Ok(match fields.kind {
+            Kind::Mlp => {
+                let hidden = fields.hidden.ok_or("missing field `hidden`")?;
+                ModelSpec::Mlp(MlpSpec { hidden, activation, bias, init })
+            }
+            Kind::Cnn => ModelSpec::Cnn(CnnSpec {
+                channels: fields.channels.unwrap_or_else(|| vec![32, 32]),
+                activation,
+                pooling: fields.pooling.unwrap_or(Pooling::Average),
+                bias,
+                init,
             }),
+            Kind::Transformer => ModelSpec::Transformer(TransformerSpec {
+                layers: fields.layers.unwrap_or(1),
+                heads: fields.heads.unwrap_or(2),
+                width: fields.width.unwrap_or(32),
+                context: fields.context.unwrap_or(32),
+                tied: fields.tied.unwrap_or(false),
+                init,
+            }),
+        })
+    }
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Mlp => "mlp",
+            Kind::Cnn => "cnn",
+            Kind::Transformer => "transformer",
         }
     }
 }
 
-fn default_activation() -> Activation {
-    Activation::Tanh
-}
-
-fn default_bias() -> bool {
-    true
+/// The keys of a kind.
+fn given_to(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Mlp => "hidden, activation, bias, init",
+        Kind::Cnn => "channels, activation, pooling, bias, init",
+        Kind::Transformer => "layers, heads, width, context, tied, init",
+    }
 }
 
 /// Most parameters that a model may have: vectors are held on the host in double precision.
 const MOST_PARAMETERS: usize = 100_000_000;
 
-const PRESETS: [(&str, &str); 7] = [
-    ("linear", include_str!("../../models/linear.json")),
-    ("mlp", include_str!("../../models/mlp.json")),
-    ("mlp-elu", include_str!("../../models/mlp-elu.json")),
-    ("mlp-gelu", include_str!("../../models/mlp-gelu.json")),
-    ("mlp-relu", include_str!("../../models/mlp-relu.json")),
-    ("mlp-silu", include_str!("../../models/mlp-silu.json")),
-    ("mlp-softplus", include_str!("../../models/mlp-softplus.json")),
-];
+/// The presets built in: name and JSON.
+macro_rules! presets {
+    ($($name:literal),* $(,)?) => {
+        const PRESETS: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../models/", $name, ".json")))),*];
+    };
+}
+
+presets!(
+    "linear",
+    "deep-linear",
+    "mlp",
+    "mlp-elu",
+    "mlp-gelu",
+    "mlp-relu",
+    "mlp-silu",
+    "mlp-softplus",
+    "fc-tanh",
+    "fc-relu",
+    "cnn-tanh",
+    "cnn-relu",
+    "transformer-tiny",
+    "transformer-small",
+);
 
 /// Names of the presets.
 pub fn preset_names() -> Vec<&'static str> {
@@ -114,48 +183,118 @@ impl ModelSpec {
         Ok(spec)
     }
 
+    /// The parameter tensors for these input and output sizes, in the order of the flat vector.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the model cannot read such inputs, or has more parameters than can be
+    /// handled.
+    pub fn tensors(&self, inputs: InputShape, outputs: usize) -> Result<Vec<ParameterTensor>> {
+        let unreadable = |needs: &str, remedy: &str| {
+            let problem = format!("it reads {needs}, and the data are {inputs}");
+            Err(Error::setting("--model", self.kind(), problem, remedy))
+        };
+        let tensors = match (self, inputs) {
+            (ModelSpec::Mlp(_), InputShape::Tokens { .. }) => {
+                return unreadable("numbers", "use a transformer, such as transformer-tiny");
+            }
+            (ModelSpec::Mlp(mlp), _) => mlp.tensors(inputs.len(), outputs),
+            (ModelSpec::Cnn(cnn), InputShape::Image { channels, height, width }) => {
+                if cnn.flat(channels, height, width) == 0 {
+                    return unreadable(
+                        "images that it can halve after each convolution",
+                        "use fewer channels in the model's list, or larger images",
+                    );
+                }
+                cnn.tensors([channels, height, width], outputs)
+            }
+            (ModelSpec::Cnn(_), _) => {
+                return unreadable("images", "use digits, fashion-mnist or other images");
+            }
+            (ModelSpec::Transformer(transformer), InputShape::Tokens { vocabulary, .. }) => {
+                transformer.tensors(vocabulary)
+            }
+            (ModelSpec::Transformer(_), _) => return unreadable("text", "use shakespeare"),
+        };
+        let parameters = tensors.iter().map(ParameterTensor::len).fold(0, usize::saturating_add);
+        if parameters > MOST_PARAMETERS {
+            let problem = format!("more than {MOST_PARAMETERS} parameters");
+            return Err(Error::setting(
+                self.width_key(),
+                self.widths(),
+                problem,
+                "make it narrower",
+            ));
+        }
+        Ok(tensors)
+    }
+
     /// Number of parameters for these input and output sizes.
     ///
     /// # Errors
-    /// [`Error::Setting`] if there are more than can be handled.
-    pub fn parameters(&self, inputs: usize, outputs: usize) -> Result<usize> {
-        let ModelSpec::Mlp(mlp) = self;
-        let layer = |(fan_in, fan_out): (usize, usize)| {
-            fan_out.saturating_mul(fan_in.saturating_add(usize::from(mlp.bias)))
-        };
-        let sizes = mlp.layer_sizes(inputs, outputs);
-        let parameters = sizes.map(layer).fold(0, usize::saturating_add);
-        if parameters > MOST_PARAMETERS {
-            let problem = format!("more than {MOST_PARAMETERS} parameters");
-            let shown = format!("{:?}", mlp.hidden);
-            return Err(Error::setting("model.hidden", shown, problem, "use narrower layers"));
+    /// As [`ModelSpec::tensors`].
+    pub fn parameters(&self, inputs: InputShape, outputs: usize) -> Result<usize> {
+        Ok(self.tensors(inputs, outputs)?.iter().map(ParameterTensor::len).sum())
+    }
+
+    /// Tokens that the model sees at once, if it reads text.
+    pub fn context(&self) -> Option<usize> {
+        match self {
+            ModelSpec::Transformer(transformer) => Some(transformer.context),
+            ModelSpec::Mlp(_) | ModelSpec::Cnn(_) => None,
         }
-        Ok(parameters)
+    }
+
+    /// Its kind, as in JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ModelSpec::Mlp(_) => Kind::Mlp.name(),
+            ModelSpec::Cnn(_) => Kind::Cnn.name(),
+            ModelSpec::Transformer(_) => Kind::Transformer.name(),
+        }
+    }
+
+    fn width_key(&self) -> &'static str {
+        match self {
+            ModelSpec::Mlp(_) => "model.hidden",
+            ModelSpec::Cnn(_) => "model.channels",
+            ModelSpec::Transformer(_) => "model.width",
+        }
+    }
+
+    fn widths(&self) -> String {
+        match self {
+            ModelSpec::Mlp(mlp) => format!("{:?}", mlp.hidden),
+            ModelSpec::Cnn(cnn) => format!("{:?}", cnn.channels),
+            ModelSpec::Transformer(transformer) => transformer.width.to_string(),
+        }
     }
 
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a width of zero.
+    /// [`Error::Setting`] for a size of zero, or a width that its heads do not divide.
     pub fn validate(&self) -> Result<()> {
-        let ModelSpec::Mlp(mlp) = self;
-        let shown = format!("{:?}", mlp.hidden);
-        if mlp.hidden.contains(&0) {
-            let remedy = "give every hidden layer a width of at least 1";
-            return Err(Error::setting("model.hidden", shown, "a width is zero", remedy));
+        let zero = match self {
+            ModelSpec::Mlp(mlp) => mlp.hidden.contains(&0),
+            ModelSpec::Cnn(cnn) => cnn.channels.contains(&0),
+            ModelSpec::Transformer(t) => [t.width, t.heads, t.context].contains(&0),
+        };
+        if zero {
+            let key = self.width_key();
+            let remedy = match self {
+                ModelSpec::Mlp(_) => "give every hidden layer a width of at least 1",
+                ModelSpec::Cnn(_) => "give every convolution at least 1 channel",
+                ModelSpec::Transformer(_) => "give width, heads and context of at least 1",
+            };
+            return Err(Error::setting(key, self.widths(), "a width is zero", remedy));
         }
-        Ok(())
-    }
-}
-
-impl MlpSpec {
-    /// (fan in, fan out) of each layer.
-    pub fn layer_sizes(
-        &self,
-        inputs: usize,
-        outputs: usize,
-    ) -> impl Iterator<Item = (usize, usize)> {
-        let ends = self.hidden.iter().copied().chain([outputs]);
-        [inputs].into_iter().chain(self.hidden.iter().copied()).zip(ends)
+        match self {
+            ModelSpec::Transformer(t) if t.width % t.heads != 0 => {
+                let problem = format!("{} heads do not divide it", t.heads);
+                let remedy = "make the width a multiple of the heads";
+                Err(Error::setting("model.width", t.width, problem, remedy))
+            }
+            _ => Ok(()),
+        }
     }
 }

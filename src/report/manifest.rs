@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::autodiff::Precision;
-use crate::config::RunConfig;
 
 /// Everything about a run but its results.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,7 +22,7 @@ pub struct Manifest {
     /// What went wrong, if anything.
     pub error: Option<String>,
     /// The configuration, fully resolved.
-    pub config: RunConfig,
+    pub config: serde_json::Value,
     /// `cpu` or `wgpu`.
     pub backend: String,
     /// The adapter's name.

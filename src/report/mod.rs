@@ -14,11 +14,14 @@ mod weights;
 mod writer;
 
 pub use csv_row::cells;
-pub use figure::{FigureLabels, to_png, to_svg};
+pub use figure::{
+    ComparedRun, ComparisonFigure, ComparisonFigures, FigureLabels, comparison_png, comparison_svg,
+    to_png, to_svg,
+};
 pub(crate) use json::to_bytes as to_json;
 pub use manifest::Manifest;
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
-pub use weights::to_safetensors;
+pub use weights::{read_safetensors, to_safetensors};
 pub use writer::RunWriter;
 pub(crate) use writer::now;

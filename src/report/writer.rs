@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::{FigureLabels, Manifest, RunDirectory, cells, json, to_png, to_svg};
 use crate::error::{Error, Result};
-use crate::record::{Event, StepRow, Summary, column_names};
+use crate::record::{Columns, Event, StepRow, Summary, column_names};
 use crate::train::Observer;
 
 /// The files of a run under way.
@@ -13,6 +13,7 @@ pub struct RunWriter {
     directory: RunDirectory,
     manifest: Manifest,
     labels: FigureLabels,
+    columns: Columns,
     steps: csv::Writer<File>,
     events: File,
     rows: Vec<StepRow>,
@@ -20,13 +21,14 @@ pub struct RunWriter {
 
 impl RunWriter {
     /// Writes the manifest and the initial weights (`init`, a safetensors file's bytes), and opens
-    /// the tables.
+    /// the tables, that of steps with these columns.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn start(
         directory: RunDirectory,
         manifest: Manifest,
+        columns: Columns,
         labels: FigureLabels,
         init: &[u8],
     ) -> Result<Self> {
@@ -34,9 +36,9 @@ impl RunWriter {
         directory.write("init.safetensors", init)?;
         let events = directory.open("events.jsonl")?;
         let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
-        let header = steps.write_record(column_names(manifest.config.columns()));
+        let header = steps.write_record(column_names(columns));
         header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
-        Ok(Self { directory, manifest, labels, steps, events, rows: Vec::new() })
+        Ok(Self { directory, manifest, labels, columns, steps, events, rows: Vec::new() })
     }
 
     /// Writes summary and pictures, and completes the manifest.
@@ -67,7 +69,7 @@ fn steps_error(directory: &RunDirectory, error: csv::Error) -> Error {
 
 impl Observer for RunWriter {
     fn row(&mut self, row: &StepRow) -> Result<()> {
-        let written = self.steps.write_record(cells(row, self.manifest.config.columns()));
+        let written = self.steps.write_record(cells(row, self.columns));
         written
             .and_then(|()| Ok(self.steps.flush()?))
             .map_err(|e| steps_error(&self.directory, e))?;

@@ -3,5 +3,6 @@
 mod prepare;
 mod start;
 
-pub use prepare::{Prepared, classification, prepare};
+pub use prepare::{Prepared, prepare, supervised};
+pub(crate) use start::git_revision;
 pub use start::{Finished, Started};

@@ -7,14 +7,14 @@ use rand::seq::SliceRandom;
 use crate::autodiff::Objective;
 use crate::backend::Device;
 use crate::config::RunConfig;
-use crate::curvature::{BatchSharpness, CurvatureMeter};
+use crate::curvature::{BatchSharpness, CurvatureMeter, StepMeter};
 use crate::data::{Dataset, Split, Standardisation};
 use crate::error::{Error, Result};
 use crate::linalg::Lanczos;
 use crate::model::initial_parameters;
-use crate::report::RunDirectory;
+use crate::report::{RunDirectory, read_safetensors};
 use crate::rng::{self, Stream};
-use crate::task::Classification;
+use crate::task::Supervised;
 use crate::train::{Problem, TrainSettings};
 
 /// A run that is ready to start.
@@ -54,7 +54,8 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
     check_at_most("--batch-size", config.batch_size.0, train_size, "training samples")?;
     check_at_most("--samples", config.samples, train_size, "training samples")?;
     check_at_most("--chunk", config.chunk, dataset.len(), "samples in the dataset")?;
-    let parameters = config.model.parameters(dataset.inputs, dataset.classes)?;
+    let (inputs, outputs) = (dataset.input_shape(), dataset.outputs());
+    let parameters = config.model.parameters(inputs, outputs)?;
     check_at_most("--top", Some(config.top), parameters, "parameters in the model")?;
     if let Some(out) = &config.out {
         RunDirectory::check(out, config.force)?;
@@ -63,22 +64,22 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
         dataset = config.dataset,
         train = split.train.len(),
         validation = split.validation.len(),
-        inputs = dataset.inputs,
-        classes = dataset.classes,
+        %inputs,
+        outputs,
         "data loaded"
     );
 
     let device = Device::open(config.backend, config.precision)?;
     tracing::debug!(backend = device.backend(), adapter = device.adapter(), "device opened");
     let dataset = Arc::new(dataset);
-    let task = Arc::new(Classification {
+    let task = Arc::new(Supervised {
         model: config.model.clone(),
         data: Arc::clone(&dataset),
         loss: config.loss,
     });
     let objective = |samples: &[usize], chunk: Option<usize>| {
         let chunk = chunk.unwrap_or_else(|| device.default_chunk(samples.len()));
-        classification(&device, &task, samples.to_vec(), chunk)
+        supervised(&device, &task, samples.to_vec(), chunk)
     };
     let curvature_samples = config
         .samples
@@ -96,11 +97,14 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
         },
     };
 
-    let mut weights = rng::stream(config.seed, Stream::Initialisation);
-    let theta = initial_parameters(&config.model, dataset.inputs, dataset.classes, &mut weights)
-        .into_iter()
-        .map(|w| config.precision.round(w))
-        .collect();
+    let theta = match &config.init {
+        Some(path) => read_safetensors(path, problem.train.layout())?,
+        None => {
+            let mut weights = rng::stream(config.seed, Stream::Initialisation);
+            initial_parameters(&config.model, inputs, outputs, &mut weights)?
+        }
+    };
+    let theta = theta.into_iter().map(|w| config.precision.round(w)).collect();
 
     tracing::debug!(parameters, "problem uploaded");
 
@@ -116,9 +120,9 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
 ///
 /// # Errors
 /// As [`Device::objective`].
-pub fn classification(
+pub fn supervised(
     device: &Device,
-    task: &Arc<Classification>,
+    task: &Arc<Supervised>,
     samples: Vec<usize>,
     chunk: usize,
 ) -> Result<Box<dyn Objective>> {
@@ -126,6 +130,20 @@ pub fn classification(
 }
 
 impl Prepared {
+    /// The eigensolver as configured.
+    pub fn meter(&self) -> CurvatureMeter {
+        let config = &self.config;
+        CurvatureMeter {
+            lanczos: Lanczos {
+                largest: config.top,
+                smallest: usize::from(config.smallest),
+                tolerance: config.tolerance,
+                max_iterations: config.max_iterations,
+            },
+            seed: config.seed,
+        }
+    }
+
     /// The training loop's part of the configuration.
     pub fn train_settings(&self) -> TrainSettings {
         let config = &self.config;
@@ -135,19 +153,14 @@ impl Prepared {
             batch_size: config.batch_size.0,
             every: config.every,
             eval_every: config.eval_every,
-            meter: CurvatureMeter {
-                lanczos: Lanczos {
-                    largest: config.top,
-                    smallest: usize::from(config.smallest),
-                    tolerance: config.tolerance,
-                    max_iterations: config.max_iterations,
-                },
-                seed: config.seed,
+            meter: StepMeter {
+                meter: self.meter(),
+                batch_sharpness: config.sharpness_batches.zip(config.batch_size.0).map(
+                    |(batches, batch_size)| BatchSharpness { batches, batch_size, seed: config.seed },
+                ),
+                perturbed_sharpness: config.perturbed_sharpness,
             },
-            batch_sharpness: config.sharpness_batches.zip(config.batch_size.0).map(
-                |(batches, batch_size)| BatchSharpness { batches, batch_size, seed: config.seed },
-            ),
-            perturbed_sharpness: config.perturbed_sharpness,
+            seed: config.seed,
             precision: config.precision,
         }
     }

@@ -55,12 +55,14 @@ impl Prepared {
             ),
             threshold: optimizer.formula().unwrap_or_else(|| "threshold".to_string()),
         };
-        let writer = RunWriter::start(directory, self.manifest(), labels, &init)?;
+        let writer = RunWriter::start(directory, self.manifest()?, self.config.columns(), labels, &init)?;
         Ok(Started { prepared: self, optimizer, writer })
     }
 
-    fn manifest(&self) -> Manifest {
-        Manifest {
+    fn manifest(&self) -> Result<Manifest> {
+        let config = serde_json::to_value(&self.config)
+            .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
+        Ok(Manifest {
             schema_version: 1,
             version: env!("CARGO_PKG_VERSION").to_string(),
             git_revision: git_revision(),
@@ -68,7 +70,7 @@ impl Prepared {
             finished: None,
             exit_code: None,
             error: None,
-            config: self.config.clone(),
+            config,
             backend: self.device.backend().to_string(),
             adapter: self.device.adapter().to_string(),
             precision: self.device.precision(),
@@ -77,7 +79,7 @@ impl Prepared {
             train_indices: self.split.train.clone(),
             validation_indices: self.split.validation.clone(),
             curvature_indices: self.curvature_samples.clone(),
-        }
+        })
     }
 }
 
@@ -124,7 +126,7 @@ fn default_directory(name: &str) -> Result<RunDirectory> {
     RunDirectory::create_numbered(Path::new("runs"), &format!("{time}-{name}"))
 }
 
-fn git_revision() -> Option<String> {
+pub(crate) fn git_revision() -> Option<String> {
     let output = Command::new("git")
         .args(["rev-parse", "HEAD"])
         .stderr(Stdio::null())

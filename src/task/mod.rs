@@ -4,4 +4,4 @@ mod loss;
 mod supervised;
 
 pub use loss::Loss;
-pub use supervised::{Classification, LabelledBatch};
+pub use supervised::{SampleBatch, Supervised};

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::{BatchOrder, Observer, SummaryBuilder};
 use crate::autodiff::{GradientEvaluation, Objective, Precision, Samples, check_determinism};
-use crate::curvature::{BatchSharpness, Curvature, CurvatureMeter};
+use crate::curvature::{Objectives, StepMeter, Update, threshold};
 use crate::error::{Error, Result};
-use crate::linalg::{dot, norm};
-use crate::optim::{Optimizer, Schedule, StabilityContext};
+use crate::linalg::norm;
+use crate::optim::{Optimizer, Schedule};
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
 use crate::stability::{EventDetector, divergence};
 
@@ -37,11 +37,9 @@ pub struct TrainSettings {
     /// steps divisible by this, and wherever curvature is measured.
     pub eval_every: usize,
     /// How curvature is measured.
-    pub meter: CurvatureMeter,
-    /// How batch sharpness is, if at all.
-    pub batch_sharpness: Option<BatchSharpness>,
-    /// Whether the sharpness is measured at SAM's perturbed point too.
-    pub perturbed_sharpness: bool,
+    pub meter: StepMeter,
+    /// Seed of the minibatches.
+    pub seed: u64,
     /// Parameters are rounded to this after each update.
     pub precision: Precision,
 }
@@ -83,8 +81,8 @@ impl Trainer<'_> {
         let settings = self.settings;
         let mut batches = settings
             .batch_size
-            .map(|size| BatchOrder::new(self.problem.train.samples(), size, settings.meter.seed));
-        let mut events = EventDetector::new(settings.meter.lanczos.tolerance);
+            .map(|size| BatchOrder::new(self.problem.train.samples(), size, settings.seed));
+        let mut events = EventDetector::new(settings.meter.meter.lanczos.tolerance);
         let mut initial_loss = None;
         self.move_to(&theta, true)?;
         check_determinism(&*self.problem.train, settings.precision)?;
@@ -108,9 +106,7 @@ impl Trainer<'_> {
                 row.train_accuracy = full.evaluation.accuracy;
                 row.grad_norm = Some(norm(&full.gradient));
             }
-            row.threshold = self
-                .optimizer
-                .threshold(&StabilityContext { lr: row.lr, grad_norm: row.grad_norm });
+            row.threshold = threshold(&row, &*self.optimizer);
 
             let update = update.as_ref().or(full.as_ref());
             let Some(update) = update else {
@@ -140,7 +136,7 @@ impl Trainer<'_> {
             row.step_ms = milliseconds(clock) - row.curvature_ms.unwrap_or(0.0);
 
             log.row(&row)?;
-            let stop = curvature.as_ref().and_then(|measured| measured.stop.as_deref());
+            let stop = curvature.as_ref().and_then(Option::as_deref);
             for event in events.observe(&row, stop) {
                 log.event(&event)?;
             }
@@ -198,67 +194,26 @@ impl Trainer<'_> {
         theta: &[f64],
         full: Option<&GradientEvaluation>,
         row: &mut StepRow,
-    ) -> Result<Option<Measured>> {
+    ) -> Result<Option<Stop>> {
         let clock = Instant::now();
-        let measured = match self.curvature_at(theta, full, row) {
-            Ok(measured) => Ok(Some(measured)),
-            Err(Error::NonFinite { .. }) => Ok(None),
-            Err(error) => Err(error),
-        };
-        row.curvature_ms = Some(milliseconds(clock));
-        measured
-    }
-
-    fn curvature_at(
-        &mut self,
-        theta: &[f64],
-        full: Option<&GradientEvaluation>,
-        row: &mut StepRow,
-    ) -> Result<Measured> {
-        let TrainSettings { meter, batch_sharpness, perturbed_sharpness, .. } = self.settings;
         let perturbed = self.optimizer.perturbed();
         if perturbed.is_some() {
             self.problem.train.set_parameters(theta)?;
         }
-        let mut measured = Measured::default();
-
-        let objective = self.problem.curvature.as_ref().unwrap_or(&self.problem.train);
-        let hessian = meter.measure(&**objective, row.step)?;
-        measured.add(&hessian, row);
-        row.sharpness = hessian.lambda.first().copied();
-        row.lambda.clone_from(&hessian.lambda);
-        row.lambda_min = hessian.lambda_min;
-        if let Some(full) = full {
-            let along = dot(&full.gradient, &hessian.top_vector).abs();
-            row.gradient_alignment = ratio(Some(along), row.grad_norm);
-        }
-
         let operator = self.optimizer.operator();
-        if operator.preconditioner.is_some() {
-            let preconditioned = meter.measure_operator(&**objective, &operator, row.step)?;
-            measured.add(&preconditioned, row);
-            row.preconditioned_sharpness = preconditioned.lambda.first().copied();
-        } else if !operator.is_hessian() {
-            row.preconditioned_sharpness = row.sharpness.map(|lambda| lambda + operator.shift);
+        let objectives = Objectives {
+            train: &mut *self.problem.train,
+            curvature: self.problem.curvature.as_mut().map(|other| &mut **other as _),
+        };
+        let update = Update { operator: &operator, perturbed };
+        let gradient = full.map(|full| &full.gradient[..]);
+        let measured = self.settings.meter.measure(row, objectives, gradient, update);
+        row.curvature_ms = Some(milliseconds(clock));
+        match measured {
+            Ok(stop) => Ok(Some(stop)),
+            Err(Error::NonFinite { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
-        row.edge_ratio = ratio(row.operator_sharpness(), row.threshold);
-
-        if let Some(batch_sharpness) = batch_sharpness
-            && let Some(estimate) = batch_sharpness.measure(&*self.problem.train, row.step)?
-        {
-            row.batch_sharpness = Some(estimate.value);
-            row.batch_sharpness_se = estimate.standard_error;
-            row.hvps += estimate.draws;
-        }
-
-        if let (true, Some(point)) = (perturbed_sharpness, perturbed) {
-            let objective = self.problem.curvature.as_mut().unwrap_or(&mut self.problem.train);
-            objective.set_parameters(point)?;
-            let perturbed = meter.measure_top(&**objective, row.step)?;
-            measured.add(&perturbed, row);
-            row.perturbed_sharpness = perturbed.lambda.first().copied();
-        }
-        Ok(measured)
     }
 
     /// Moves the objectives that this step evaluates to `theta`.
@@ -274,24 +229,8 @@ impl Trainer<'_> {
     }
 }
 
-/// What the eigensolver reported at a step.
-#[derive(Default)]
-struct Measured {
-    /// Why it stopped, where an eigenvalue did not converge.
-    stop: Option<String>,
-}
-
-impl Measured {
-    /// Takes in a solve of this step.
-    fn add(&mut self, curvature: &Curvature, row: &mut StepRow) {
-        row.hvps += curvature.hvps;
-        row.residual = Some(row.residual.map_or(curvature.residual, |r| r.max(curvature.residual)));
-        row.converged = Some(row.converged.unwrap_or(true) && curvature.converged);
-        if !curvature.converged {
-            self.stop.get_or_insert_with(|| curvature.stop.to_string());
-        }
-    }
-}
+/// Why the eigensolver stopped, where an eigenvalue did not converge.
+type Stop = Option<String>;
 
 /// numerator / denominator, where both were measured and the quotient is defined.
 fn ratio(numerator: Option<f64>, denominator: Option<f64>) -> Option<f64> {

@@ -3,6 +3,7 @@
 
 use sharpscope::autodiff::{Objective, Precision, Samples};
 use sharpscope::curvature::{BatchSharpness, CurvatureMeter, Preconditioned};
+use sharpscope::data::InputShape;
 use sharpscope::linalg::{DenseOperator, Lanczos, SymmetricOperator, dot, norm, symmetric_eigen};
 use sharpscope::model::{Activation, initial_parameters};
 use sharpscope::optim::StabilityOperator;
@@ -215,7 +216,7 @@ fn a_product_over_a_batch_is_that_of_its_samples() {
     let all = case.at(&device, &theta);
     let v = normal(all.dim(), 2);
     let task = case.task();
-    let mut some = sharpscope::run::classification(&device, &task, vec![7, 2, 4], 2).unwrap();
+    let mut some = sharpscope::run::supervised(&device, &task, vec![7, 2, 4], 2).unwrap();
     some.set_parameters(&theta).unwrap();
     let found = all.hvp_over(Samples::Batch(&[7, 2, 4]), &v).unwrap();
     assert_close(&found, &some.hvp(&v).unwrap(), 1e-13, "product");
@@ -309,7 +310,9 @@ fn initial_weights_do_not_depend_on_the_optimizer() {
         assert_eq!(initial(optimizer), expected, "{optimizer}");
     }
     let spec = sharpscope::model::ModelSpec::load("linear").unwrap();
-    let drawn = initial_parameters(&spec, 64, 10, &mut stream(4, Stream::Initialisation));
+    let inputs = InputShape::Features(64);
+    let mut rng = stream(4, Stream::Initialisation);
+    let drawn = initial_parameters(&spec, inputs, 10, &mut rng).unwrap();
     let rounded: Vec<f64> = drawn.into_iter().map(|w| f64::from(w as f32)).collect();
     assert_eq!(rounded, expected);
 }

@@ -26,26 +26,26 @@ fn failing_line(text: &[u8]) -> Option<u64> {
 #[test]
 fn digits_are_those_of_the_file() {
     let digits = Dataset::load("digits").unwrap();
-    assert_eq!((digits.len(), digits.inputs, digits.classes), (1797, 64, 10));
+    assert_eq!((digits.len(), digits.input_shape().len(), digits.outputs()), (1797, 64, 10));
     // The first row begins 0,0,5,13,9,1,0,0 and ends with label 0; the third's label is 2.
     let first: Vec<f64> = digits.features(0)[..8].iter().map(|x| x * 16.0).collect();
     assert_eq!(first, [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
-    assert_eq!((digits.label(0), digits.label(1), digits.label(2)), (0, 1, 2));
+    assert_eq!([0, 1, 2].map(|i| digits.label(i)), [0, 1, 2].map(Some));
     let pixels = (0..digits.len()).flat_map(|i| digits.features(i)).copied();
     assert_eq!(pixels.clone().fold(f64::INFINITY, f64::min), 0.0);
     assert_eq!(pixels.fold(0.0, f64::max), 1.0);
-    let zeros = (0..digits.len()).filter(|&i| digits.label(i) == 0).count();
+    let zeros = (0..digits.len()).filter(|&i| digits.label(i) == Some(0)).count();
     assert_eq!(zeros, 178);
 }
 
 #[test]
 fn a_file_keeps_its_numbers_and_may_have_a_header() {
     let plain = load_text(b"1.5,-2,0\n3e2,4,2\n").unwrap();
-    assert_eq!((plain.len(), plain.inputs, plain.classes), (2, 2, 3));
+    assert_eq!((plain.len(), plain.input_shape().len(), plain.outputs()), (2, 2, 3));
     assert_eq!(plain.features(1), [300.0, 4.0]);
     let headed = load_text(b"a,b,label\n1.5,-2,0\n3e2,4,2\n").unwrap();
     assert_eq!(headed.features(0), plain.features(0));
-    assert_eq!(headed.label(1), 2);
+    assert_eq!(headed.label(1), Some(2));
 }
 
 #[test]

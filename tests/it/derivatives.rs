@@ -28,8 +28,8 @@ use sharpscope::curvature::{Curvature, CurvatureMeter};
 use sharpscope::data::Dataset;
 use sharpscope::linalg::{Lanczos, dot, norm, random_unit_vector, symmetric_eigen};
 use sharpscope::model::{Activation, Initialisation, MlpSpec, ModelSpec};
-use sharpscope::run::classification;
-use sharpscope::task::{Classification, Loss};
+use sharpscope::run::supervised;
+use sharpscope::task::{Loss, Supervised};
 
 pub const ACTIVATIONS: [Activation; 7] = [
     Activation::Tanh,
@@ -64,8 +64,8 @@ impl Case {
     }
 
     /// Its task.
-    pub fn task(&self) -> Arc<Classification> {
-        Arc::new(Classification {
+    pub fn task(&self) -> Arc<Supervised> {
+        Arc::new(Supervised {
             model: ModelSpec::Mlp(self.spec.clone()),
             data: Arc::clone(&self.data),
             loss: self.loss,
@@ -75,7 +75,7 @@ impl Case {
     /// Its loss over all samples.
     pub fn objective(&self, device: &Device, chunk: usize) -> Box<dyn Objective> {
         let samples = (0..self.data.len()).collect();
-        classification(device, &self.task(), samples, chunk).expect("an objective")
+        supervised(device, &self.task(), samples, chunk).expect("an objective")
     }
 
     /// Its loss over all samples at `theta`, in one chunk.
@@ -761,13 +761,13 @@ fn a_minibatch_is_the_loss_over_those_samples_only() {
     let device = cpu(Precision::F64);
     // Position p of the list is sample 36 - p: a position is not a sample number.
     let reversed: Vec<usize> = (0..RAGGED.samples).rev().collect();
-    let mut whole = classification(&device, &case.task(), reversed, 4).unwrap();
+    let mut whole = supervised(&device, &case.task(), reversed, 4).unwrap();
     let theta = scaled(&normal(whole.dim(), 1), 0.5);
     whole.set_parameters(&theta).unwrap();
     let before = whole.gradient(Samples::All).unwrap();
     for positions in [&[0, 3, 36, 17, 5, 9, 30, 2, 21][..], &[8], &[4, 4, 7]] {
         let samples = positions.iter().map(|p| 36 - p).collect();
-        let mut part = classification(&device, &case.task(), samples, 4).unwrap();
+        let mut part = supervised(&device, &case.task(), samples, 4).unwrap();
         part.set_parameters(&theta).unwrap();
         let found = whole.gradient(Samples::Batch(positions)).unwrap();
         assert_eq!(found, part.gradient(Samples::All).unwrap(), "{positions:?}");

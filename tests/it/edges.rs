@@ -63,8 +63,11 @@ fn full_batch_adam_settles_near_38_over_eta_in_preconditioned_sharpness() {
         let settings = json!({ "optimizer": "adam", "lr": 0.003, "steps": 400 });
         let trained = trained(seed, settings);
         // The first steps divide by a preconditioner of one or two gradients.
-        let late: Vec<f64> =
-            trained.rows[50..].iter().filter_map(|row| row.edge_ratio).skip_while(|r| *r < 1.0).collect();
+        let late: Vec<f64> = trained.rows[50..]
+            .iter()
+            .filter_map(|row| row.edge_ratio)
+            .skip_while(|r| *r < 1.0)
+            .collect();
         assert_settles(&format!("seed {seed}"), &late, 0.75..1.15, 1.35);
         let threshold = trained.rows[0].threshold.unwrap();
         assert!((threshold / (38.0 / 0.003) - 1.0).abs() < 1e-12);

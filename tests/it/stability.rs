@@ -1,43 +1,9 @@
 //! Thresholds, events and divergence, as functions of numbers: against the update itself and
 //! against series with known answers.
 
-use sharpscope::Error;
-use sharpscope::optim::{StabilityContext, optimizer};
 use sharpscope::record::{Event, EventKind, ExitStatus, StepRow};
 use sharpscope::stability::{EventDetector, divergence};
 use sharpscope::train::SummaryBuilder;
-
-/// Whether the real update, iterated on `lambda/2 w^2`, stays bounded.
-fn is_stable(name: &str, lr: f64, lambda: f64) -> bool {
-    let mut optimizer = optimizer(name).unwrap();
-    let mut w = [1.0];
-    for _ in 0..20_000 {
-        let gradient = [lambda * w[0]];
-        optimizer.step(lr, &mut w, &gradient);
-    }
-    w[0].abs() <= 1.0
-}
-
-#[test]
-fn the_threshold_is_where_the_update_stops_being_stable() {
-    for lr in [0.001, 0.01, 0.2, 3.0] {
-        let (mut stable, mut unstable) = (0.0, 100.0 / lr);
-        for _ in 0..60 {
-            let middle = 0.5 * (stable + unstable);
-            if is_stable("sgd", lr, middle) { stable = middle } else { unstable = middle }
-        }
-        let context = StabilityContext { lr, grad_norm: None };
-        let threshold = optimizer("sgd").unwrap().threshold(&context).unwrap();
-        assert!((stable / threshold - 1.0).abs() < 0.01, "lr {lr}: {stable} against {threshold}");
-    }
-}
-
-#[test]
-fn an_unknown_optimizer_is_named_with_its_nearest() {
-    let Err(error) = optimizer("sdg") else { panic!("'sdg' was taken") };
-    assert!(matches!(error, Error::UnknownName { .. }));
-    assert!(error.to_string().contains("did you mean 'sgd'?"), "{error}");
-}
 
 fn row(step: usize, sharpness: f64, threshold: f64) -> StepRow {
     StepRow {

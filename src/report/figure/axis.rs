@@ -5,8 +5,14 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 
+use super::canvas::text_width;
+
+/// The size of the labels.
+pub(super) const EM: f64 = 13.0;
+
 /// An axis as plotters needs it to draw the mesh. Plotters' own round values crowd a logarithmic
 /// axis, and are lost where values are very small.
+#[derive(Clone)]
 pub(super) struct Axis {
     range: (f64, f64),
     /// The values with a label.
@@ -67,6 +73,19 @@ impl Axis {
     /// With other ends.
     pub(super) fn over(self, range: (f64, f64)) -> Self {
         Self { range, ..self }
+    }
+
+    /// Without the labels that would be cut, where it is `length` layout units long and `beyond`
+    /// are free at its ends.
+    pub(super) fn uncut(mut self, length: f64, beyond: f64) -> Self {
+        let (low, high) = self.range;
+        for (at, label) in &mut self.named {
+            let (place, half) = ((*at - low) / (high - low) * length, text_width(label, EM) / 2.0);
+            if place - half < -beyond || place + half > length + beyond {
+                label.clear();
+            }
+        }
+        self
     }
 
     /// What it writes.

@@ -34,6 +34,9 @@ pub(super) const SHADE: RGBColor = RGBColor(253, 240, 210);
 const WARNING: RGBColor = RGBColor(230, 159, 0);
 const INK: RGBColor = RGBColor(34, 34, 34);
 
+/// Dashes in one line, about, so that the SVG stays small.
+const MOST_DASHES: f64 = 500.0;
+
 /// Coordinates of a drawn pixel.
 pub(super) type Pixel = (i32, i32);
 
@@ -48,26 +51,69 @@ pub(super) fn units(pixels: i32) -> f64 {
 }
 
 /// How a line looks.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Pen {
     /// Its colour.
     pub(super) color: RGBColor,
     /// Its width in layout units.
     pub(super) width: f64,
-    /// Whether it is broken.
-    pub(super) dashed: bool,
+    /// How it is broken, if it is.
+    pub(super) dash: Option<Dash>,
+    /// The width of white beside it, which sets it off from lines of its colour.
+    pub(super) halo: f64,
+}
+
+/// How a line is broken, in layout units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Dash {
+    /// The length of a dash.
+    pub(super) on: f64,
+    /// From a dash to the next.
+    pub(super) off: f64,
+    /// What is left out before the first dash.
+    pub(super) start: f64,
+}
+
+impl Dash {
+    /// That of a threshold.
+    pub(super) const SHORT: Self = Self { on: 8.0, off: 4.0, start: 0.0 };
 }
 
 impl Pen {
     /// A solid line.
     pub(super) const fn solid(color: RGBColor, width: f64) -> Self {
-        Self { color, width, dashed: false }
+        Self { color, width, dash: None, halo: 0.0 }
+    }
+
+    /// A broken line.
+    pub(super) const fn dashed(color: RGBColor, width: f64, dash: Dash) -> Self {
+        Self { dash: Some(dash), ..Self::solid(color, width) }
+    }
+
+    /// What its halo is drawn with.
+    fn halo(self) -> Self {
+        Self { color: WHITE, width: self.width + 2.0 * self.halo, halo: 0.0, ..self }
     }
 
     /// What plotters calls it.
     pub(super) fn style(self) -> ShapeStyle {
         self.color.stroke_width(px(self.width) as u32)
     }
+}
+
+/// What stands for a run, or for several, at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A disc.
+    Dot,
+    /// A filled square.
+    Square,
+    /// An x.
+    Cross,
+    /// A circle around a point.
+    Ring,
+    /// A square around a point.
+    Frame,
 }
 
 /// How the two backends differ.
@@ -97,12 +143,7 @@ pub(super) struct Canvas<DB: DrawingBackend> {
 impl<DB: DrawingBackend> Canvas<DB> {
     /// An empty figure.
     pub(super) fn new(backend: DB, medium: Medium) -> Result<Self> {
-        static FONTS: Once = Once::new();
-        FONTS.call_once(|| {
-            // Where it fails, drawing the first text reports that the font is missing.
-            let _ = register_font(FONT, FontStyle::Normal, dejavu::sans::regular());
-            let _ = register_font(FONT, FontStyle::Bold, dejavu::sans::bold());
-        });
+        provide_fonts();
         let area = backend.into_drawing_area();
         area.fill(&WHITE).map_err(failed)?;
         Ok(Self { area, medium })
@@ -110,15 +151,25 @@ impl<DB: DrawingBackend> Canvas<DB> {
 
     /// A line through the points.
     pub(super) fn stroke(&self, points: &[Pixel], pen: Pen) -> Result<()> {
-        let style = pen.style();
-        if pen.dashed {
-            let far = |a: Pixel, b: Pixel| f64::from(b.0 - a.0).hypot(f64::from(b.1 - a.1));
+        let haloed = pen.halo > 0.0;
+        if let Some(dash) = pen.dash {
             let length: f64 = points.windows(2).map(|pair| far(pair[0], pair[1])).sum();
             // Longer dashes where there would be very many.
-            let gap = px(4.0).max((length / 1500.0) as i32);
-            let dashes = DashedPathElement::new(points.to_vec(), 2 * gap, gap, style);
-            return self.area.draw(&dashes).map_err(failed);
+            let most = if haloed { 0.5 * MOST_DASHES } else { MOST_DASHES };
+            let longer = (length / most / f64::from(px(dash.on + dash.off))).max(1.0);
+            let [on, off, start] =
+                [dash.on, dash.off, dash.start].map(|part| (longer * f64::from(px(part))) as i32);
+            let points = without_start(points, f64::from(start));
+            let halo = haloed.then(|| pen.halo());
+            return halo.into_iter().chain([pen]).try_for_each(|pen| {
+                let dashes = DashedPathElement::new(points.clone(), on, off, pen.style());
+                self.area.draw(&dashes).map_err(failed)
+            });
         }
+        if haloed {
+            self.stroke(points, pen.halo())?;
+        }
+        let style = pen.style();
         if self.medium.corners {
             return self.area.draw(&PathElement::new(points, style)).map_err(failed);
         }
@@ -138,6 +189,45 @@ impl<DB: DrawingBackend> Canvas<DB> {
     /// A disc.
     pub(super) fn dot(&self, center: Pixel, radius: f64, color: RGBColor) -> Result<()> {
         self.area.draw(&Circle::new(center, px(radius), color.filled())).map_err(failed)
+    }
+
+    /// A marker, set off from what lies behind it.
+    pub(super) fn mark(&self, at: Pixel, mark: Mark, color: RGBColor) -> Result<()> {
+        let corner = |x: f64, y: f64| (at.0 + px(x), at.1 + px(y));
+        let square = |half: f64| {
+            let corners = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
+            corners.map(|(x, y)| corner(half * x, half * y)).to_vec()
+        };
+        let pen = Pen { halo: 0.6, ..Pen::solid(color, 2.2) };
+        // Past the first point, so that the joint there is as round as the others.
+        let closed = |mut path: Vec<Pixel>| {
+            path.extend_from_within(..2);
+            self.stroke(&path, pen)
+        };
+        match mark {
+            Mark::Dot => {
+                self.dot(at, 5.2, WHITE)?;
+                self.dot(at, 4.2, color)
+            }
+            Mark::Square => {
+                [(4.9, WHITE), (3.9, color)].into_iter().try_for_each(|(half, color)| {
+                    let corners = [corner(-half, -half), corner(half, half)];
+                    self.area.draw(&Rectangle::new(corners, color.filled())).map_err(failed)
+                })
+            }
+            Mark::Cross => {
+                let strokes = [-4.5, 4.5].map(|x| [corner(-x, -4.5), corner(x, 4.5)]);
+                strokes.iter().try_for_each(|stroke| self.stroke(stroke, pen.halo()))?;
+                strokes.iter().try_for_each(|stroke| self.stroke(stroke, Pen { halo: 0.0, ..pen }))
+            }
+            Mark::Ring => closed(
+                (0..48)
+                    .map(|i| f64::from(i) / 48.0 * std::f64::consts::TAU)
+                    .map(|angle| corner(9.5 * angle.cos(), 9.5 * angle.sin()))
+                    .collect(),
+            ),
+            Mark::Frame => closed(square(8.5)),
+        }
     }
 
     /// A vertical error bar.
@@ -169,8 +259,36 @@ impl<DB: DrawingBackend> Canvas<DB> {
     }
 }
 
+fn far(a: Pixel, b: Pixel) -> f64 {
+    f64::from(b.0 - a.0).hypot(f64::from(b.1 - a.1))
+}
+
+/// What is left of the path through `points` after its first `length` pixels.
+fn without_start(points: &[Pixel], mut length: f64) -> Vec<Pixel> {
+    for (i, pair) in points.windows(2).enumerate() {
+        let (a, b, step) = (pair[0], pair[1], far(pair[0], pair[1]));
+        if step > length {
+            let part = |a: i32, b: i32| a + (f64::from(b - a) * length / step).round() as i32;
+            let first = (part(a.0, b.0), part(a.1, b.1));
+            return std::iter::once(first).chain(points[i + 1..].iter().copied()).collect();
+        }
+        length -= step;
+    }
+    Vec::new()
+}
+
+fn provide_fonts() {
+    static FONTS: Once = Once::new();
+    FONTS.call_once(|| {
+        // Where it fails, drawing the first text reports that the font is missing.
+        let _ = register_font(FONT, FontStyle::Normal, dejavu::sans::regular());
+        let _ = register_font(FONT, FontStyle::Bold, dejavu::sans::bold());
+    });
+}
+
 /// In layout units, at letters of size `em`.
 pub(super) fn text_width(text: &str, em: f64) -> f64 {
+    provide_fonts();
     let font = (FONT, BITMAP.size * em * UNIT).into_font();
     font.box_size(text).map_or(0.0, |(width, _)| units(width as i32))
 }

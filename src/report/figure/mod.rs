@@ -1,75 +1,73 @@
-//! The run's picture, `sharpness.svg` and `sharpness.png`: loss above, sharpness against the
-//! stability threshold below, over the steps, with the measurements shaded that did not converge.
-//! The font is embedded, so that machines without fonts draw the same picture.
+//! Pictures, as SVG and PNG: of one run (loss above, sharpness against the stability threshold
+//! below, over the steps, with the measurements shaded that did not converge), and of a comparison
+//! of several. The font is embedded, so that machines without fonts draw the same picture.
 
 mod axis;
 mod canvas;
+mod comparison;
 mod legend;
+mod palette;
 mod panel;
+mod range;
 mod series;
+mod single;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_comparison;
+#[cfg(test)]
+mod tests_svg;
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use crate::error::{Error, Result};
-use crate::record::StepRow;
 use canvas::{Canvas, HEIGHT, SIZE, WIDTH, fitting, printable, px};
-use series::Steps;
 
-/// What the figure's labels say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FigureLabels {
-    /// The headline.
-    pub title: String,
-    /// The threshold's formula, such as `2/η`.
-    pub threshold: String,
+pub use comparison::{
+    ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
+};
+pub use single::{FigureLabels, to_png, to_svg};
+
+/// A picture, for either format.
+trait Picture {
+    /// Draws it on an empty canvas.
+    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Result<()>;
 }
 
-/// The figure as the text of an SVG file.
-pub fn to_svg(rows: &[StepRow], labels: &FigureLabels) -> Result<String> {
+/// The text of an SVG file.
+fn svg(picture: &impl Picture) -> Result<String> {
     let mut svg = String::new();
-    draw(&Canvas::new(SVGBackend::with_string(&mut svg, SIZE), canvas::SVG)?, rows, labels)?;
+    {
+        let canvas = Canvas::new(SVGBackend::with_string(&mut svg, SIZE), canvas::SVG)?;
+        picture.draw(&canvas)?;
+        canvas.area.present().map_err(failed)?;
+    }
     let drawn = format!("width=\"{}\" height=\"{}\"", SIZE.0, SIZE.1);
     let shown = format!("width=\"{WIDTH}\" height=\"{HEIGHT}\" stroke-linejoin=\"round\"");
     Ok(svg.replacen(&drawn, &shown, 1))
 }
 
-/// The figure as the bytes of a PNG file of 1600 x 1200 pixels.
-pub fn to_png(rows: &[StepRow], labels: &FigureLabels) -> Result<Vec<u8>> {
+/// The bytes of a PNG file of 1600 x 1200 pixels.
+fn png(picture: &impl Picture) -> Result<Vec<u8>> {
     let mut pixels = vec![0; 3 * SIZE.0 as usize * SIZE.1 as usize];
-    let backend = BitMapBackend::with_buffer(&mut pixels, SIZE);
-    draw(&Canvas::new(backend, canvas::BITMAP)?, rows, labels)?;
+    {
+        let backend = BitMapBackend::with_buffer(&mut pixels, SIZE);
+        let canvas = Canvas::new(backend, canvas::BITMAP)?;
+        picture.draw(&canvas)?;
+        canvas.area.present().map_err(failed)?;
+    }
     canvas::encode(&pixels)
 }
 
-fn draw<DB: DrawingBackend>(
-    canvas: &Canvas<DB>,
-    rows: &[StepRow],
-    labels: &FigureLabels,
-) -> Result<()> {
-    let title = printable(&labels.title);
+/// The headline.
+fn headline<DB: DrawingBackend>(canvas: &Canvas<DB>, title: &str) -> Result<()> {
+    let title = printable(title);
     // Bold letters are wider than `fitting` knows.
     let style = canvas.font(fitting(&title, 20.0, WIDTH - 200.0), HPos::Center);
     let (family, size) = (style.font.get_family(), style.font.get_size());
     let style = TextStyle { font: FontDesc::new(family, size, FontStyle::Bold), ..style };
-    canvas.text(&title, (px(WIDTH / 2.0 + 38.0), px(28.0)), &style)?;
-
-    let steps = Steps::of(rows);
-    let panels = panel::panels(rows, steps, &labels.threshold);
-    let shares: &[f64] = if panels.len() == 2 { &[0.42, 0.58] } else { &[0.3, 0.35, 0.35] };
-    let gap = 8.0;
-    let mut rest = canvas.area.margin(px(48.0), px(gap), px(14.0), px(22.0));
-    let room = HEIGHT - 48.0 - panel::STEPS - gap * panels.len() as f64;
-    for (i, (panel, share)) in panels.iter().zip(shares).enumerate() {
-        let lowest = i + 1 == panels.len();
-        let height = share * room + if lowest { panel::STEPS } else { 0.0 };
-        let (area, below) = rest.split_vertically(px(height));
-        panel.draw(canvas, &area, steps, lowest)?;
-        rest = below.margin(px(gap), 0, 0, 0);
-    }
-    canvas.area.present().map_err(failed)
+    canvas.text(&title, (px(WIDTH / 2.0 + 38.0), px(28.0)), &style)
 }
 
 fn failed(reason: impl ToString) -> Error {

@@ -9,6 +9,9 @@ pub(super) type Point = (f64, f64);
 /// Values beyond it count as not finite, so that differences stay finite.
 const LARGEST: f64 = 1e200;
 
+/// Layout units between markers that touch.
+const CLOSE: f64 = 6.0;
+
 /// The steps that all panels show.
 #[derive(Clone, Copy)]
 pub(super) struct Steps {
@@ -21,14 +24,25 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// Those of the rows; step 0 where there are none.
-    pub(super) fn of(rows: &[StepRow]) -> Self {
-        let first = rows.iter().map(|r| r.step).min().unwrap_or(0) as f64;
-        let last = rows.iter().map(|r| r.step).max().unwrap_or(0) as f64;
+    /// The axis of these; step 0 where there are none.
+    pub(super) fn of(steps: impl Iterator<Item = usize> + Clone) -> Self {
+        let first = steps.clone().min().unwrap_or(0) as f64;
+        let last = steps.max().unwrap_or(0) as f64;
         let margin = if last > first { 0.009 * (last - first) } else { 1.0 };
         let shown = (first - margin, last + margin);
         Self { ends: (first, last), shown, unit: (shown.1 - shown.0) / 880.0 }
     }
+}
+
+/// What a line stands for, from the back of the panel to its front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// One of several runs with the same settings.
+    Seed,
+    /// What the panel is about.
+    Measured,
+    /// What measurements are compared with.
+    Threshold,
 }
 
 /// One quantity over the steps.
@@ -39,19 +53,24 @@ pub(super) struct Line {
     pub(super) points: Vec<Point>,
     /// What it is drawn with.
     pub(super) pen: Pen,
+    /// What it stands for.
+    pub(super) role: Role,
+    /// Whether it is no reason to show what no other line reaches.
+    pub(super) outlying: bool,
     /// The width, in layout units, of the columns it is reduced to.
     pub(super) coarseness: f64,
 }
 
 impl Line {
-    /// A line in full detail.
+    /// A measurement in full detail.
     pub(super) fn new(label: impl Into<String>, points: Vec<Point>, pen: Pen) -> Self {
-        Self { label: label.into(), points, pen, coarseness: 1.0 }
+        let (label, role) = (label.into(), Role::Measured);
+        Self { label, points, pen, role, outlying: false, coarseness: 1.0 }
     }
 
     /// Whether each of its points gets a marker.
     pub(super) fn marked(&self) -> bool {
-        self.points.len() <= 60 && !self.pen.dashed
+        self.points.len() <= 60 && self.role == Role::Measured
     }
 
     /// What to stroke, within the range, and where to put markers.
@@ -60,7 +79,7 @@ impl Line {
         for run in runs(&self.points) {
             let kept = decimate(run, self.coarseness * steps.unit);
             match kept[..] {
-                [(step, value)] if self.pen.dashed => {
+                [(step, value)] if self.role == Role::Threshold => {
                     let ends = [-8.0, 8.0].map(|side| (step + side * steps.unit, value));
                     paths.extend(clip(&ends, range));
                 }
@@ -68,23 +87,30 @@ impl Line {
                 _ => paths.extend(clip(&kept, range)),
             }
         }
-        if self.marked() {
+        let run =
+            self.points.last().map_or(0.0, |p| p.0) - self.points.first().map_or(0.0, |p| p.0);
+        if self.marked() && run >= CLOSE * steps.unit * (self.points.len() - 1) as f64 {
             dots.clone_from(&self.points);
         }
         dots.retain(|dot| dot.1 >= range.0 && dot.1 <= range.1);
         (paths, dots)
     }
+}
 
-    /// The quantile of the magnitudes.
-    pub(super) fn quantile(&self, share: f64) -> Option<f64> {
-        let mut sizes: Vec<f64> = self.points.iter().map(|p| p.1.abs()).collect();
-        sizes.sort_by(f64::total_cmp);
-        sizes.get((sizes.len().saturating_sub(1) as f64 * share).round() as usize).copied()
-    }
+/// The value with this share of the others below it.
+pub(super) fn quantile(values: impl Iterator<Item = f64>, share: f64) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get((sorted.len().saturating_sub(1) as f64 * share).round() as usize).copied()
 }
 
 /// A step, and the ends of what the residual leaves open there.
 pub(super) type Bar = (f64, Point);
+
+/// The sharpness, also where only the spectrum was logged.
+pub(super) fn top(row: &StepRow) -> Option<f64> {
+    row.sharpness.or(row.lambda.first().copied())
+}
 
 fn usable(value: Option<f64>) -> Option<f64> {
     value.filter(|v| v.abs() < LARGEST)

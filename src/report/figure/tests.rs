@@ -2,7 +2,8 @@
 
 use super::axis::number;
 use super::series::{Point, clip, decimate, runs};
-use super::*;
+use super::{FigureLabels, to_png, to_svg};
+use crate::record::StepRow;
 
 fn labels() -> FigureLabels {
     FigureLabels { title: "mlp <gd> & η\u{1}".into(), threshold: "2/η".into() }

@@ -1,6 +1,8 @@
 //! Thresholds of optimizers without a preconditioner, against their updates.
 
-use sharpscope::optim::{Base, ENTRIES, Hyperparameters, Optimizer, StabilityContext};
+use sharpscope::optim::{
+    Base, CoupledDecay, ENTRIES, Hyperparameters, Optimizer, StabilityContext,
+};
 
 use super::edge::{Quadratic, Trial};
 use super::{NONE, ascending, build, momentum, nowhere, step};
@@ -92,8 +94,7 @@ fn thresholds_have_their_known_values_at_one_rate() {
         ("rmsprop", NONE, 200.0),
         ("adagrad", NONE, 200.0),
         ("sam", ascending(Base::Sgd, 0.1), 40.0),
-        // 5 (sqrt(1 + 0.4 * 380) - 1).
-        ("sam", ascending(Base::Momentum, 0.1), 56.846_584_384_264_905),
+        ("sam", ascending(Base::Momentum, 0.1), 5.0 * (153.0_f64.sqrt() - 1.0)),
     ];
     for (name, given, expected) in known {
         let found = build(name, given).threshold(&context).expect("a threshold");
@@ -176,6 +177,25 @@ fn without_a_radius_sam_and_asam_are_exactly_their_base() {
                 assert_eq!(seen(build(name, given)), expected, "{name} over {alone}");
             }
         }
+    }
+}
+
+/// Weight decay around SAM, and not in its base, is SAM on the loss that includes the decay.
+#[test]
+fn weight_decay_reaches_gradients_evaluated_elsewhere() {
+    let bare = || build("sam", ascending(Base::Momentum, 0.3));
+    let gradient = |w: &[f64]| vec![w[0].powi(3) + 0.5 * w[1], 0.5 * w[0] + 2.0 * w[1]];
+    let regularised = |w: &[f64]| {
+        let g = gradient(w);
+        vec![g[0] + 0.2 * w[0], g[1] + 0.2 * w[1]]
+    };
+    let (mut around, mut inside) = (CoupledDecay::new(bare(), 0.2), bare());
+    let (mut found, mut expected) = (vec![0.7, -0.3], vec![0.7, -0.3]);
+    for _ in 0..5 {
+        step(&mut around, 0.05, &mut found, &gradient);
+        step(&mut *inside, 0.05, &mut expected, &regularised);
+        assert_eq!(found, expected);
+        assert_eq!(around.perturbed(), inside.perturbed());
     }
 }
 

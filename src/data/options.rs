@@ -1,0 +1,121 @@
+//! What may be chosen about a dataset, and which datasets take which choice.
+
+use serde::Serialize;
+
+use super::builtin::{BUILTIN, Taken};
+use crate::error::{Error, Result};
+
+/// Choices about a dataset. As given, what is `None` has its default; as resolved, what is `None`
+/// does not apply.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct DataOptions {
+    /// Points of a generated dataset.
+    pub points: Option<usize>,
+    /// Degree of `chebyshev`'s polynomial.
+    pub degree: Option<usize>,
+    /// Classes of `blobs` and `spirals`.
+    pub classes: Option<usize>,
+    /// Standard deviation of the noise in the coordinates of `blobs`, `moons` and `spirals`.
+    pub noise: Option<f64>,
+    /// Share of the training labels that is replaced by other classes.
+    pub label_noise: Option<f64>,
+    /// Column of a CSV file that is the target: a name in its header, or a number from 1.
+    pub target: Option<String>,
+    /// Whether a CSV file's target is a number rather than a class.
+    pub regression: Option<bool>,
+}
+
+/// Most points generated.
+const MOST_POINTS: usize = 1_000_000;
+/// Highest degree of a polynomial.
+const HIGHEST_DEGREE: usize = 1000;
+/// Most classes generated.
+const MOST_CLASSES: usize = 1000;
+
+impl DataOptions {
+    /// Refuses what the dataset does not take, and values out of range.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] naming the flag and the datasets that take it.
+    pub(super) fn check(&self, dataset: &str, taken: &[Taken]) -> Result<()> {
+        let shown = |value: &Option<f64>| value.map(|value| format!("{value:?}"));
+        let given = [
+            (Taken::Points, self.points.map(|points| points.to_string())),
+            (Taken::Degree, self.degree.map(|degree| degree.to_string())),
+            (Taken::Classes, self.classes.map(|classes| classes.to_string())),
+            (Taken::Noise, shown(&self.noise)),
+            (Taken::LabelNoise, shown(&self.label_noise)),
+            (Taken::Target, self.target.clone()),
+            (Taken::Regression, self.regression.map(|regression| regression.to_string())),
+        ];
+        for (option, value) in given {
+            if let Some(value) = value.filter(|_| !taken.contains(&option)) {
+                let problem = format!("dataset '{dataset}' does not take it");
+                let remedy = format!("those that do: {}", takers(option));
+                return Err(Error::setting(option.flag(), value, problem, remedy));
+            }
+        }
+        self.check_ranges()
+    }
+
+    fn check_ranges(&self) -> Result<()> {
+        let numbers = [
+            (Taken::Noise, self.noise, f64::MAX, "not a standard deviation", "a finite number"),
+            (Taken::LabelNoise, self.label_noise, 1.0, "not a share", "a number up to 1"),
+        ];
+        for (option, value, most, problem, what) in numbers {
+            if let Some(value) = value.filter(|value| !(0.0..=most).contains(value)) {
+                let remedy = format!("give {what} from 0 on, such as 0.1");
+                return Err(Error::setting(option.flag(), format!("{value:?}"), problem, remedy));
+            }
+        }
+        let counts = [
+            (Taken::Points, self.points, 2, MOST_POINTS),
+            (Taken::Degree, self.degree, 0, HIGHEST_DEGREE),
+            (Taken::Classes, self.classes, 2, MOST_CLASSES),
+        ];
+        for (option, value, least, most) in counts {
+            if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
+                let remedy = format!("give {least} to {most}");
+                return Err(Error::setting(option.flag(), value, "out of range", remedy));
+            }
+        }
+        match (self.points, self.classes) {
+            (Some(points), Some(classes)) if points < classes => {
+                let problem = format!("{classes} classes need a point each");
+                let remedy = format!("give at least {classes}, or fewer --classes");
+                Err(Error::setting("--points", points, problem, remedy))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The datasets that take an option.
+fn takers(option: Taken) -> String {
+    let mut names: Vec<_> = BUILTIN
+        .iter()
+        .filter(|builtin| builtin.takes.contains(&option))
+        .map(|builtin| builtin.name)
+        .collect();
+    match option {
+        Taken::Target | Taken::Regression => names.push("CSV files"),
+        Taken::LabelNoise => names.push("files of classes"),
+        _ => {}
+    }
+    names.join(", ")
+}
+
+impl Taken {
+    fn flag(self) -> &'static str {
+        match self {
+            Taken::Points => "--points",
+            Taken::Degree => "--degree",
+            Taken::Classes => "--classes",
+            Taken::Noise => "--noise",
+            Taken::LabelNoise => "--label-noise",
+            Taken::Target => "--target",
+            Taken::Regression => "--regression",
+        }
+    }
+}

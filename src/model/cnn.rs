@@ -1,0 +1,160 @@
+//! The convolutional network of Cohen et al. 2021: convolutions of 3x3 with an activation and 2x2
+//! pooling after each, then one linear layer.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use serde::{Deserialize, Serialize};
+
+use super::layers::Linear;
+use super::tensors::{ParameterTensor, layer};
+use super::{Activation, Initialisation};
+use crate::autodiff::Placement;
+
+/// A convolutional network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CnnSpec {
+    /// Channels after each convolution.
+    pub channels: Vec<usize>,
+    /// The nonlinearity after each convolution.
+    pub activation: Activation,
+    /// The pooling after each activation.
+    pub pooling: Pooling,
+    /// Whether layers have biases.
+    pub bias: bool,
+    /// How the initial weights are drawn.
+    pub init: Initialisation,
+}
+
+/// How 2x2 pixels become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// Their mean.
+    Average,
+    /// The largest, the derivative going to it alone.
+    Max,
+}
+
+const KERNEL: usize = 3;
+
+impl CnnSpec {
+    /// Rows and columns of pixels that are left after all poolings; an odd one is dropped each time.
+    fn pooled(&self, height: usize, width: usize) -> (usize, usize) {
+        self.channels.iter().fold((height, width), |(height, width), _| (height / 2, width / 2))
+    }
+
+    /// Inputs of the linear layer; zero for an image that is too small to be pooled so often.
+    pub(super) fn flat(&self, channels: usize, height: usize, width: usize) -> usize {
+        let (rows, columns) = self.pooled(height, width);
+        self.channels.last().unwrap_or(&channels).saturating_mul(rows).saturating_mul(columns)
+    }
+
+    /// Its tensors: `convolutions.N.weight` `[out, in, 3, 3]` and `.bias`, `head.weight`
+    /// `[out, in]`, whose inputs come in the order channel, row, column, and `head.bias`.
+    pub(super) fn tensors(
+        &self,
+        [channels, height, width]: [usize; 3],
+        outputs: usize,
+    ) -> Vec<ParameterTensor> {
+        let mut tensors = Vec::new();
+        let mut before = channels;
+        for (i, &after) in self.channels.iter().enumerate() {
+            let shape = [after, before, KERNEL, KERNEL];
+            tensors.extend(layer(&format!("convolutions.{i}"), &shape, self.bias, self.init));
+            before = after;
+        }
+        let flat = self.flat(channels, height, width);
+        tensors.extend(layer("head", &[outputs, flat], self.bias, self.init));
+        tensors
+    }
+}
+
+/// The network as a burn module.
+#[derive(Module, Debug)]
+pub struct Cnn<B: Backend> {
+    convolutions: Vec<Convolution<B>>,
+    head: Linear<B>,
+    #[module(skip)]
+    image: [usize; 3],
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    pooling: Pooling,
+}
+
+#[derive(Module, Debug)]
+struct Convolution<B: Backend> {
+    weight: Param<Tensor<B, 4>>,
+    bias: Option<Param<Tensor<B, 1>>>,
+}
+
+impl<B: Backend> Cnn<B> {
+    /// A network with all parameters zero, for images of `[channels, height, width]`.
+    pub fn zeros(
+        spec: &CnnSpec,
+        image: [usize; 3],
+        outputs: usize,
+        placement: &Placement<B::Device>,
+    ) -> Self {
+        let [channels, height, width] = image;
+        let before = [channels].into_iter().chain(spec.channels.iter().copied());
+        let convolutions = before
+            .zip(&spec.channels)
+            .map(|(before, &after)| Convolution {
+                weight: Param::from_tensor(placement.zeros([after, before, KERNEL, KERNEL])),
+                bias: spec.bias.then(|| Param::from_tensor(placement.zeros([after]))),
+            })
+            .collect();
+        let flat = spec.flat(channels, height, width);
+        Self {
+            convolutions,
+            head: Linear::zeros(flat, outputs, spec.bias, placement),
+            image,
+            activation: spec.activation,
+            pooling: spec.pooling,
+        }
+    }
+
+    /// Outputs `[samples, outputs]` for images as rows of numbers, `[samples, inputs]`.
+    pub fn forward(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
+        let [samples, _] = inputs.dims();
+        let [channels, height, width] = self.image;
+        let mut x = inputs.reshape([samples, channels, height, width]);
+        for convolution in &self.convolutions {
+            x = self.pooling.forward(self.activation.forward(convolution.forward(x)));
+        }
+        self.head.forward(x.flatten(1, 3))
+    }
+}
+
+impl<B: Backend> Convolution<B> {
+    /// Padded with a border of zeros, so that the image keeps its size.
+    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let options = ConvOptions::new([1, 1], [KERNEL / 2; 2], [1, 1], 1);
+        conv2d(x, self.weight.val(), self.bias.as_ref().map(Param::val), options)
+    }
+}
+
+impl Pooling {
+    /// Halves rows and columns. burn's own pooling cannot be differentiated twice.
+    fn forward<B: Backend>(self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let [samples, channels, height, width] = x.dims();
+        let (rows, columns) = (height / 2, width / 2);
+        let even = [0..samples, 0..channels, 0..2 * rows, 0..2 * columns];
+        let x = if (2 * rows, 2 * columns) == (height, width) { x } else { x.slice(even) };
+        let planes = samples * channels;
+        let blocks: Tensor<B, 5> = x.reshape([planes, rows, 2, columns, 2]);
+        let pooled = match self {
+            Pooling::Average => blocks.mean_dim(4).mean_dim(2),
+            Pooling::Max => {
+                // One row of four, so that the first of equal ones is taken, as in PyTorch.
+                let fours = blocks.swap_dims(2, 3).reshape([planes, rows, columns, 4, 1]);
+                fours.max_dim(3)
+            }
+        };
+        pooled.reshape([samples, channels, rows, columns])
+    }
+}

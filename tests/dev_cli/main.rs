@@ -1,0 +1,6 @@
+//! Throwaway.
+mod cli;
+mod compare;
+#[path = "../it/report.rs"]
+mod report;
+mod support;

@@ -1,5 +1,0 @@
-//! Throwaway.
-#[path = "it/derivatives.rs"]
-mod derivatives;
-#[path = "it/optim/mod.rs"]
-mod optim;
