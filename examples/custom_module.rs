@@ -102,18 +102,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let device = Device::open(BackendChoice::Auto, Precision::F32)?;
     let settings = ProfilerSettings { top: 2, every: 5, ..ProfilerSettings::default() };
-    let mut profiler =
-        Profiler::new(Arc::clone(&task), samples.clone(), None, &device, settings)?;
+    let mut profiler = Profiler::new(Arc::clone(&task), samples.clone(), None, &device, settings)?;
     if let Some(folder) = std::env::args().nth(1) {
         profiler = profiler.with_run_directory(Path::new(&folder), "a sine network")?;
     }
 
     // From here on a training loop as burn's book has it, with one line more.
-    let placement = Placement {
-        device: Default::default(),
-        precision: Precision::F32,
-        workers: 1,
-    };
+    let placement = Placement { device: Default::default(), precision: Precision::F32, workers: 1 };
     let mut model: SineNetwork<Training> = task.model(&placement);
     let batch = task.batch::<Training>(&samples, &placement);
     let momentum = MomentumConfig { momentum: BETA, dampening: 0.0, nesterov: false };

@@ -148,12 +148,8 @@ impl Profiler {
             self.checked = true;
         }
         self.start_output(theta, next)?;
-        let mut row = StepRow {
-            step,
-            lr: next.lr,
-            param_norm: Some(norm(theta)),
-            ..StepRow::default()
-        };
+        let mut row =
+            StepRow { step, lr: next.lr, param_norm: Some(norm(theta)), ..StepRow::default() };
         let mut stop = None;
         if step.is_multiple_of(self.settings.every) {
             let full = self.objective.gradient(Samples::All)?;

@@ -1,8 +1,8 @@
 //! A module's parameters as one flat vector on the host.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::backend::Backend;
 use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 
 use crate::error::{Error, Result};
 

@@ -29,6 +29,8 @@ pub(super) enum Command {
     Compare(Box<CompareArgs>),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
+    /// List models, datasets, activations and optimizers
+    List(ListArgs),
 }
 
 /// Arguments of `run`.
@@ -57,6 +59,17 @@ pub(super) struct CompareArgs {
 /// Arguments of `devices`.
 #[derive(Debug, Args)]
 pub(super) struct DevicesArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Dataset that models are counted for [default: digits]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub dataset: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -4,6 +4,7 @@
 mod args;
 mod compare;
 mod devices;
+mod list;
 mod logging;
 mod progress;
 mod run;
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args, &terminal),
         Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Devices(args) => devices::devices(&args),
+        Command::List(args) => list::list(&args),
     });
     match code {
         Ok(code) => ExitCode::from(code),

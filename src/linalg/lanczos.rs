@@ -1,12 +1,8 @@
 //! The Lanczos method with full reorthogonalisation.
 //!
-//! From a start vector q_1 it builds an orthonormal basis Q of the Krylov space with
-//! A Q = Q T + beta_m q_{m+1} e_m', T tridiagonal. An eigenpair (theta, s) of T gives the Ritz pair
-//! (theta, Q s) of A, whose residual is ||A Q s - theta Q s|| = |beta_m s_m|
+//! An eigenpair (theta, s) of the tridiagonal T of the recurrence ([`super::krylov`]) gives the Ritz
+//! pair (theta, Q s) of A, whose residual is ||A Q s - theta Q s|| = |beta_m s_m|
 //! (Parlett, The Symmetric Eigenvalue Problem, 1998, section 13.2).
-//!
-//! Orthogonality is kept by classical Gram-Schmidt against the whole basis, twice, each time as two
-//! matrix-vector products ("twice is enough": Giraud et al. 2005).
 //!
 //! What is promised: each returned pair is an eigenpair to within its residual. A small residual does
 //! not prove that it is the largest: where two top eigenvalues lie close together and the start
@@ -17,11 +13,10 @@
 //! eigenvalue is returned once; if the Krylov space is exhausted early, fewer pairs than asked for
 //! are returned.
 
-use faer::MatRef;
-
+use super::SymmetricOperator;
 use super::dense::{EigenDecomposition, matrix_vector, tridiagonal_eigen};
-use super::{SymmetricOperator, norm};
-use crate::error::{Error, Result, check_length};
+use super::krylov::Krylov;
+use crate::error::Result;
 
 /// Settings of the solver; see [`Lanczos::solve`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,15 +82,12 @@ pub struct LanczosOutcome {
 /// Pairs beyond the wanted ones that must converge at the same end.
 const GUARDS: usize = 1;
 
-/// beta below this multiple of the operator's scale is rounding: the basis is invariant.
-const BREAKDOWN: f64 = 64.0 * f64::EPSILON;
-
 impl Lanczos {
     /// Runs the method on `operator` from the vector `start` (length n, any non-zero length).
     ///
     /// # Errors
-    /// [`Error::Length`] if `start` does not fit, [`Error::Numerical`] if it is zero or not finite,
-    /// [`Error::NonFinite`] if a product has an infinite or undefined entry, and whatever the
+    /// [`crate::Error::Length`] if `start` does not fit, [`crate::Error::Numerical`] if it is zero or not finite,
+    /// [`crate::Error::NonFinite`] if a product has an infinite or undefined entry, and whatever the
     /// operator reports.
     pub fn solve(
         &self,
@@ -103,36 +95,16 @@ impl Lanczos {
         start: &[f64],
     ) -> Result<LanczosOutcome> {
         let n = operator.dim();
-        check_length("start vector", start.len(), n)?;
-        let start_norm = norm(start);
-        if !(start_norm.is_finite() && start_norm > 0.0) {
-            return Err(Error::Numerical {
-                what: "an eigensolve",
-                reason: format!("the start vector has norm {start_norm}"),
-            });
-        }
-
-        let mut basis: Vec<f64> = start.iter().map(|x| x / start_norm).collect();
-        let mut alphas: Vec<f64> = Vec::new();
-        let mut betas: Vec<f64> = Vec::new();
-        let mut w = vec![0.0; n];
+        let mut krylov = Krylov::new(n, start)?;
         let limit = self.max_iterations.clamp(1, n);
         loop {
-            let m = alphas.len() + 1;
-            operator.apply(&basis[(m - 1) * n..], &mut w)?;
-            let (alpha, beta) = orthogonalise(&mut w, &basis, n);
-            if !(alpha.is_finite() && beta.is_finite()) {
-                return Err(Error::NonFinite { what: "a Hessian-vector product" });
-            }
-            alphas.push(alpha);
-
-            let exhausted = m == n || beta <= BREAKDOWN * scale(&alphas, &betas);
+            let exhausted = krylov.extend(operator)?;
+            let m = krylov.len();
             if exhausted || m == limit || self.is_checked(m) {
-                let ritz = tridiagonal_eigen(&alphas, &betas)?;
-                let last_beta = if exhausted { 0.0 } else { beta };
+                let ritz = tridiagonal_eigen(krylov.diagonal(), krylov.subdiagonal())?;
                 let stop = if exhausted {
                     Some(StopReason::InvariantSubspace)
-                } else if self.all_converged(&ritz, last_beta) {
+                } else if self.all_converged(&ritz, krylov.beta()) {
                     Some(StopReason::Converged)
                 } else if m == limit {
                     Some(StopReason::IterationLimit)
@@ -140,11 +112,9 @@ impl Lanczos {
                     None
                 };
                 if let Some(stop) = stop {
-                    return Ok(self.outcome(&ritz, last_beta, &basis, n, stop));
+                    return Ok(self.outcome(&ritz, &krylov, n, stop));
                 }
             }
-            betas.push(beta);
-            basis.extend(w.iter().map(|x| x / beta));
         }
     }
 
@@ -175,18 +145,17 @@ impl Lanczos {
     fn outcome(
         &self,
         ritz: &EigenDecomposition,
-        beta: f64,
-        basis: &[f64],
+        krylov: &Krylov,
         n: usize,
         stop: StopReason,
     ) -> LanczosOutcome {
         let m = ritz.values.len();
-        let q = MatRef::from_column_major_slice(&basis[..n * m], n, m);
+        let q = krylov.basis();
         let mut largest: Vec<EigenPair> = extremes(ritz, self.largest, self.smallest)
             .map(|(i, scale)| {
                 let mut vector = vec![0.0; n];
                 matrix_vector(&mut vector, q, ritz.vector(i), 1.0, false);
-                let residual = relative_residual(ritz, i, beta, scale);
+                let residual = relative_residual(ritz, i, krylov.beta(), scale);
                 EigenPair {
                     value: ritz.values[i],
                     vector,
@@ -218,24 +187,4 @@ fn extremes(
 fn relative_residual(ritz: &EigenDecomposition, i: usize, beta: f64, scale: f64) -> f64 {
     let absolute = (beta * ritz.vector(i)[ritz.values.len() - 1]).abs();
     if absolute == 0.0 { 0.0 } else { absolute / scale }
-}
-
-/// A magnitude of the operator on the space seen so far, for telling rounding from a remainder.
-fn scale(alphas: &[f64], betas: &[f64]) -> f64 {
-    alphas.iter().chain(betas).fold(0.0, |largest: f64, x| largest.max(x.abs()))
-}
-
-/// Makes `w` orthogonal to every vector of `basis` (columns of length n) by classical Gram-Schmidt
-/// applied twice. Returns its coefficient along the last of them and the norm of what is left.
-fn orthogonalise(w: &mut [f64], basis: &[f64], n: usize) -> (f64, f64) {
-    let m = basis.len() / n;
-    let q = MatRef::from_column_major_slice(basis, n, m);
-    let mut h = vec![0.0; m];
-    let mut along_last = 0.0;
-    for _ in 0..2 {
-        matrix_vector(&mut h, q.transpose(), w, 1.0, false);
-        matrix_vector(w, q, &h, -1.0, true);
-        along_last += h[m - 1];
-    }
-    (along_last, norm(w))
 }

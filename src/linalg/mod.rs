@@ -4,11 +4,18 @@
 //! knows of networks, of losses or of burn.
 
 mod dense;
+mod density;
+mod estimate;
+mod krylov;
 mod lanczos;
 mod operator;
+mod trace;
 mod vector;
 
 pub use dense::{EigenDecomposition, symmetric_eigen, tridiagonal_eigen};
+pub use density::{Quadrature, SpectralDensity, StochasticLanczos};
+pub use estimate::Estimate;
 pub use lanczos::{EigenPair, Lanczos, LanczosOutcome, StopReason};
 pub use operator::{DenseOperator, SymmetricOperator};
-pub use vector::{dot, norm, random_unit_vector};
+pub use trace::{HutchPlusPlus, Hutchinson, TraceEstimate};
+pub use vector::{dot, norm, rademacher_vector, random_unit_vector};

@@ -1,6 +1,6 @@
 //! The few operations on plain vectors that the eigensolvers and the norms share.
 
-use rand::Rng;
+use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
 /// Inner product of two vectors of the same length.
@@ -22,4 +22,9 @@ pub fn random_unit_vector<R: Rng>(n: usize, rng: &mut R) -> Vec<f64> {
         v.iter_mut().for_each(|x| *x /= length);
     }
     v
+}
+
+/// A vector of n independent signs, +1 or -1.
+pub fn rademacher_vector<R: Rng>(n: usize, rng: &mut R) -> Vec<f64> {
+    (0..n).map(|_| if rng.random::<bool>() { 1.0 } else { -1.0 }).collect()
 }

@@ -156,7 +156,11 @@ impl Prepared {
             meter: StepMeter {
                 meter: self.meter(),
                 batch_sharpness: config.sharpness_batches.zip(config.batch_size.0).map(
-                    |(batches, batch_size)| BatchSharpness { batches, batch_size, seed: config.seed },
+                    |(batches, batch_size)| BatchSharpness {
+                        batches,
+                        batch_size,
+                        seed: config.seed,
+                    },
                 ),
                 perturbed_sharpness: config.perturbed_sharpness,
             },

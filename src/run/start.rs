@@ -55,7 +55,8 @@ impl Prepared {
             ),
             threshold: optimizer.formula().unwrap_or_else(|| "threshold".to_string()),
         };
-        let writer = RunWriter::start(directory, self.manifest()?, self.config.columns(), labels, &init)?;
+        let writer =
+            RunWriter::start(directory, self.manifest()?, self.config.columns(), labels, &init)?;
         Ok(Started { prepared: self, optimizer, writer })
     }
 

@@ -187,7 +187,7 @@ fn the_threshold_follows_the_schedule() {
     ];
     let place = Place::new();
     for (flags, rate) in cases {
-        for warmup in [0, 4] {
+        for warmup in [0_usize, 4] {
             // The schedule itself takes 8 steps.
             let steps = warmup + 8;
             let flags = format!("--lr 0.1 {flags} --warmup {warmup} --steps {steps} --every 4");

@@ -1,0 +1,113 @@
+//! `sharpscope list`.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::args::ListArgs;
+use crate::data::{DataOptions, Dataset, dataset_list};
+use crate::model::{Activation, ModelSpec, preset_names};
+use crate::optim::ENTRIES;
+
+/// Prints what can be named: models, datasets, activations, optimizers.
+pub(super) fn list(args: &ListArgs) -> anyhow::Result<u8> {
+    let models = models(args.dataset.as_deref().unwrap_or("digits"))?;
+    let text = if args.json { as_json(&models)? } else { as_text(&models)? };
+    // A closed pipe is the reader's choice.
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    Ok(0)
+}
+
+struct Model {
+    name: &'static str,
+    spec: ModelSpec,
+    /// Number of parameters, and the dataset that it is for.
+    parameters: Option<(usize, String)>,
+}
+
+/// The presets, with their parameter counts for the dataset, or, where they cannot read it, for the
+/// text.
+fn models(dataset: &str) -> crate::Result<Vec<Model>> {
+    preset_names()
+        .into_iter()
+        .map(|name| {
+            let spec = ModelSpec::load(name)?;
+            let text = spec.context().map(|_| "shakespeare");
+            let dataset = text.unwrap_or(dataset);
+            let options = DataOptions::default();
+            let parameters = Dataset::load_with(dataset, &options, spec.context(), 0)
+                .and_then(|(data, _)| spec.parameters(data.input_shape(), data.outputs()));
+            let parameters = match parameters {
+                Ok(count) => Some((count, dataset.to_string())),
+                // The model cannot read these data; anything else is the user's to know.
+                Err(crate::Error::Setting { key, .. }) if key == "--model" => None,
+                Err(error) => return Err(error),
+            };
+            Ok(Model { name, spec, parameters })
+        })
+        .collect()
+}
+
+fn as_json(models: &[Model]) -> anyhow::Result<String> {
+    let models: Vec<Value> = models
+        .iter()
+        .map(|model| {
+            let (parameters, dataset) = model.parameters.clone().unzip();
+            let spec = &model.spec;
+            json!({ "name": model.name, "spec": spec, "parameters": parameters, "dataset": dataset })
+        })
+        .collect();
+    let datasets: Vec<Value> = dataset_list()
+        .iter()
+        .map(|data| {
+            json!({
+                "name": data.name, "samples": data.samples, "inputs": data.inputs,
+                "targets": data.targets, "licence": data.licence
+            })
+        })
+        .collect();
+    let optimizers: Vec<Value> = ENTRIES
+        .iter()
+        .map(|entry| {
+            json!({
+                "name": entry.name, "update": entry.about, "lr": entry.lr,
+                "defaults": entry.defaults
+            })
+        })
+        .collect();
+    let value = json!({
+        "models": models, "datasets": datasets, "activations": Activation::NAMES,
+        "optimizers": optimizers
+    });
+    Ok(serde_json::to_string_pretty(&value)? + "\n")
+}
+
+fn as_text(models: &[Model]) -> anyhow::Result<String> {
+    let mut text = String::from("models (--model)\n");
+    for model in models {
+        let count = match &model.parameters {
+            Some((count, dataset)) => format!("{count} parameters on {dataset}"),
+            None => "reads other data".to_string(),
+        };
+        let mut spec = serde_json::to_string(&model.spec)?;
+        spec = spec.replace('"', "").replace(',', ", ").replace(':', ": ");
+        writeln!(text, "  {:18} {count:34} {spec}", model.name)?;
+    }
+    text += "\ndatasets (--dataset)\n";
+    for data in dataset_list() {
+        let samples = format!("{} samples", data.samples);
+        writeln!(text, "  {:18} {samples:16} {}, {}", data.name, data.inputs, data.targets)?;
+        writeln!(text, "  {:18} {}", "", data.licence)?;
+    }
+    writeln!(text, "\nactivations (in a model's JSON)\n  {}", Activation::NAMES.join(" "))?;
+    text += "\noptimizers (--optimizer)\n";
+    for entry in &ENTRIES {
+        writeln!(text, "  {:18} {}", entry.name, entry.about)?;
+        let numbers = entry.defaults.numbers().into_iter();
+        let flags = numbers.filter_map(|(flag, value)| Some(format!("{flag} {:?}", value?)));
+        let flags: Vec<String> =
+            [format!("--lr {:?}", entry.lr)].into_iter().chain(flags).collect();
+        writeln!(text, "  {:18} {}", "", flags.join(" "))?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,159 @@
+//! The density of eigenvalues by stochastic Lanczos quadrature (Ubaru, Chen and Saad 2017).
+//!
+//! A probe of random signs, scaled to unit length, starts the Lanczos recurrence; the eigenvalues
+//! theta_i of its tridiagonal matrix, weighted by the squared first components of their vectors, are
+//! a Gauss quadrature of the spectrum as that probe sees it. The mean over probes of
+//! sum_i w_i N(lambda; theta_i, sigma^2) is the density; every average of a function of the
+//! eigenvalues comes from the same nodes, and its standard error from the scatter over probes.
+
+use rand::Rng;
+
+use super::dense::tridiagonal_eigen;
+use super::krylov::Krylov;
+use super::{Estimate, SymmetricOperator, rademacher_vector};
+use crate::error::{Error, Result};
+
+/// Settings of the quadrature; see [`StochasticLanczos::run`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StochasticLanczos {
+    /// Probes, at least 1; a standard error needs 2.
+    pub probes: usize,
+    /// Lanczos steps for each, at least 1; also the basis vectors held.
+    pub iterations: usize,
+}
+
+/// The spectrum as one probe sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quadrature {
+    /// The nodes, ascending.
+    pub nodes: Vec<f64>,
+    /// Their weights, whose sum is 1.
+    pub weights: Vec<f64>,
+}
+
+/// The spectrum as all probes see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpectralDensity {
+    /// Dimension of the operator.
+    pub dim: usize,
+    /// One quadrature for each probe.
+    pub probes: Vec<Quadrature>,
+    /// Products with the operator.
+    pub products: usize,
+}
+
+impl StochasticLanczos {
+    /// Runs the method on `operator` with probes drawn from `rng`.
+    ///
+    /// # Errors
+    /// [`Error::Numerical`] without probes or steps, [`Error::NonFinite`] if a product has an
+    /// infinite or undefined entry, and whatever the operator reports.
+    pub fn run<R: Rng>(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        rng: &mut R,
+    ) -> Result<SpectralDensity> {
+        if self.probes == 0 || self.iterations == 0 {
+            let reason = "it needs at least one probe and one step".to_string();
+            return Err(Error::Numerical { what: "a spectral density", reason });
+        }
+        let dim = operator.dim();
+        let mut density = SpectralDensity { dim, probes: Vec::new(), products: 0 };
+        for _ in 0..self.probes {
+            let mut krylov = Krylov::new(dim, &rademacher_vector(dim, rng))?;
+            while krylov.len() < self.iterations && !krylov.extend(operator)? {}
+            density.products += krylov.len();
+            let ritz = tridiagonal_eigen(krylov.diagonal(), krylov.subdiagonal())?;
+            let weights = (0..ritz.values.len()).map(|i| ritz.vector(i)[0].powi(2)).collect();
+            density.probes.push(Quadrature { nodes: ritz.values, weights });
+        }
+        Ok(density)
+    }
+}
+
+impl Quadrature {
+    /// The mean of f over the spectrum, as this probe sees it.
+    fn mean(&self, f: impl Fn(f64) -> f64) -> f64 {
+        self.nodes.iter().zip(&self.weights).map(|(&node, weight)| weight * f(node)).sum()
+    }
+}
+
+impl SpectralDensity {
+    /// The smallest and the largest node.
+    pub fn range(&self) -> (f64, f64) {
+        let nodes = || self.probes.iter().flat_map(|probe| &probe.nodes);
+        let low = nodes().fold(f64::INFINITY, |low, &node| low.min(node));
+        (low, nodes().fold(f64::NEG_INFINITY, |high, &node| high.max(node)))
+    }
+
+    /// A width that suits the range: one hundredth of it, or of the magnitude where all eigenvalues
+    /// are the same.
+    pub fn default_sigma(&self) -> f64 {
+        let (low, high) = self.range();
+        let scale = [high - low, high.abs(), 1.0].into_iter().find(|&scale| scale > 0.0);
+        0.01 * scale.unwrap_or(1.0)
+    }
+
+    /// The density at `lambda`, smoothed by a Gaussian of standard deviation `sigma` (in units of
+    /// eigenvalues). Its integral over all lambda is 1.
+    pub fn at(&self, lambda: f64, sigma: f64) -> f64 {
+        let gaussian = |node: f64| (-0.5 * ((lambda - node) / sigma).powi(2)).exp();
+        let total: f64 = self.probes.iter().map(|probe| probe.mean(gaussian)).sum();
+        total / (self.probes.len() as f64 * sigma * (2.0 * std::f64::consts::PI).sqrt())
+    }
+
+    /// The smoothed density on a grid fine enough that the trapezoidal rule integrates it to 1
+    /// within 1e-6: from 6 sigma below the range to 6 sigma above, a quarter of sigma apart, but at
+    /// most `most` points. Pairs of eigenvalue and density.
+    pub fn curve(&self, sigma: f64, most: usize) -> Vec<(f64, f64)> {
+        let (low, high) = self.range();
+        let (low, high) = (low - 6.0 * sigma, high + 6.0 * sigma);
+        let points = ((4.0 * (high - low) / sigma).ceil() as usize + 1).clamp(2, most.max(2));
+        let gap = (high - low) / (points - 1) as f64;
+        (0..points)
+            .map(|i| low + gap * i as f64)
+            .map(|lambda| (lambda, self.at(lambda, sigma)))
+            .collect()
+    }
+
+    /// The mean over all eigenvalues of f.
+    pub fn mean(&self, f: impl Fn(f64) -> f64) -> Estimate {
+        Estimate::of(&self.probes.iter().map(|probe| probe.mean(&f)).collect::<Vec<_>>())
+    }
+
+    /// The sum over all eigenvalues of f: f(x) = x for the trace, x^2 for the squared Frobenius norm.
+    pub fn sum(&self, f: impl Fn(f64) -> f64) -> Estimate {
+        let n = self.dim as f64;
+        self.mean(|x| n * f(x))
+    }
+
+    /// The share of eigenvalues below -near, within near of zero, and above near.
+    pub fn masses(&self, near: f64) -> [Estimate; 3] {
+        let share =
+            |inside: fn(f64, f64) -> bool| self.mean(|x| if inside(x, near) { 1.0 } else { 0.0 });
+        [share(|x, near| x < -near), share(|x, near| x.abs() <= near), share(|x, near| x > near)]
+    }
+
+    /// (sum lambda)^2 / sum lambda^2: how many equal eigenvalues would have these sums. Its standard
+    /// error by the jackknife over probes, since it is no mean.
+    pub fn effective_rank(&self) -> Estimate {
+        let n = self.dim as f64;
+        let sums: Vec<(f64, f64)> =
+            self.probes.iter().map(|p| (n * p.mean(|x| x), n * p.mean(|x| x * x))).collect();
+        let of = |skip: Option<usize>| {
+            let kept = || sums.iter().enumerate().filter(|(i, _)| Some(*i) != skip);
+            let count = kept().count() as f64;
+            let first = kept().map(|(_, s)| s.0).sum::<f64>() / count;
+            let second = kept().map(|(_, s)| s.1).sum::<f64>() / count;
+            if second == 0.0 { 0.0 } else { first * first / second }
+        };
+        let probes = sums.len();
+        let standard_error = (probes > 1).then(|| {
+            let without: Vec<f64> = (0..probes).map(|i| of(Some(i))).collect();
+            let mean = without.iter().sum::<f64>() / probes as f64;
+            let square: f64 = without.iter().map(|x| (x - mean).powi(2)).sum();
+            (square * (probes - 1) as f64 / probes as f64).sqrt()
+        });
+        Estimate { value: of(None), standard_error }
+    }
+}

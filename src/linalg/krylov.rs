@@ -1,0 +1,114 @@
+//! The Lanczos recurrence with full reorthogonalisation.
+//!
+//! From a start vector q_1 it builds an orthonormal basis Q of the Krylov space with
+//! A Q = Q T + beta_m q_{m+1} e_m', T tridiagonal (Parlett, The Symmetric Eigenvalue Problem, 1998,
+//! section 13.2). Orthogonality is kept by classical Gram-Schmidt against the whole basis, twice,
+//! each time as two matrix-vector products ("twice is enough": Giraud et al. 2005).
+
+use faer::MatRef;
+
+use super::dense::matrix_vector;
+use super::{SymmetricOperator, norm};
+use crate::error::{Error, Result, check_length};
+
+/// A Krylov basis and the projection of the operator on it.
+pub(super) struct Krylov {
+    n: usize,
+    basis: Vec<f64>,
+    alphas: Vec<f64>,
+    betas: Vec<f64>,
+    /// What the latest product left over, not yet part of the basis, and its norm.
+    rest: Vec<f64>,
+    beta: f64,
+}
+
+/// beta below this multiple of the operator's scale is rounding: the basis is invariant.
+const BREAKDOWN: f64 = 64.0 * f64::EPSILON;
+
+impl Krylov {
+    /// The basis that holds `start` (any non-zero length) alone, for an operator of dimension `n`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `start` does not fit, [`Error::Numerical`] if it is zero or not finite.
+    pub fn new(n: usize, start: &[f64]) -> Result<Self> {
+        check_length("start vector", start.len(), n)?;
+        let length = norm(start);
+        if !(length.is_finite() && length > 0.0) {
+            let reason = format!("the start vector has norm {length}");
+            return Err(Error::Numerical { what: "an eigensolve", reason });
+        }
+        Ok(Self {
+            n,
+            basis: start.iter().map(|x| x / length).collect(),
+            alphas: Vec::new(),
+            betas: Vec::new(),
+            rest: vec![0.0; n],
+            beta: 0.0,
+        })
+    }
+
+    /// Takes one product. Returns whether the basis now spans an invariant subspace, so that its
+    /// Ritz pairs are exact and there is nothing to go on with.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if the product has an infinite or undefined entry, and whatever the
+    /// operator reports.
+    pub fn extend(&mut self, operator: &mut dyn SymmetricOperator) -> Result<bool> {
+        let n = self.n;
+        if !self.alphas.is_empty() {
+            self.betas.push(self.beta);
+            self.basis.extend(self.rest.iter().map(|x| x / self.beta));
+        }
+        let m = self.alphas.len() + 1;
+        operator.apply(&self.basis[(m - 1) * n..], &mut self.rest)?;
+        let (alpha, beta) = orthogonalise(&mut self.rest, &self.basis, n);
+        if !(alpha.is_finite() && beta.is_finite()) {
+            return Err(Error::NonFinite { what: "a Hessian-vector product" });
+        }
+        self.alphas.push(alpha);
+        let scale = self.alphas.iter().chain(&self.betas).fold(0.0, |s: f64, x| s.max(x.abs()));
+        let exhausted = m == n || beta <= BREAKDOWN * scale;
+        self.beta = if exhausted { 0.0 } else { beta };
+        Ok(exhausted)
+    }
+
+    /// Products taken, which is the number of basis vectors.
+    pub fn len(&self) -> usize {
+        self.alphas.len()
+    }
+
+    /// The diagonal of T, of length m.
+    pub fn diagonal(&self) -> &[f64] {
+        &self.alphas
+    }
+
+    /// Its subdiagonal, of length m - 1.
+    pub fn subdiagonal(&self) -> &[f64] {
+        &self.betas
+    }
+
+    /// beta_m: how far the basis is from invariant; 0 where it is.
+    pub fn beta(&self) -> f64 {
+        self.beta
+    }
+
+    /// The basis, n x m.
+    pub fn basis(&self) -> MatRef<'_, f64> {
+        MatRef::from_column_major_slice(&self.basis, self.n, self.len())
+    }
+}
+
+/// Makes `w` orthogonal to every vector of `basis` (columns of length n) by classical Gram-Schmidt
+/// applied twice. Returns its coefficient along the last of them and the norm of what is left.
+pub(super) fn orthogonalise(w: &mut [f64], basis: &[f64], n: usize) -> (f64, f64) {
+    let m = basis.len() / n;
+    let q = MatRef::from_column_major_slice(basis, n, m);
+    let mut h = vec![0.0; m];
+    let mut along_last = 0.0;
+    for _ in 0..2 {
+        matrix_vector(&mut h, q.transpose(), w, 1.0, false);
+        matrix_vector(w, q, &h, -1.0, true);
+        along_last += h[m - 1];
+    }
+    (along_last, norm(w))
+}

@@ -1,0 +1,125 @@
+//! The trace of an operator from products with random vectors.
+
+use rand::Rng;
+
+use super::krylov::orthogonalise;
+use super::{Estimate, SymmetricOperator, dot, norm, rademacher_vector};
+use crate::error::{Error, Result};
+
+/// A trace and what it cost.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct TraceEstimate {
+    /// The trace with its standard error.
+    #[serde(flatten)]
+    pub estimate: Estimate,
+    /// Products with the operator.
+    pub products: usize,
+    /// Whether the standard error met the accuracy asked for.
+    pub converged: bool,
+}
+
+/// Hutchinson's estimator (1990): the mean of z'Az over vectors z of random signs. Probes are added
+/// until the standard error is at most `accuracy` times the trace's magnitude.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hutchinson {
+    /// Probes taken at least; 2 for a standard error.
+    pub least_probes: usize,
+    /// Probes taken at most.
+    pub most_probes: usize,
+    /// Relative standard error asked for.
+    pub accuracy: f64,
+}
+
+/// Hutch++ (Meyer, Musco, Musco and Woodruff 2021): the trace on the range of A S, S random signs,
+/// is exact, and Hutchinson's estimator takes care of the rest, whose scatter is smaller where a few
+/// eigenvalues dominate. Probes for the rest are added as in [`Hutchinson`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HutchPlusPlus {
+    /// Columns of S.
+    pub rank: usize,
+    /// How the rest is estimated.
+    pub rest: Hutchinson,
+}
+
+impl Hutchinson {
+    /// The trace of `operator`, with probes from `rng`.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if a product is not finite, and whatever the operator reports.
+    pub fn estimate<R: Rng>(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        rng: &mut R,
+    ) -> Result<TraceEstimate> {
+        HutchPlusPlus { rank: 0, rest: *self }.estimate(operator, rng)
+    }
+}
+
+impl HutchPlusPlus {
+    /// The trace of `operator`, with probes from `rng`.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if a product is not finite, and whatever the operator reports.
+    pub fn estimate<R: Rng>(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        rng: &mut R,
+    ) -> Result<TraceEstimate> {
+        let n = operator.dim();
+        let mut products = 0;
+        let mut apply = |x: &[f64], y: &mut [f64]| -> Result<()> {
+            products += 1;
+            operator.apply(x, y)?;
+            match y.iter().all(|y| y.is_finite()) {
+                true => Ok(()),
+                false => Err(Error::NonFinite { what: "a Hessian-vector product" }),
+            }
+        };
+        let mut y = vec![0.0; n];
+
+        // An orthonormal basis of A S; what is rounding of a vector that is in it already is left out.
+        let mut basis: Vec<f64> = Vec::new();
+        for _ in 0..self.rank.min(n) {
+            apply(&rademacher_vector(n, rng), &mut y)?;
+            let before = norm(&y);
+            let after = if basis.is_empty() { before } else { orthogonalise(&mut y, &basis, n).1 };
+            if after > 1e-10 * before {
+                basis.extend(y.iter().map(|y| y / after));
+            }
+        }
+        let mut on_basis = 0.0;
+        for q in basis.chunks_exact(n) {
+            apply(q, &mut y)?;
+            on_basis += dot(q, &y);
+        }
+
+        let mut draws: Vec<f64> = Vec::new();
+        let converged = loop {
+            let so_far = Estimate::of(&draws);
+            if basis.len() == n * n {
+                break true;
+            }
+            if draws.len() >= self.rest.least_probes.max(1)
+                && let Some(error) = so_far.standard_error
+                && error <= self.rest.accuracy * (on_basis + so_far.value).abs()
+            {
+                break true;
+            }
+            if draws.len() >= self.rest.most_probes {
+                break false;
+            }
+            let mut z = rademacher_vector(n, rng);
+            if !basis.is_empty() {
+                orthogonalise(&mut z, &basis, n);
+            }
+            apply(&z, &mut y)?;
+            draws.push(dot(&z, &y));
+        };
+        let rest = match draws.is_empty() {
+            true => Estimate { value: 0.0, standard_error: Some(0.0) },
+            false => Estimate::of(&draws),
+        };
+        let estimate = Estimate { value: on_basis + rest.value, ..rest };
+        Ok(TraceEstimate { estimate, products, converged })
+    }
+}
