@@ -2,8 +2,9 @@
 
     models.py OUT.json
 
-Builds small networks of torch.nn's own modules with fixed random weights and records, for each, the
-loss, the accuracy, the gradient, a Hessian-vector product and the three largest Hessian eigenvalues.
+Builds small networks of torch.nn's own modules with fixed random weights and records, for each,
+the loss, the accuracy, the gradient, a Hessian-vector product and the three largest Hessian
+eigenvalues.
 
 Nothing here is shared with the Rust code: derivatives come from PyTorch's autograd, applied twice,
 and eigenvalues from LAPACK, on the whole Hessian.
@@ -125,14 +126,17 @@ class Case:
 
     @property
     def name(self) -> str:
+        """How to name it in a message."""
         return f"{self.spec} under {self.loss_name}"
 
     @property
     def parameters(self) -> list[nn.Parameter]:
+        """The parameter tensors in the module's own order."""
         return list(self.module.parameters())
 
     @property
     def size(self) -> int:
+        """The number of parameters."""
         return sum(p.numel() for p in self.parameters)
 
     def targets(self) -> torch.Tensor:
@@ -227,13 +231,15 @@ class Source:
         self.random = np.random.RandomState(seed)
 
     def normal(self, *shape: int, scale: float = 1.0) -> torch.Tensor:
+        """Normal numbers with mean zero and this deviation."""
         return torch.from_numpy(np.round(scale * self.random.standard_normal(shape), 3))
 
     def whole(self, below: int, count: int) -> list[int]:
+        """Whole numbers, each equally likely."""
         return self.random.randint(0, below, size=count).tolist()
 
     def fill(self, module: nn.Module) -> None:
-        """Weights that keep the size of what passes, scales near one, biases and shifts near zero."""
+        """Weights that keep the size of what passes, scales near one, the rest near zero."""
         with torch.no_grad():
             for name, p in module.named_parameters():
                 if p.dim() > 1:
@@ -323,7 +329,7 @@ def reference() -> dict[str, Any]:
 def main() -> None:
     """Writes the file that the command line names."""
     parser = argparse.ArgumentParser(
-        description="Makes the float64 reference numbers of convolutional networks and transformers."
+        description="Makes the float64 reference numbers of convolutional networks and transformers"
     )
     parser.add_argument("out", type=Path, help="the JSON file to write")
     out = parser.parse_args().out

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::{ModelChoice, Settings, Values};
 use crate::autodiff::Precision;
 use crate::backend::BackendChoice;
+use crate::data::{self, DataOptions};
 use crate::error::{Error, Result};
 use crate::model::ModelSpec;
 use crate::optim::{Base, Hyperparameters, OptimizerSpec, Schedule, ScheduleKind};
@@ -29,8 +30,11 @@ pub struct RunConfig {
     pub train_size: Option<usize>,
     /// Validation samples.
     pub validation_size: Option<usize>,
-    /// Whether features are standardised.
+    /// Whether features, and targets that are numbers, are standardised.
     pub standardize: bool,
+    /// Choices about the dataset, those that do not apply to it being null.
+    #[serde(flatten)]
+    pub data: DataOptions,
     /// The optimizer: its name and its hyperparameters, those that it does not take being null.
     #[serde(flatten)]
     pub optimizer: OptimizerSpec,
@@ -104,6 +108,8 @@ impl RunConfig {
             }
         };
         let dataset = settings.dataset.unwrap_or_else(|| "digits".to_string());
+        let default_loss = if data::is_text(&dataset) { "ce" } else { "mse" };
+        let standardize = data::standardized_by_default(&dataset);
         let name = settings
             .name
             .unwrap_or_else(|| format!("{model_name}-{}-{}", stem(&dataset), optimizer.slug()));
@@ -121,10 +127,19 @@ impl RunConfig {
             model,
             dataset,
             init: settings.init,
-            loss: named("loss", settings.loss, "mse", &Loss::NAMES)?,
+            loss: named("loss", settings.loss, default_loss, &Loss::NAMES)?,
             train_size: settings.train_size,
             validation_size: settings.validation_size,
-            standardize: settings.standardize.unwrap_or(false),
+            standardize: settings.standardize.unwrap_or(standardize),
+            data: DataOptions {
+                points: settings.points,
+                degree: settings.degree,
+                classes: settings.classes,
+                noise: settings.noise,
+                label_noise: settings.label_noise,
+                target: settings.target,
+                regression: settings.regression,
+            },
             optimizer,
             lr: one("--lr", settings.lr)?.unwrap_or_else(|| optimizer.default_lr()),
             schedule,

@@ -17,28 +17,63 @@ pub struct Settings {
     /// Model preset, or JSON file [default: mlp, a tanh MLP with two hidden layers of 64]
     #[arg(long, value_name = "NAME|FILE.json", help_heading = "Problem")]
     pub model: Option<ModelChoice>,
-    /// Dataset, or CSV file (gzipped or not) whose last column is the class [default: digits]
+    /// Dataset, or file: CSV whose last column is the class, images in IDX format with their labels
+    /// beside them, or CIFAR-10's binary files [default: digits]
     #[arg(long, value_name = "NAME|FILE", help_heading = "Problem")]
     pub dataset: Option<String>,
     /// Initial weights, a safetensors file with the model's names and shapes [default: drawn from
     /// --seed]
     #[arg(long, value_name = "FILE.safetensors", help_heading = "Problem")]
     pub init: Option<PathBuf>,
-    /// Loss: mse (1/2 squared error summed over outputs) or ce (cross-entropy) [default: mse]
+    /// Loss: mse (1/2 squared error summed over outputs) or ce (cross-entropy) [default: mse; ce for
+    /// text]
     #[arg(long, value_name = "mse|ce", help_heading = "Problem")]
     pub loss: Option<String>,
-    /// Training samples, the first of a seeded shuffle [default: 1000, or 80% of a smaller dataset]
+    /// Training samples, the first of a seeded shuffle; windows of a text [default: 1000, or 80% of a
+    /// smaller dataset]
     #[arg(long, value_name = "N", help_heading = "Problem",
           allow_negative_numbers = true, value_parser = count)]
     pub train_size: Option<usize>,
-    /// Validation samples, the next of the shuffle [default: all that are left]
+    /// Validation samples, the next of the shuffle; of a text, a stretch of windows [default: all that
+    /// are left, and at most 500 windows]
     #[arg(long, value_name = "N", help_heading = "Problem",
           allow_negative_numbers = true, value_parser = count)]
     pub validation_size: Option<usize>,
-    /// Scale each feature to mean 0 and variance 1 over the training samples
+    /// Scale each feature, and targets that are numbers, to mean 0 and variance 1 over the training
+    /// samples [default: true for diabetes]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true", help_heading = "Problem")]
     pub standardize: Option<bool>,
+
+    /// Points of a generated dataset [default: 20 for chebyshev, 500 for blobs, moons and spirals]
+    #[arg(long, value_name = "N", help_heading = "Data",
+          allow_negative_numbers = true, value_parser = count)]
+    pub points: Option<usize>,
+    /// Degree of chebyshev's polynomial [default: 5]
+    #[arg(long, value_name = "K", help_heading = "Data",
+          allow_negative_numbers = true, value_parser = count)]
+    pub degree: Option<usize>,
+    /// Classes of blobs and spirals [default: 3]
+    #[arg(long, value_name = "N", help_heading = "Data",
+          allow_negative_numbers = true, value_parser = count)]
+    pub classes: Option<usize>,
+    /// Standard deviation of the points of blobs, moons and spirals about their curve [default: 0.3,
+    /// 0.1 and 0.05]
+    #[arg(long, value_name = "S", help_heading = "Data",
+          allow_negative_numbers = true, value_parser = real)]
+    pub noise: Option<f64>,
+    /// Share of the training labels that is replaced by other classes [default: 0]
+    #[arg(long, value_name = "SHARE", help_heading = "Data",
+          allow_negative_numbers = true, value_parser = real)]
+    pub label_noise: Option<f64>,
+    /// Target column of a CSV file: a name in its header, or a number from 1 [default: the last]
+    #[arg(long, value_name = "COLUMN", help_heading = "Data", allow_negative_numbers = true)]
+    #[serde(deserialize_with = "name_or_number")]
+    pub target: Option<String>,
+    /// The target of a CSV file is a number, not a class
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", help_heading = "Data")]
+    pub regression: Option<bool>,
 
     /// Optimizer: sgd (gradient descent when the batch is full), momentum, nesterov, ema-momentum,
     /// adam, adamw, rmsprop, adagrad, sam or asam [default: sgd]
@@ -197,6 +232,13 @@ impl Settings {
             train_size: self.train_size.or(other.train_size),
             validation_size: self.validation_size.or(other.validation_size),
             standardize: self.standardize.or(other.standardize),
+            points: self.points.or(other.points),
+            degree: self.degree.or(other.degree),
+            classes: self.classes.or(other.classes),
+            noise: self.noise.or(other.noise),
+            label_noise: self.label_noise.or(other.label_noise),
+            target: self.target.or(other.target),
+            regression: self.regression.or(other.regression),
             optimizer: self.optimizer.or(other.optimizer),
             lr: self.lr.or(other.lr),
             batch_size: self.batch_size.or(other.batch_size),
@@ -276,6 +318,35 @@ impl<'de> Deserialize<'de> for ModelChoice {
 
         deserializer.deserialize_any(Choice)
     }
+}
+
+/// A column by name or by number, as the flag's text.
+fn name_or_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<String>, D::Error> {
+    struct Column;
+
+    impl<'de> de::Visitor<'de> for Column {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a column's name or number")
+        }
+
+        fn visit_unit<E: de::Error>(self) -> std::result::Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> std::result::Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+
+        fn visit_str<E: de::Error>(self, name: &str) -> std::result::Result<Self::Value, E> {
+            Ok(Some(name.to_string()))
+        }
+    }
+
+    deserializer.deserialize_any(Column)
 }
 
 /// A number of things, from a flag.

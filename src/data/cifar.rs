@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::InputShape;
+use super::builtin::dataset_names;
 use super::idx::Images;
 use crate::error::{Error, Result};
 
@@ -28,9 +29,12 @@ pub(super) fn batches(folder: &Path) -> Result<Vec<PathBuf>> {
     match files.iter().find(|file| !file.is_file()) {
         Some(missing) => {
             let name = missing.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let problem = format!("the folder has no {name}");
-            let remedy = "give a folder with data_batch_1.bin to data_batch_5.bin, the binary \
-                          version of CIFAR-10, or one of its files";
+            let problem = format!("the folder cannot be read as CIFAR-10: it has no {name}");
+            let names = dataset_names().join(", ");
+            let remedy = format!(
+                "give a folder with data_batch_1.bin to data_batch_5.bin, a file of data, or a \
+                 dataset that is built in: {names}"
+            );
             Err(Error::file(folder, None, problem, remedy))
         }
         None => Ok(files),
@@ -44,7 +48,7 @@ pub(super) fn batches(folder: &Path) -> Result<Vec<PathBuf>> {
 /// naming the record.
 pub(super) fn append(images: &mut Images, bytes: &[u8], path: &Path) -> Result<()> {
     let remedy = "give the binary version of CIFAR-10";
-    if bytes.is_empty() || bytes.len() % RECORD != 0 {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
         let problem = match bytes.len() {
             0 => "the file is empty".to_string(),
             size => format!("{size} bytes are not a multiple of {RECORD}, a label and an image"),

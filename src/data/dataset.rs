@@ -112,6 +112,27 @@ impl Dataset {
         })
     }
 
+    /// Windows of `context` characters of a text that predict, after each character, the next;
+    /// the vocabulary is its characters, sorted.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the text does not fill a window and the character after it, or
+    /// the context is zero.
+    pub fn from_text(name: &str, text: &str, context: usize) -> Result<Self> {
+        let (vocabulary, tokens) = super::text::tokens(text);
+        if context == 0 || tokens.len() <= context {
+            let problem = format!("'{name}' has {} characters", tokens.len());
+            let remedy = "give 1 or more, and fewer than the text has";
+            return Err(Error::setting("model.context", context, problem, remedy));
+        }
+        Ok(Self {
+            name: name.to_string(),
+            sha256: String::new(),
+            inputs: Inputs::Tokens { vocabulary, context, tokens },
+            targets: Targets::NextToken,
+        })
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         match &self.inputs {
@@ -207,5 +228,10 @@ impl Dataset {
 pub(super) fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
+    hexadecimal(hash)
+}
+
+/// What a hash has come to.
+pub(super) fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

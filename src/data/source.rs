@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use super::builtin::{BUILTIN, Taken, dataset_names};
 use super::csv_file::{self, Column, TableFormat};
-use super::dataset::{Dataset, digest};
+use super::dataset::{Dataset, digest, hexadecimal};
 use super::gzip::{is_binary, unpack};
 use super::{DataOptions, InputShape, cifar, idx};
 use crate::error::{Error, Result};
@@ -114,14 +116,14 @@ fn cifar_files<P: AsRef<Path>>(
 ) -> Result<(Dataset, DataOptions)> {
     let options = images_options(name, options)?;
     let mut images = cifar::empty();
-    let mut files = Vec::new();
+    let mut hash = Sha256::new();
     for path in paths {
         let path = path.as_ref();
         let bytes = read(path)?;
         cifar::append(&mut images, &unpack(&bytes, path)?, path)?;
-        files.push(bytes);
+        hash.update(&bytes);
     }
-    let sha256 = digest(&files.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let sha256 = hexadecimal(hash);
     Ok((Dataset::from_images(name, sha256, images, cifar::CLASSES), options))
 }
 

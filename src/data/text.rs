@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The plain text of a play in markdown, in the layout of the character-level language models'
-/// usual one: a line that is bold as a whole (`**NAME**`) becomes `NAME:`, the marks of headings,
+/// The plain text of a play in markdown, in the layout that character-level language models are
+/// usually given: a line that is bold as a whole (`**NAME**`) becomes `NAME:`; the marks of headings,
 /// emphasis and escapes go, and so do spaces at the ends of lines and empty lines beside another.
 pub fn plain_text(markdown: &str) -> String {
     let mut text = String::with_capacity(markdown.len());

@@ -8,13 +8,13 @@ use crate::autodiff::Objective;
 use crate::backend::Device;
 use crate::config::RunConfig;
 use crate::curvature::{BatchSharpness, CurvatureMeter, StepMeter};
-use crate::data::{Dataset, Split, Standardisation};
+use crate::data::{Dataset, Inputs, Split, Standardisation, Targets};
 use crate::error::{Error, Result};
 use crate::linalg::Lanczos;
 use crate::model::initial_parameters;
 use crate::report::{RunDirectory, read_safetensors};
 use crate::rng::{self, Stream};
-use crate::task::Supervised;
+use crate::task::{Loss, Supervised};
 use crate::train::{Problem, TrainSettings};
 
 /// A run that is ready to start.
@@ -40,17 +40,8 @@ pub struct Prepared {
 /// # Errors
 /// Every error of the input that [`RunConfig::resolve`] cannot see: data, sizes, device.
 pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
-    let mut dataset = Dataset::load(&config.dataset)?;
-    let train_size = config.train_size.unwrap_or_else(|| default_train_size(dataset.len()));
-    let split = Split::shuffled(
-        dataset.len(),
-        train_size,
-        config.validation_size,
-        &mut rng::stream(config.seed, Stream::Split),
-    )?;
-    if config.standardize {
-        Standardisation::of(&dataset, &split.train).apply(&mut dataset);
-    }
+    let (dataset, split) = load_data(&mut config)?;
+    let train_size = split.train.len();
     check_at_most("--batch-size", config.batch_size.0, train_size, "training samples")?;
     check_at_most("--samples", config.samples, train_size, "training samples")?;
     check_at_most("--chunk", config.chunk, dataset.len(), "samples in the dataset")?;
@@ -108,8 +99,6 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
 
     tracing::debug!(parameters, "problem uploaded");
 
-    config.train_size = Some(train_size);
-    config.validation_size = Some(split.validation.len());
     config.samples = Some(config.samples.unwrap_or(train_size));
     config.chunk = Some(config.chunk.unwrap_or_else(|| device.default_chunk(train_size)));
     Ok(Prepared { config, device, dataset, split, curvature_samples, problem, theta })
@@ -168,6 +157,38 @@ impl Prepared {
             precision: config.precision,
         }
     }
+}
+
+/// The samples, scaled and with the label noise asked for, and which of them train and which
+/// validate. Fills in what the configuration leaves to the data.
+fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
+    let (mut dataset, data) =
+        Dataset::load_with(&config.dataset, &config.data, config.model.context(), config.seed)?;
+    config.data = data;
+    let text = matches!(dataset.inputs, Inputs::Tokens { .. });
+    if config.standardize && text {
+        let remedy = "leave it out";
+        return Err(Error::setting("--standardize", true, "text has no numbers to scale", remedy));
+    }
+    if config.loss == Loss::Ce && matches!(dataset.targets, Targets::Values { .. }) {
+        let problem = format!("the targets of '{}' are numbers, not classes", config.dataset);
+        return Err(Error::setting("--loss", "ce", problem, "use --loss mse"));
+    }
+    let samples = dataset.len();
+    let train = config.train_size.unwrap_or_else(|| default_train_size(samples));
+    let draw = if text { Split::by_position } else { Split::shuffled };
+    let rng = &mut rng::stream(config.seed, Stream::Split);
+    let split = draw(samples, train, config.validation_size, rng)?;
+    if let Some(share) = config.data.label_noise {
+        let rng = &mut rng::stream(config.seed, Stream::LabelNoise);
+        dataset.add_label_noise(&split.train, share, rng)?;
+    }
+    if config.standardize {
+        Standardisation::of(&dataset, &split.train).apply(&mut dataset);
+    }
+    config.train_size = Some(train);
+    config.validation_size = Some(split.validation.len());
+    Ok((dataset, split))
 }
 
 fn default_train_size(samples: usize) -> usize {

@@ -97,7 +97,7 @@ fn keys_of_another_kind_are_refused_with_the_right_ones_and_the_line() {
         ("transformer", "\"activation\": \"relu\"", "layers, heads, width, context, tied, init"),
         ("transformer", "\"pooling\": \"max\"", "layers, heads, width, context, tied, init"),
     ] {
-        let text = format!("{{\n\"kind\": \"{kind}\",\n{key}}}");
+        let text = format!("{{\n\"kind\": \"{kind}\",\n{key},\n\"init\": \"lecun\"}}");
         let refusal = load(&text).unwrap_err();
         let Error::File { line: Some(3), problem, .. } = &refusal else { panic!("{refusal:?}") };
         let name = key.split('"').nth(1).unwrap();
@@ -294,8 +294,8 @@ fn a_transformer_starts_with_small_tables_plain_norms_and_uniform_layers() {
     }
     assert_eq!(largest(&tensor("blocks.2.self_attn.in_proj_bias")), 0.0);
     let tied = spec(serde_json::json!({ "kind": "transformer", "tied": true }));
-    let names = tied.tensors(TEXT, 65).unwrap().into_iter().map(|tensor| tensor.name);
-    assert_eq!(names.last().unwrap(), "norm.bias", "a tied head has no tensor of its own");
+    let tensors = tied.tensors(TEXT, 65).unwrap();
+    assert_eq!(tensors.last().unwrap().name, "norm.bias", "a tied head has no tensor of its own");
 }
 
 #[test]

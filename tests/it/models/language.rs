@@ -34,8 +34,8 @@ fn probability(model: &ModelSpec, tokens: &[usize]) -> f64 {
     (-predictions * on_window(model, tokens).evaluate().unwrap().loss).exp()
 }
 
-/// P(text) = sum over c of P(text c), for texts of every length: a model that saw the token it is to
-/// predict, or a later one, would break it.
+/// P(text) = sum over c of P(text c), for texts of every length: a model that saw the token that it
+/// is to predict, or a later one, would break it.
 #[test]
 fn probabilities_of_the_next_token_add_up_to_one_after_every_text() {
     for tied in [false, true] {
@@ -95,7 +95,7 @@ fn positions_beyond_the_window_and_tokens_that_do_not_occur_have_no_gradient() {
 fn loss_and_accuracy_without_blocks_are_those_counted_by_hand() {
     const WINDOWS: usize = 7;
     let model = transformer(0, false);
-    // Every third token is left to chance by a table of squares.
+    // No pattern that every guess would meet or miss.
     let tokens: Vec<usize> = (0..=WINDOWS * CONTEXT).map(|i| (i * i / 3 + i / 4) % 3).collect();
     let problem = Problem::new(model, text(VOCABULARY, CONTEXT, tokens.clone()), Loss::Ce);
     let mut objective = problem.objective(&cpu(Precision::F64), 3);

@@ -1,7 +1,11 @@
 //! Datasets, their split and scaling, and the order of minibatches: against rows read by hand,
 //! counts, and statistics recomputed here.
 
-use std::io::Write;
+mod builtin;
+mod choices;
+mod files;
+mod generated;
+mod text;
 
 use proptest::prelude::*;
 use sharpscope::Error;
@@ -9,10 +13,28 @@ use sharpscope::data::{Dataset, Split, Standardisation};
 use sharpscope::rng::{Stream, stream};
 use sharpscope::train::BatchOrder;
 
+/// A folder of files, gone at the end.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_string()
+    }
+
+    /// Writes a file and gives its path.
+    fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
 fn load_text(text: &[u8]) -> Result<Dataset, Error> {
-    let mut file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
-    file.write_all(text).unwrap();
-    Dataset::load(file.path().to_str().unwrap())
+    Dataset::load(&Folder::new().write("data.csv", text))
 }
 
 /// The line that an error of a file names.
@@ -21,21 +43,6 @@ fn failing_line(text: &[u8]) -> Option<u64> {
         Err(Error::File { line, .. }) => line,
         other => panic!("expected an error of the file, got {other:?}"),
     }
-}
-
-#[test]
-fn digits_are_those_of_the_file() {
-    let digits = Dataset::load("digits").unwrap();
-    assert_eq!((digits.len(), digits.input_shape().len(), digits.outputs()), (1797, 64, 10));
-    // The first row begins 0,0,5,13,9,1,0,0 and ends with label 0; the third's label is 2.
-    let first: Vec<f64> = digits.features(0)[..8].iter().map(|x| x * 16.0).collect();
-    assert_eq!(first, [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
-    assert_eq!([0, 1, 2].map(|i| digits.label(i)), [0, 1, 2].map(Some));
-    let pixels = (0..digits.len()).flat_map(|i| digits.features(i)).copied();
-    assert_eq!(pixels.clone().fold(f64::INFINITY, f64::min), 0.0);
-    assert_eq!(pixels.fold(0.0, f64::max), 1.0);
-    let zeros = (0..digits.len()).filter(|&i| digits.label(i) == Some(0)).count();
-    assert_eq!(zeros, 178);
 }
 
 #[test]
@@ -73,6 +80,26 @@ fn truncated_gzip_is_an_error() {
 }
 
 proptest! {
+    #[test]
+    fn valid_rows_come_back(
+        (rows, labels) in (1usize..5, 1usize..5).prop_flat_map(|(width, n)| (
+            proptest::collection::vec(proptest::collection::vec(-1e9..1e9f64, width), n),
+            proptest::collection::vec(0usize..7, n),
+        ))
+    ) {
+        let line = |(row, label): (&Vec<f64>, &usize)| {
+            let cells: String = row.iter().map(|x| format!("{x},")).collect();
+            format!("{cells}{label}\n")
+        };
+        let text: String = rows.iter().zip(&labels).map(line).collect();
+        let data = load_text(text.as_bytes()).unwrap();
+        prop_assert_eq!(data.len(), rows.len());
+        for (i, row) in rows.iter().enumerate() {
+            prop_assert_eq!(data.features(i), &row[..]);
+            prop_assert_eq!(data.label(i), Some(labels[i]));
+        }
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = load_text(&bytes);
@@ -121,6 +148,39 @@ fn a_split_that_cannot_be_made_is_refused() {
     assert!(split(0, None).to_string().contains("--train-size"));
     assert!(split(11, None).to_string().contains("--train-size"));
     assert!(split(8, Some(3)).to_string().contains("--validation-size"));
+}
+
+#[test]
+fn a_split_by_position_validates_one_stretch() {
+    let split = |seed, validation| {
+        Split::by_position(2000, 900, validation, &mut stream(seed, Stream::Split)).unwrap()
+    };
+    let first = split(0, Some(300));
+    assert_eq!((first.train.len(), first.validation.len()), (900, 300));
+    assert!(first.validation.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    let mut all = [first.train.clone(), first.validation.clone()].concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!((all.len(), all.last().is_some_and(|&last| last < 2000)), (1200, true));
+    assert!(!first.train.is_sorted(), "drawn, not the first ones");
+    assert_eq!(first, split(0, Some(300)));
+    let starts: Vec<usize> = (0..8).map(|seed| split(seed, Some(300)).validation[0]).collect();
+    let mut places = starts.clone();
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), 8, "its place is drawn: {starts:?}");
+
+    assert_eq!(split(0, None).validation.len(), 500, "at most 500 by default");
+    assert_eq!(split(0, Some(1100)).validation.len(), 1100, "more where asked for");
+    assert!(split(0, Some(0)).validation.is_empty());
+    let small = Split::by_position(10, 8, None, &mut stream(0, Stream::Split)).unwrap();
+    assert_eq!(small.validation.len(), 2);
+    let refused = |train, validation| {
+        Split::by_position(10, train, validation, &mut stream(0, Stream::Split)).unwrap_err()
+    };
+    assert!(refused(0, None).to_string().contains("--train-size"));
+    assert!(refused(11, None).to_string().contains("--train-size"));
+    assert!(refused(8, Some(3)).to_string().contains("--validation-size"));
 }
 
 #[test]
