@@ -44,7 +44,7 @@ pub(super) fn batches(folder: &Path) -> Result<Vec<PathBuf>> {
 /// naming the record.
 pub(super) fn append(images: &mut Images, bytes: &[u8], path: &Path) -> Result<()> {
     let remedy = "give the binary version of CIFAR-10";
-    if bytes.is_empty() || bytes.len() % RECORD != 0 {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
         let problem = match bytes.len() {
             0 => "the file is empty".to_string(),
             size => format!("{size} bytes are not a multiple of {RECORD}, a label and an image"),

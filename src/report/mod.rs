@@ -10,6 +10,7 @@ mod json;
 mod manifest;
 mod reader;
 mod run_directory;
+mod spectra;
 mod weights;
 mod writer;
 
@@ -22,6 +23,7 @@ pub(crate) use json::to_bytes as to_json;
 pub use manifest::Manifest;
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
+pub use spectra::{spectrum_stem, write_spectrum};
 pub use weights::{read_safetensors, to_safetensors};
-pub use writer::RunWriter;
 pub(crate) use writer::now;
+pub use writer::{RunWriter, checkpoint_file, preconditioner_file};

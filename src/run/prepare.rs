@@ -7,13 +7,15 @@ use rand::seq::SliceRandom;
 use crate::autodiff::Objective;
 use crate::backend::Device;
 use crate::config::RunConfig;
-use crate::curvature::{BatchSharpness, CurvatureMeter, StepMeter};
+use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, StepMeter};
 use crate::data::{Dataset, Split, Standardisation};
 use crate::error::{Error, Result};
-use crate::linalg::Lanczos;
+use crate::linalg::{Lanczos, StochasticLanczos};
 use crate::model::initial_parameters;
+use crate::optim::StabilityOperator;
 use crate::report::{RunDirectory, read_safetensors};
 use crate::rng::{self, Stream};
+use crate::spectrum::SpectrumMeter;
 use crate::task::Supervised;
 use crate::train::{Problem, TrainSettings};
 
@@ -144,6 +146,25 @@ impl Prepared {
         }
     }
 
+    /// How spectra are measured, of the plain Hessian.
+    pub fn spectrum_meter(&self) -> SpectrumMeter {
+        let config = &self.config;
+        let (probes, iterations) = (config.probes, config.iterations);
+        SpectrumMeter {
+            quadrature: StochasticLanczos { probes, iterations },
+            sigma: config.sigma,
+            matrix: Matrix::Hessian,
+            operator: StabilityOperator::default(),
+            group: None,
+            top: config.top,
+            tolerance: config.tolerance,
+            max_iterations: config.max_iterations,
+            trace_accuracy: 0.02,
+            trace_products: 120,
+            seed: config.seed,
+        }
+    }
+
     /// The training loop's part of the configuration.
     pub fn train_settings(&self) -> TrainSettings {
         let config = &self.config;
@@ -164,6 +185,8 @@ impl Prepared {
                 ),
                 perturbed_sharpness: config.perturbed_sharpness,
             },
+            spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
+            checkpoint_every: config.checkpoint_every,
             seed: config.seed,
             precision: config.precision,
         }
