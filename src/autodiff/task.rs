@@ -11,7 +11,8 @@ use super::Placement;
 /// The same code runs on plain tensors and on tensors differentiated twice, so that it must be made
 /// of operations whose derivative can be differentiated. In burn 0.21 `nn::Linear`,
 /// `nn::Embedding`, pooling and `interpolate` cannot, and `activation::gelu` has the derivative of
-/// another function; [`crate::model::Activation`] has one that is right.
+/// another function; [`crate::model::Activation`] has one that is right. The derivative of a division
+/// by a number takes its reciprocal in single precision: multiply instead.
 pub trait Task: Send + Sync + 'static {
     /// The module on backend `B`.
     type Model<B: Backend>: Module<B>;

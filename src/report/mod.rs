@@ -16,8 +16,9 @@ mod writer;
 
 pub use csv_row::cells;
 pub use figure::{
-    ComparedRun, ComparisonFigure, ComparisonFigures, FigureLabels, comparison_png, comparison_svg,
-    to_png, to_svg,
+    ComparedRun, ComparisonFigure, ComparisonFigures, FigureLabels, SpectrumFigure, comparison_png,
+    comparison_svg, spectrum_png, spectrum_svg, to_png, to_svg, waterfall_choice, waterfall_png,
+    waterfall_svg,
 };
 pub(crate) use json::to_bytes as to_json;
 pub use manifest::Manifest;

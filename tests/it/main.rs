@@ -8,6 +8,7 @@ mod devices;
 mod edges;
 mod linalg;
 mod model;
+mod models;
 mod optim;
 mod report;
 mod stability;
