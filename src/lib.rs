@@ -41,6 +41,7 @@ pub mod record;
 pub mod report;
 pub mod rng;
 pub mod run;
+pub mod spectrum;
 pub mod stability;
 pub mod task;
 pub mod train;

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::linalg::{Lanczos, norm};
 use crate::optim::{Optimizer, StabilityOperator};
 use crate::record::{Columns, Event, ExitStatus, StepRow, Summary};
-use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter, to_safetensors};
+use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter};
 use crate::run::git_revision;
 use crate::stability::EventDetector;
 use crate::train::{Observer, SummaryBuilder};
@@ -242,7 +242,6 @@ impl Profiler {
         let Some(Output::Planned { directory, name }) = &self.output else { return Ok(()) };
         let layout = self.objective.layout();
         let precision = self.device.precision();
-        let init = to_safetensors(layout, theta, precision)?;
         let settings = &self.settings;
         let manifest = Manifest {
             schema_version: 1,
@@ -276,7 +275,7 @@ impl Profiler {
             threshold: next.optimizer.formula().unwrap_or_else(|| "threshold".to_string()),
         };
         let columns = Columns { top: settings.top, ..Columns::default() };
-        let writer = RunWriter::start(directory.clone(), manifest, columns, labels, &init)?;
+        let writer = RunWriter::start(directory.clone(), manifest, columns, labels, layout, theta)?;
         self.output = Some(Output::Started(Box::new(writer)));
         Ok(())
     }

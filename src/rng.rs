@@ -31,6 +31,16 @@ pub enum Stream {
     Generation,
     /// Which labels are made wrong, and what they become.
     LabelNoise,
+    /// The targets that a sampled Fisher matrix is about.
+    FisherTargets {
+        /// The chunk of samples.
+        chunk: u32,
+    },
+    /// The probes of a spectral density or a trace.
+    Probes {
+        /// The training step.
+        step: u32,
+    },
 }
 
 /// A generator for that stream: the same numbers for the same seed on every machine, independent of
@@ -45,6 +55,8 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::SharpnessBatches { step } => (5, step),
         Stream::Generation => (6, 0),
         Stream::LabelNoise => (7, 0),
+        Stream::FisherTargets { chunk } => (8, chunk),
+        Stream::Probes { step } => (9, step),
     };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((kind << 32) | u64::from(index));

@@ -8,14 +8,18 @@
 //! chunk changes nothing, and activations are held for the chunks in work only.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use rayon::prelude::*;
 
+use super::output_product::OutputProduct;
 use super::parameters::{Nested, Tracking, inner_gradient, outer_gradient, with_parameters};
-use super::{Evaluation, GradientEvaluation, Objective, ParameterLayout, Placement, Samples, Task};
+use super::{
+    Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Placement, Samples,
+    Task,
+};
 use crate::error::{Error, Result, check_length};
 
 /// The loss of a [`Task`] over some of its samples, on backend `B`.
@@ -26,14 +30,21 @@ pub struct ModuleObjective<B: Backend, T: Task> {
     layout: ParameterLayout,
     samples: Vec<usize>,
     chunk_size: usize,
-    chunks: Vec<Chunk<T::Batch<Nested<B>>>>,
+    chunks: Vec<ChunkOf<B, T>>,
     /// theta on the device, cut by parameter.
     pieces: Vec<Tensor<B, 1>>,
+    /// Whether the task says what its outputs are, once it was asked.
+    says_outputs: OnceLock<bool>,
 }
+
+/// A chunk of a task's samples on a backend.
+type ChunkOf<B, T> = Chunk<<T as Task>::Batch<Nested<B>>>;
 
 #[derive(Clone)]
 struct Chunk<Batch> {
     batch: Batch,
+    /// Its place in the list.
+    number: usize,
     /// Samples in it over samples in all.
     weight: f64,
 }
@@ -69,16 +80,19 @@ impl<B: Backend, T: Task> ModuleObjective<B, T> {
             chunk_size,
             chunks: Vec::new(),
             pieces: Vec::new(),
+            says_outputs: OnceLock::new(),
         };
         objective.chunks = objective.upload(&objective.samples);
         objective.set_parameters(&vec![0.0; objective.layout.len()])?;
         Ok(objective)
     }
 
-    fn upload(&self, samples: &[usize]) -> Vec<Chunk<T::Batch<Nested<B>>>> {
+    fn upload(&self, samples: &[usize]) -> Vec<ChunkOf<B, T>> {
         samples
             .chunks(self.chunk_size)
-            .map(|part| Chunk {
+            .enumerate()
+            .map(|(number, part)| Chunk {
+                number,
                 batch: self.task.batch::<Nested<B>>(part, &self.placement),
                 weight: part.len() as f64 / samples.len() as f64,
             })
@@ -86,7 +100,7 @@ impl<B: Backend, T: Task> ModuleObjective<B, T> {
     }
 
     /// The chunks of these samples; those of a batch are uploaded for it.
-    fn chunks_of(&self, samples: Samples<'_>) -> Result<Cow<'_, [Chunk<T::Batch<Nested<B>>>]>> {
+    fn chunks_of(&self, samples: Samples<'_>) -> Result<Cow<'_, [ChunkOf<B, T>]>> {
         match samples {
             Samples::All => Ok(Cow::Borrowed(&self.chunks)),
             Samples::Batch(positions) => Ok(Cow::Owned(self.upload(&self.numbers(positions)?))),
@@ -112,12 +126,12 @@ impl<B: Backend, T: Task> ModuleObjective<B, T> {
     /// depend on that number.
     fn sum_over_chunks<F>(
         &self,
-        chunks: &[Chunk<T::Batch<Nested<B>>>],
+        chunks: &[ChunkOf<B, T>],
         tracking: Tracking,
         compute: F,
     ) -> Result<Vec<f64>>
     where
-        F: Fn(T::Model<Nested<B>>, &Chunk<T::Batch<Nested<B>>>) -> Tensor<B, 1> + Sync,
+        F: Fn(T::Model<Nested<B>>, &ChunkOf<B, T>) -> Tensor<B, 1> + Sync,
     {
         let mut total: Option<Tensor<B, 1>> = None;
         for group in chunks.chunks(self.placement.workers.max(1)) {
@@ -219,6 +233,31 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
             let gradient = outer_gradient(&model, loss.backward());
             let directional = (gradient * Tensor::from_inner(v.clone())).sum();
             inner_gradient(&model, directional.backward()).mul_scalar(chunk.weight)
+        })
+    }
+
+    fn output_product(&self, matrix: OutputMatrix, v: &[f64]) -> Result<Vec<f64>> {
+        check_length("vector", v.len(), self.layout.len())?;
+        let missing = |what: &str| Error::Numerical {
+            what: "a Gauss-Newton or Fisher product",
+            reason: format!("the task does not say its {what}"),
+        };
+        if matrix.needs_likelihood() && self.task.likelihood().is_none() {
+            return Err(missing("likelihood"));
+        }
+        let v: Tensor<B, 1> = self.placement.float(v, [v.len()]);
+        let says_outputs = || {
+            let model = self.model(Tracking::None);
+            self.task.outputs(&model, &self.chunks[0].batch).is_some()
+        };
+        if !*self.says_outputs.get_or_init(says_outputs) {
+            return Err(missing("outputs"));
+        }
+        let (task, placement) = (&*self.task, &self.placement);
+        self.sum_over_chunks(&self.chunks, Tracking::Outer, |model, chunk| {
+            let (batch, chunk_number) = (&chunk.batch, chunk.number);
+            let product = OutputProduct { task, placement, batch, chunk: chunk_number };
+            product.of(&model, matrix, v.clone()).mul_scalar(chunk.weight)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The host's view of a loss: numbers in, numbers out.
 
-use super::ParameterLayout;
+use super::{OutputMatrix, ParameterLayout};
 use crate::error::Result;
 
 /// A loss L over P parameters, as the mean over a fixed list of samples, with its gradient and
@@ -50,6 +50,14 @@ pub trait Objective: Send {
     fn hvp(&self, v: &[f64]) -> Result<Vec<f64>> {
         self.hvp_over(Samples::All, v)
     }
+
+    /// J' M J `v` (length P) over all samples, J being the Jacobian of the outputs and M a matrix
+    /// over them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Numerical`] for a loss whose task does not say what its outputs are;
+    /// [`crate::Error::Length`] if the length is not P; or if the device reports failure.
+    fn output_product(&self, matrix: OutputMatrix, v: &[f64]) -> Result<Vec<f64>>;
 
     /// Length P of the parameter vector.
     fn dim(&self) -> usize {

@@ -11,7 +11,8 @@ use super::Placement;
 /// The same code runs on plain tensors and on tensors differentiated twice, so that it must be made
 /// of operations whose derivative can be differentiated. In burn 0.21 `nn::Linear`,
 /// `nn::Embedding`, pooling and `interpolate` cannot, and `activation::gelu` has the derivative of
-/// another function; [`crate::model::Activation`] has one that is right.
+/// another function; [`crate::model::Activation`] has one that is right. The derivative of a division
+/// by a number takes its reciprocal in single precision: multiply instead.
 pub trait Task: Send + Sync + 'static {
     /// The module on backend `B`.
     type Model<B: Backend>: Module<B>;
@@ -41,4 +42,40 @@ pub trait Task: Send + Sync + 'static {
     ) -> (Tensor<B, 1>, Option<Tensor<B, 1>>) {
         (self.loss(model, batch), None)
     }
+
+    /// What the model says of the batch before the loss, `[rows, outputs]`: what the Gauss-Newton and
+    /// Fisher matrices linearise. Each sample has the same number of rows. `None` where the task does
+    /// not say; these matrices are then out of reach.
+    fn outputs<B: Backend>(
+        &self,
+        _model: &Self::Model<B>,
+        _batch: &Self::Batch<B>,
+    ) -> Option<Tensor<B, 2>> {
+        None
+    }
+
+    /// The mean loss over the rows, of shape `[1]`, as a function of [`Task::outputs`]: `loss` is
+    /// this of that.
+    fn loss_of_outputs<B: Backend>(
+        &self,
+        _outputs: Tensor<B, 2>,
+        _batch: &Self::Batch<B>,
+    ) -> Option<Tensor<B, 1>> {
+        None
+    }
+
+    /// The distribution of a row's target whose negative log-likelihood, but for a constant, is the
+    /// row's loss: what the Fisher matrix is an expectation over.
+    fn likelihood(&self) -> Option<Likelihood> {
+        None
+    }
+}
+
+/// A distribution of targets given a row of outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likelihood {
+    /// Classes with probabilities softmax(outputs).
+    Categorical,
+    /// Numbers, normal about the outputs with variance 1.
+    Gaussian,
 }

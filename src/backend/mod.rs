@@ -30,6 +30,15 @@ pub enum BackendChoice {
 impl BackendChoice {
     /// All of them, by name.
     pub const NAMES: [&'static str; 3] = ["auto", "wgpu", "cpu"];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            BackendChoice::Auto => "auto",
+            BackendChoice::Wgpu => "wgpu",
+            BackendChoice::Cpu => "cpu",
+        }
+    }
 }
 
 /// An opened device and the precision in which it computes.

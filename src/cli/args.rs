@@ -27,6 +27,8 @@ pub(super) enum Command {
     Run(Box<RunArgs>),
     /// Run the same problem under several optimizer settings and seeds, and compare them
     Compare(Box<CompareArgs>),
+    /// Density, trace and ends of the spectrum at a run's checkpoint
+    Spectrum(Box<SpectrumArgs>),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
     /// List models, datasets, activations and optimizers
@@ -54,6 +56,55 @@ pub(super) struct CompareArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: CompareSettings,
+}
+
+/// Arguments of `spectrum`.
+#[derive(Debug, Args)]
+pub(super) struct SpectrumArgs {
+    /// Run directory
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Updates taken: 0 for the start, or a checkpoint's number [default: the last checkpoint]
+    #[arg(long, value_name = "N")]
+    pub step: Option<usize>,
+    /// Random probes [default: the run's, 10]
+    #[arg(long, value_name = "N")]
+    pub probes: Option<usize>,
+    /// Lanczos steps for each probe [default: the run's, 80]
+    #[arg(long, value_name = "N")]
+    pub iterations: Option<usize>,
+    /// Standard deviation of the smoothing, in units of eigenvalues [default: 1% of their range]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub sigma: Option<f64>,
+    /// Largest eigenvalues to find [default: 1]
+    #[arg(long, value_name = "K")]
+    pub top: Option<usize>,
+    /// hessian, gauss-newton, fisher, sampled-fisher, empirical-fisher or residual (Hessian less
+    /// Gauss-Newton) [default: hessian]
+    #[arg(long, value_name = "NAME")]
+    pub matrix: Option<String>,
+    /// With the preconditioner of an adaptive optimizer around it
+    #[arg(long)]
+    pub preconditioned: bool,
+    /// Restricted to the parameters whose names begin so, such as layers.0
+    #[arg(long, value_name = "NAME")]
+    pub parameters: Option<String>,
+    /// The largest eigenvalue and the trace of each layer's block too
+    #[arg(long)]
+    pub layers: bool,
+    /// Measures of flatness beside each other
+    #[arg(long)]
+    pub flatness: bool,
+    /// Rescale the first layer of a relu perceptron by A and the next by 1/A, which changes no
+    /// output, and show what that does to each measure
+    #[arg(long, value_name = "A", allow_negative_numbers = true)]
+    pub reparametrize: Option<f64>,
+    /// Device: auto, wgpu or cpu [default: the run's]
+    #[arg(long, value_name = "auto|wgpu|cpu")]
+    pub backend: Option<String>,
+    /// Replace a spectrum that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `devices`.

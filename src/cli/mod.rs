@@ -8,6 +8,7 @@ mod list;
 mod logging;
 mod progress;
 mod run;
+mod spectrum;
 mod usage;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
     let code = guard_against_panics(|| match cli.command {
         Command::Run(args) => run::run(*args, &terminal),
         Command::Compare(args) => compare::compare(*args, &terminal),
+        Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
         Command::Devices(args) => devices::devices(&args),
         Command::List(args) => list::list(&args),
     });

@@ -74,6 +74,14 @@ pub struct RunConfig {
     pub sharpness_batches: Option<usize>,
     /// Whether sharpness is measured at SAM's perturbed point too.
     pub perturbed_sharpness: bool,
+    /// Steps between spectra; null for none.
+    pub spectrum_every: Option<usize>,
+    /// Probes of a spectral density.
+    pub probes: usize,
+    /// Lanczos steps for each.
+    pub iterations: usize,
+    /// Its smoothing, in units of eigenvalues; null for a hundredth of their range.
+    pub sigma: Option<f64>,
     /// Device asked for.
     pub backend: BackendChoice,
     /// Precision.
@@ -84,6 +92,8 @@ pub struct RunConfig {
     pub out: Option<PathBuf>,
     /// Name of the run.
     pub name: String,
+    /// Steps between checkpoints; null for the last alone.
+    pub checkpoint_every: Option<usize>,
     /// Whether an earlier run in the directory is replaced.
     pub force: bool,
 }
@@ -159,11 +169,16 @@ impl RunConfig {
             samples: settings.samples,
             sharpness_batches: sharpness_batches(settings.sharpness_batches, batch_size)?,
             perturbed_sharpness: perturbed_sharpness(settings.perturbed_sharpness, &optimizer)?,
+            spectrum_every: settings.spectrum_every,
+            probes: settings.probes.unwrap_or(10),
+            iterations: settings.iterations.unwrap_or(80),
+            sigma: settings.sigma,
             backend: named("backend", settings.backend, "auto", &BackendChoice::NAMES)?,
             precision: named("precision", settings.precision, "f32", &["f32", "f64"])?,
             chunk: settings.chunk,
             out: settings.out,
             name,
+            checkpoint_every: settings.checkpoint_every,
             force: settings.force.unwrap_or(false),
         };
         config.validate()?;
@@ -194,6 +209,13 @@ impl RunConfig {
 
     fn validate(&self) -> Result<()> {
         let rates = [
+            (
+                "--sigma",
+                self.sigma,
+                f64::MIN_POSITIVE..=f64::MAX,
+                "not a standard deviation",
+                "above 0, such as 0.1",
+            ),
             (
                 "--final-lr",
                 self.final_lr,
@@ -248,6 +270,10 @@ impl RunConfig {
             ("--train-size", self.train_size),
             ("--batch-size", self.batch_size.0),
             ("--decay-every", self.decay_every),
+            ("--spectrum-every", self.spectrum_every),
+            ("--probes", Some(self.probes)),
+            ("--iterations", Some(self.iterations)),
+            ("--checkpoint-every", self.checkpoint_every),
         ];
         for (flag, value) in at_least_one {
             if value == Some(0) {
@@ -273,7 +299,7 @@ impl RunConfig {
 }
 
 /// The value that `given` (or `default`) names, through its serde name.
-fn named<T: de::DeserializeOwned>(
+pub(crate) fn named<T: de::DeserializeOwned>(
     what: &'static str,
     given: Option<String>,
     default: &str,

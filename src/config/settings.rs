@@ -185,6 +185,24 @@ pub struct Settings {
           default_missing_value = "true", help_heading = "Curvature")]
     pub perturbed_sharpness: Option<bool>,
 
+    /// Measure the density of the whole spectrum every N steps [default: never]
+    #[arg(long, value_name = "N", help_heading = "Spectrum",
+          allow_negative_numbers = true, value_parser = count)]
+    pub spectrum_every: Option<usize>,
+    /// Random probes of a density, each of which takes --iterations products [default: 10]
+    #[arg(long, value_name = "N", help_heading = "Spectrum",
+          allow_negative_numbers = true, value_parser = count)]
+    pub probes: Option<usize>,
+    /// Lanczos steps for each probe [default: 80]
+    #[arg(long, value_name = "N", help_heading = "Spectrum",
+          allow_negative_numbers = true, value_parser = count)]
+    pub iterations: Option<usize>,
+    /// Standard deviation that a density is smoothed with, in units of eigenvalues [default: 1% of
+    /// their range]
+    #[arg(long, value_name = "S", help_heading = "Spectrum",
+          allow_negative_numbers = true, value_parser = real)]
+    pub sigma: Option<f64>,
+
     /// Device: auto takes a GPU if there is one, else the CPU [default: auto]
     #[arg(long, value_name = "auto|wgpu|cpu", help_heading = "Device")]
     pub backend: Option<String>,
@@ -203,6 +221,10 @@ pub struct Settings {
     /// Name of the run, for its folder and figure [default: MODEL-DATASET-OPTIMIZER]
     #[arg(long, value_name = "NAME", help_heading = "Output")]
     pub name: Option<String>,
+    /// Write a checkpoint every N steps, besides the one at the end [default: never]
+    #[arg(long, value_name = "N", help_heading = "Output",
+          allow_negative_numbers = true, value_parser = count)]
+    pub checkpoint_every: Option<usize>,
     /// Replace the files of a run that is already in --out
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true", help_heading = "Output")]
@@ -265,11 +287,16 @@ impl Settings {
             samples: self.samples.or(other.samples),
             sharpness_batches: self.sharpness_batches.or(other.sharpness_batches),
             perturbed_sharpness: self.perturbed_sharpness.or(other.perturbed_sharpness),
+            spectrum_every: self.spectrum_every.or(other.spectrum_every),
+            probes: self.probes.or(other.probes),
+            iterations: self.iterations.or(other.iterations),
+            sigma: self.sigma.or(other.sigma),
             backend: self.backend.or(other.backend),
             precision: self.precision.or(other.precision),
             chunk: self.chunk.or(other.chunk),
             out: self.out.or(other.out),
             name: self.name.or(other.name),
+            checkpoint_every: self.checkpoint_every.or(other.checkpoint_every),
             force: self.force.or(other.force),
         }
     }

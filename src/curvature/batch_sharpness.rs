@@ -4,7 +4,7 @@ use rand::seq::index;
 
 use crate::autodiff::{Objective, Samples};
 use crate::error::{Error, Result};
-use crate::linalg::dot;
+use crate::linalg::{Estimate, dot};
 use crate::rng::{self, Stream};
 
 /// How batch sharpness is estimated.
@@ -16,17 +16,6 @@ pub struct BatchSharpness {
     pub batch_size: usize,
     /// Seed of the run.
     pub seed: u64,
-}
-
-/// An estimate from independent draws.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
-    /// The value.
-    pub value: f64,
-    /// Its standard error; `None` from a single draw.
-    pub standard_error: Option<f64>,
-    /// Gradients and Hessian-vector products taken, each over one batch.
-    pub draws: usize,
 }
 
 impl BatchSharpness {
@@ -72,5 +61,5 @@ fn ratio_of_means(a: &[f64], b: &[f64]) -> Option<Estimate> {
         let square: f64 = a.iter().zip(b).map(|(a, b)| (a - value * b).powi(2)).sum();
         (square / ((draws - 1) * draws) as f64).sqrt() / scale
     });
-    Some(Estimate { value, standard_error, draws })
+    Some(Estimate { value, standard_error })
 }

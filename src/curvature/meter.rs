@@ -71,6 +71,19 @@ impl CurvatureMeter {
         Lanczos { largest: 1, smallest: 0, ..self.lanczos }
     }
 
+    /// The wanted eigenvalues of any operator; `name` is for the log.
+    ///
+    /// # Errors
+    /// As [`CurvatureMeter::measure`].
+    pub fn solve_operator(
+        &self,
+        name: &str,
+        operator: &mut dyn SymmetricOperator,
+        step: usize,
+    ) -> Result<Curvature> {
+        self.solve(name, self.lanczos, operator, step)
+    }
+
     fn solve(
         &self,
         operator_name: &str,

@@ -2,11 +2,13 @@
 //! extreme eigenvalues with their residuals; and the curvature along minibatch gradients.
 
 mod batch_sharpness;
+mod flatness;
 mod meter;
 mod operator;
 mod step;
 
-pub use batch_sharpness::{BatchSharpness, Estimate};
+pub use batch_sharpness::BatchSharpness;
+pub use flatness::{Flatness, FlatnessSettings, flatness, rescale};
 pub use meter::{Curvature, CurvatureMeter};
-pub use operator::{Hessian, Preconditioned};
+pub use operator::{Block, CurvatureOperator, Hessian, Matrix, Preconditioned};
 pub use step::{Objectives, StepMeter, Update, threshold};

@@ -1,6 +1,10 @@
 //! The operators whose eigenvalues are measured.
 
-use crate::autodiff::Objective;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::autodiff::{Objective, OutputMatrix};
 use crate::error::{Result, check_length};
 use crate::linalg::SymmetricOperator;
 use crate::optim::StabilityOperator;
@@ -69,5 +73,121 @@ impl<A: SymmetricOperator> SymmetricOperator for Preconditioned<A> {
             *y = d * (*y + self.shift * scaled);
         }
         Ok(())
+    }
+}
+
+/// A matrix of curvature at the current parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Matrix {
+    /// The Hessian H.
+    #[default]
+    Hessian,
+    /// The generalised Gauss-Newton matrix G.
+    GaussNewton,
+    /// The Fisher matrix, its expectation over targets taken exactly.
+    Fisher,
+    /// The Fisher matrix from one drawn target for each sample.
+    SampledFisher,
+    /// The gradients' second moment with the data's own targets.
+    EmpiricalFisher,
+    /// H - G: what the curvature of the model itself adds.
+    Residual,
+}
+
+impl Matrix {
+    /// All of them, by name.
+    pub const NAMES: [&'static str; 6] =
+        ["hessian", "gauss-newton", "fisher", "sampled-fisher", "empirical-fisher", "residual"];
+}
+
+/// A curvature matrix of an objective as an operator of dimension P.
+pub struct CurvatureOperator<'a> {
+    objective: &'a dyn Objective,
+    matrix: Matrix,
+    seed: u64,
+}
+
+impl<'a> CurvatureOperator<'a> {
+    /// That matrix of `objective`; `seed` is for the targets of a sampled Fisher matrix.
+    pub fn new(objective: &'a dyn Objective, matrix: Matrix, seed: u64) -> Self {
+        Self { objective, matrix, seed }
+    }
+}
+
+impl SymmetricOperator for CurvatureOperator<'_> {
+    fn dim(&self) -> usize {
+        self.objective.dim()
+    }
+
+    fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let over_outputs = |matrix| self.objective.output_product(matrix, x);
+        let product = match self.matrix {
+            Matrix::Hessian => self.objective.hvp(x)?,
+            Matrix::GaussNewton => over_outputs(OutputMatrix::GaussNewton)?,
+            Matrix::Fisher => over_outputs(OutputMatrix::Fisher)?,
+            Matrix::SampledFisher => over_outputs(OutputMatrix::SampledFisher { seed: self.seed })?,
+            Matrix::EmpiricalFisher => over_outputs(OutputMatrix::EmpiricalFisher)?,
+            Matrix::Residual => {
+                let gauss_newton = over_outputs(OutputMatrix::GaussNewton)?;
+                let hessian = self.objective.hvp(x)?;
+                hessian.iter().zip(&gauss_newton).map(|(h, g)| h - g).collect()
+            }
+        };
+        y.copy_from_slice(&product);
+        Ok(())
+    }
+}
+
+/// The diagonal block of an operator that belongs to some of the coordinates.
+pub struct Block<A> {
+    inner: A,
+    coordinates: Vec<Range<usize>>,
+    x: Vec<f64>,
+    y: Vec<f64>,
+}
+
+impl<A: SymmetricOperator> Block<A> {
+    /// The block of `inner` on these ranges of coordinates, one after the other.
+    ///
+    /// # Errors
+    /// [`crate::Error::Length`] if a range ends beyond the dimension.
+    pub fn new(inner: A, coordinates: Vec<Range<usize>>) -> Result<Self> {
+        let dim = inner.dim();
+        if let Some(end) = coordinates.iter().map(|range| range.end).find(|&end| end > dim) {
+            check_length("block of coordinates", end, dim)?;
+        }
+        Ok(Self { inner, coordinates, x: vec![0.0; dim], y: vec![0.0; dim] })
+    }
+}
+
+impl<A: SymmetricOperator> SymmetricOperator for Block<A> {
+    fn dim(&self) -> usize {
+        self.coordinates.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let mut from = 0;
+        for range in &self.coordinates {
+            self.x[range.clone()].copy_from_slice(&x[from..from + range.len()]);
+            from += range.len();
+        }
+        self.inner.apply(&self.x, &mut self.y)?;
+        let mut to = 0;
+        for range in &self.coordinates {
+            y[to..to + range.len()].copy_from_slice(&self.y[range.clone()]);
+            to += range.len();
+        }
+        Ok(())
+    }
+}
+
+impl<A: SymmetricOperator + ?Sized> SymmetricOperator for &mut A {
+    fn dim(&self) -> usize {
+        (**self).dim()
+    }
+
+    fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        (**self).apply(x, y)
     }
 }

@@ -94,7 +94,7 @@ impl StepMeter {
         {
             row.batch_sharpness = Some(estimate.value);
             row.batch_sharpness_se = estimate.standard_error;
-            row.hvps += estimate.draws;
+            row.hvps += batch_sharpness.batches;
         }
 
         if let (true, Some(point)) = (self.perturbed_sharpness, update.perturbed) {

@@ -9,6 +9,8 @@ use crate::autodiff::Placement;
 use crate::data::InputShape;
 
 /// A network of one of the architectures.
+// A handful exist at a time: their size does not matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum Network<B: Backend> {
     /// A multilayer perceptron.

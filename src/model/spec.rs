@@ -51,15 +51,27 @@ enum Kind {
     Transformer,
 }
 
+/// A key that its kind does not take, or that it lacks.
+struct WrongKey {
+    key: &'static str,
+    problem: String,
+}
+
 impl TryFrom<ModelFields> for ModelSpec {
     type Error = String;
 
     fn try_from(fields: ModelFields) -> std::result::Result<Self, String> {
+        Self::from_fields(fields).map_err(|wrong| wrong.problem)
+    }
+}
+
+impl ModelSpec {
+    fn from_fields(fields: ModelFields) -> std::result::Result<Self, WrongKey> {
         const MLP: [Kind; 1] = [Kind::Mlp];
         const CNN: [Kind; 1] = [Kind::Cnn];
         const LAYERED: [Kind; 2] = [Kind::Mlp, Kind::Cnn];
         const TRANSFORMER: [Kind; 1] = [Kind::Transformer];
-        let given: [(&str, bool, &[Kind]); 10] = [
+        let given: [(&'static str, bool, &[Kind]); 10] = [
             ("hidden", fields.hidden.is_some(), &MLP),
             ("activation", fields.activation.is_some(), &LAYERED),
             ("bias", fields.bias.is_some(), &LAYERED),
@@ -75,7 +87,8 @@ impl TryFrom<ModelFields> for ModelSpec {
             if given && !kinds.contains(&fields.kind) {
                 let kind = fields.kind.name();
                 let own = given_to(fields.kind);
-                return Err(format!("kind `{kind}` does not take `{key}`, but {own}"));
+                let problem = format!("kind `{kind}` does not take `{key}`, but {own}");
+                return Err(WrongKey { key, problem });
             }
         }
         let activation = fields.activation.unwrap_or(Activation::Tanh);
@@ -83,7 +96,8 @@ impl TryFrom<ModelFields> for ModelSpec {
         let init = fields.init;
         Ok(match fields.kind {
             Kind::Mlp => {
-                let hidden = fields.hidden.ok_or("missing field `hidden`")?;
+                let missing = || WrongKey { key: "kind", problem: "missing field `hidden`".into() };
+                let hidden = fields.hidden.ok_or_else(missing)?;
                 ModelSpec::Mlp(MlpSpec { hidden, activation, bias, init })
             }
             Kind::Cnn => ModelSpec::Cnn(CnnSpec {
@@ -178,7 +192,12 @@ impl ModelSpec {
     fn parse(text: &str, path: &Path) -> Result<Self> {
         const REMEDY: &str =
             r#"write an object such as {"kind": "mlp", "hidden": [64, 64], "activation": "tanh"}"#;
-        let spec: ModelSpec = input::parse_json(text, path, REMEDY)?;
+        let fields: ModelFields = input::parse_json(text, path, REMEDY)?;
+        let spec = Self::from_fields(fields).map_err(|wrong| {
+            let stands = |line: &str| line.contains(&format!("\"{}\"", wrong.key));
+            let line = text.lines().position(stands).map(|line| line as u64 + 1);
+            Error::file(path, line, wrong.problem, REMEDY)
+        })?;
         spec.validate()?;
         Ok(spec)
     }
@@ -210,7 +229,13 @@ impl ModelSpec {
             (ModelSpec::Cnn(_), _) => {
                 return unreadable("images", "use digits, fashion-mnist or other images");
             }
-            (ModelSpec::Transformer(transformer), InputShape::Tokens { vocabulary, .. }) => {
+            (ModelSpec::Transformer(transformer), InputShape::Tokens { vocabulary, context }) => {
+                if context > transformer.context {
+                    let problem = format!("the data are windows of {context} tokens");
+                    let remedy = "make the model's context as long";
+                    let shown = transformer.context;
+                    return Err(Error::setting("model.context", shown, problem, remedy));
+                }
                 transformer.tensors(vocabulary)
             }
             (ModelSpec::Transformer(_), _) => return unreadable("text", "use shakespeare"),
@@ -274,19 +299,25 @@ impl ModelSpec {
     /// # Errors
     /// [`Error::Setting`] for a size of zero, or a width that its heads do not divide.
     pub fn validate(&self) -> Result<()> {
-        let zero = match self {
-            ModelSpec::Mlp(mlp) => mlp.hidden.contains(&0),
-            ModelSpec::Cnn(cnn) => cnn.channels.contains(&0),
-            ModelSpec::Transformer(t) => [t.width, t.heads, t.context].contains(&0),
+        let zero = |key: &str, shown: String, remedy: &str| {
+            Err(Error::setting(key, shown, "a size is zero", remedy))
         };
-        if zero {
-            let key = self.width_key();
-            let remedy = match self {
-                ModelSpec::Mlp(_) => "give every hidden layer a width of at least 1",
-                ModelSpec::Cnn(_) => "give every convolution at least 1 channel",
-                ModelSpec::Transformer(_) => "give width, heads and context of at least 1",
-            };
-            return Err(Error::setting(key, self.widths(), "a width is zero", remedy));
+        match self {
+            ModelSpec::Mlp(mlp) if mlp.hidden.contains(&0) => {
+                let remedy = "give every hidden layer a width of at least 1";
+                return zero(self.width_key(), self.widths(), remedy);
+            }
+            ModelSpec::Cnn(cnn) if cnn.channels.contains(&0) => {
+                let remedy = "give every convolution at least 1 channel";
+                return zero(self.width_key(), self.widths(), remedy);
+            }
+            ModelSpec::Transformer(t) => {
+                let sizes = [("width", t.width), ("heads", t.heads), ("context", t.context)];
+                if let Some((key, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
+                    return zero(&format!("model.{key}"), "0".to_string(), "give 1 or more");
+                }
+            }
+            _ => {}
         }
         match self {
             ModelSpec::Transformer(t) if t.width % t.heads != 0 => {

@@ -184,7 +184,8 @@ impl<B: Backend> SelfAttention<B> {
             let part = projected.clone().slice([0..rows, i * width..(i + 1) * width]);
             part.reshape([windows, context, self.heads, size]).swap_dims(1, 2)
         });
-        let scores: Tensor<B, 4> = queries.matmul(keys.transpose()) / (size as f64).sqrt();
+        // Not a division: burn's derivative of that takes the reciprocal in single precision.
+        let scores: Tensor<B, 4> = queries.matmul(keys.transpose()) * (size as f64).sqrt().recip();
         let mask = future.clone().unsqueeze::<4>().expand([windows, self.heads, context, context]);
         let weights = softmax(scores.mask_fill(mask, MASKED), 3);
         let mixed = weights.matmul(values).swap_dims(1, 2).reshape([rows, width]);

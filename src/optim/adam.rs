@@ -35,7 +35,9 @@ pub(super) const ADAMW: Entry = Entry {
 /// w -= eta (m/(1 - beta1^t)) / P.
 ///
 /// With P held, the update is momentum as a mean in the coordinates P^1/2 w, so that
-/// P^-1/2 H P^-1/2 may grow to (2 + 2 beta1)/((1 - beta1) eta) (Cohen et al. 2022).
+/// P^-1/2 H P^-1/2 may grow to (2 + 2 beta1)/((1 - beta1) eta) (Cohen et al. 2022). That is the
+/// threshold of late steps: the bias correction makes the rate of step t eta/(1 - beta1^t), so that
+/// the first 1/(1 - beta1) steps or so overshoot at it.
 #[derive(Debug, Clone, Default)]
 pub struct Adam {
     beta1: f64,
@@ -97,7 +99,8 @@ impl Optimizer for Adam {
 ///
 /// With P held, the roots of z^2 - z (1 - eta lambda + beta1 - eta (1 - beta1) h) + beta1 (1 - eta
 /// lambda) leave the unit circle through -1 when the eigenvalue h of P^-1/2 H P^-1/2 reaches
-/// (1 + beta1)(2 - eta lambda)/((1 - beta1) eta), which is Adam's threshold to first order.
+/// (1 + beta1)(2 - eta lambda)/((1 - beta1) eta), which is Adam's threshold times
+/// 1 - eta lambda/2.
 #[derive(Debug, Clone, Default)]
 pub struct AdamW {
     adam: Adam,

@@ -2,10 +2,10 @@
 //! curvature the update can bear.
 //!
 //! An optimizer works on flat host vectors in double precision; the trainer rounds the result to
-//! the precision of the run. burn-optim's optimizers keep betas and epsilon in single precision and
-//! correct Adam's bias there, which moves an update by up to 1e-5 of itself (a test measures it), and
-//! its update equations differ in places (a velocity that starts damped, AdaGrad's learning-rate
-//! decay), so that the equations are written out here.
+//! the precision of the run. burn-optim's optimizers keep betas, momentum, epsilon and weight decay
+//! in single precision and correct Adam's bias there, which moves an update in double precision by up
+//! to 1e-5 of itself (a test measures it); it has no momentum as a mean and no SAM, and AdaGrad's sum
+//! cannot be read back. So the equations, otherwise the same, are written out here.
 //!
 //! A new optimizer is a file here and a line in [`ENTRIES`].
 

@@ -53,7 +53,7 @@ impl Schedule {
     /// The rate of update `step`, counted from 0.
     pub fn rate(&self, step: usize) -> f64 {
         let Some(after) = step.checked_sub(self.warmup) else {
-            return self.lr * (step + 1) as f64 / self.warmup as f64;
+            return self.lr * ((step + 1) as f64 / self.warmup as f64);
         };
         let span = self.steps.saturating_sub(self.warmup).max(1);
         let progress = after as f64 / span as f64;

@@ -276,7 +276,7 @@ fn not_taken(flag: &str, value: String, entry: &Entry, taken: Hyperparameters) -
     let mut takers: Vec<String> =
         ENTRIES.iter().filter(|e| e.defaults.has(flag)).map(|e| e.name.to_string()).collect();
     for base in [Base::Momentum, Base::Adam] {
-        if base.entry().defaults.has(flag) && !sam::SAM.defaults.has(flag) {
+        if base.entry().defaults.has(flag) {
             takers.push(format!("sam and asam with --base {}", base.entry().name));
         }
     }

@@ -10,18 +10,21 @@ mod json;
 mod manifest;
 mod reader;
 mod run_directory;
+mod spectra;
 mod weights;
 mod writer;
 
 pub use csv_row::cells;
 pub use figure::{
-    ComparedRun, ComparisonFigure, ComparisonFigures, FigureLabels, comparison_png, comparison_svg,
-    to_png, to_svg,
+    ComparedRun, ComparisonFigure, ComparisonFigures, FigureLabels, SpectrumFigure, comparison_png,
+    comparison_svg, spectrum_png, spectrum_svg, to_png, to_svg, waterfall_choice, waterfall_png,
+    waterfall_svg,
 };
 pub(crate) use json::to_bytes as to_json;
 pub use manifest::Manifest;
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
+pub use spectra::{spectrum_stem, write_spectrum};
 pub use weights::{read_safetensors, to_safetensors};
-pub use writer::RunWriter;
 pub(crate) use writer::now;
+pub use writer::{RunWriter, checkpoint_file, preconditioner_file};

@@ -145,6 +145,27 @@ impl RunDirectory {
         atomic::write(&self.file(name), bytes)
     }
 
+    /// Makes a folder in it, if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn make_folder(&self, name: &str) -> Result<()> {
+        let path = self.file(name);
+        fs::create_dir_all(&path).map_err(|source| Error::Io { action: "create", path, source })
+    }
+
+    /// Steps whose weights are in `checkpoints`, ascending.
+    pub fn checkpoints(&self) -> Vec<usize> {
+        let step = |entry: fs::DirEntry| {
+            let name = entry.file_name().into_string().ok()?;
+            name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()
+        };
+        let entries = fs::read_dir(self.file("checkpoints")).into_iter().flatten().flatten();
+        let mut steps: Vec<usize> = entries.filter_map(step).collect();
+        steps.sort_unstable();
+        steps
+    }
+
     /// Opens a file that will grow.
     ///
     /// # Errors

@@ -3,10 +3,27 @@
 use std::fs::File;
 use std::io::Write;
 
-use super::{FigureLabels, Manifest, RunDirectory, cells, json, to_png, to_svg};
+use super::{
+    FigureLabels, Manifest, RunDirectory, cells, json, to_png, to_safetensors, to_svg,
+    write_spectrum,
+};
+use crate::autodiff::{ParameterLayout, Precision};
 use crate::error::{Error, Result};
 use crate::record::{Columns, Event, StepRow, Summary, column_names};
-use crate::train::Observer;
+use crate::spectrum::Spectrum;
+use crate::train::{Checkpoint, Observer};
+
+const CHECKPOINTS: &str = "checkpoints";
+
+/// The weights after `step` updates, within the run directory.
+pub fn checkpoint_file(step: usize) -> String {
+    format!("{CHECKPOINTS}/step-{step}.safetensors")
+}
+
+/// The diagonal of the preconditioner there, under the parameters' names.
+pub fn preconditioner_file(step: usize) -> String {
+    format!("{CHECKPOINTS}/step-{step}.preconditioner.safetensors")
+}
 
 /// The files of a run under way.
 pub struct RunWriter {
@@ -14,14 +31,15 @@ pub struct RunWriter {
     manifest: Manifest,
     labels: FigureLabels,
     columns: Columns,
+    layout: ParameterLayout,
     steps: csv::Writer<File>,
     events: File,
     rows: Vec<StepRow>,
 }
 
 impl RunWriter {
-    /// Writes the manifest and the initial weights (`init`, a safetensors file's bytes), and opens
-    /// the tables, that of steps with these columns.
+    /// Writes the manifest and the initial weights `theta` (length P), and opens the tables, that of
+    /// steps with these columns.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -30,15 +48,18 @@ impl RunWriter {
         manifest: Manifest,
         columns: Columns,
         labels: FigureLabels,
-        init: &[u8],
+        layout: &ParameterLayout,
+        theta: &[f64],
     ) -> Result<Self> {
         directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
-        directory.write("init.safetensors", init)?;
+        let init = to_safetensors(layout, theta, manifest.precision)?;
+        directory.write("init.safetensors", &init)?;
         let events = directory.open("events.jsonl")?;
         let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
         let header = steps.write_record(column_names(columns));
         header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
-        Ok(Self { directory, manifest, labels, columns, steps, events, rows: Vec::new() })
+        let layout = layout.clone();
+        Ok(Self { directory, manifest, labels, columns, layout, steps, events, rows: Vec::new() })
     }
 
     /// Writes summary and pictures, and completes the manifest.
@@ -86,5 +107,21 @@ impl Observer for RunWriter {
             path: self.directory.file("events.jsonl"),
             source,
         })
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {
+        let Checkpoint { step, theta, operator } = checkpoint;
+        self.directory.make_folder(CHECKPOINTS)?;
+        let parameters = to_safetensors(&self.layout, theta, self.manifest.precision)?;
+        self.directory.write(&checkpoint_file(step), &parameters)?;
+        if let Some(preconditioner) = &operator.preconditioner {
+            let bytes = to_safetensors(&self.layout, preconditioner, Precision::F64)?;
+            self.directory.write(&preconditioner_file(step), &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn spectrum(&mut self, spectrum: &Spectrum) -> Result<()> {
+        write_spectrum(&self.directory, spectrum, None, &serde_json::Value::Null)
     }
 }

@@ -7,13 +7,15 @@ use rand::seq::SliceRandom;
 use crate::autodiff::Objective;
 use crate::backend::Device;
 use crate::config::RunConfig;
-use crate::curvature::{BatchSharpness, CurvatureMeter, StepMeter};
+use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, StepMeter};
 use crate::data::{Dataset, Inputs, Split, Standardisation, Targets};
 use crate::error::{Error, Result};
-use crate::linalg::Lanczos;
+use crate::linalg::{Lanczos, StochasticLanczos};
 use crate::model::initial_parameters;
+use crate::optim::StabilityOperator;
 use crate::report::{RunDirectory, read_safetensors};
 use crate::rng::{self, Stream};
+use crate::spectrum::SpectrumMeter;
 use crate::task::{Loss, Supervised};
 use crate::train::{Problem, TrainSettings};
 
@@ -133,6 +135,25 @@ impl Prepared {
         }
     }
 
+    /// How spectra are measured, of the plain Hessian.
+    pub fn spectrum_meter(&self) -> SpectrumMeter {
+        let config = &self.config;
+        let (probes, iterations) = (config.probes, config.iterations);
+        SpectrumMeter {
+            quadrature: StochasticLanczos { probes, iterations },
+            sigma: config.sigma,
+            matrix: Matrix::Hessian,
+            operator: StabilityOperator::default(),
+            group: None,
+            top: config.top,
+            tolerance: config.tolerance,
+            max_iterations: config.max_iterations,
+            trace_accuracy: 0.02,
+            trace_products: 120,
+            seed: config.seed,
+        }
+    }
+
     /// The training loop's part of the configuration.
     pub fn train_settings(&self) -> TrainSettings {
         let config = &self.config;
@@ -153,6 +174,8 @@ impl Prepared {
                 ),
                 perturbed_sharpness: config.perturbed_sharpness,
             },
+            spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
+            checkpoint_every: config.checkpoint_every,
             seed: config.seed,
             precision: config.precision,
         }
@@ -175,7 +198,7 @@ fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
         return Err(Error::setting("--loss", "ce", problem, "use --loss mse"));
     }
     let samples = dataset.len();
-    let train = config.train_size.unwrap_or_else(|| default_train_size(samples));
+    let train = config.train_size.unwrap_or_else(|| default_train_size(samples, text));
     let draw = if text { Split::by_position } else { Split::shuffled };
     let rng = &mut rng::stream(config.seed, Stream::Split);
     let split = draw(samples, train, config.validation_size, rng)?;
@@ -191,9 +214,10 @@ fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
     Ok((dataset, split))
 }
 
-fn default_train_size(samples: usize) -> usize {
-    const MOST: usize = 1000;
-    if samples > MOST { MOST } else { (samples * 4 / 5).max(1) }
+/// A window of text is as much work as some tens of other samples.
+fn default_train_size(samples: usize, text: bool) -> usize {
+    let most = if text { 500 } else { 1000 };
+    if samples > most { most } else { (samples * 4 / 5).max(1) }
 }
 
 fn curvature_subset(train: &[usize], n: usize, seed: u64) -> Vec<usize> {

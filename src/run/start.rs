@@ -8,7 +8,7 @@ use super::Prepared;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
 use crate::record::Summary;
-use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter, to_safetensors};
+use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter};
 use crate::train::{Observer, Trainer};
 
 /// A run whose directory exists and whose first files are written.
@@ -36,8 +36,6 @@ impl Prepared {
     /// [`Error::Output`] if the directory cannot be used, [`Error::Io`] if a file cannot be written.
     pub fn start(mut self) -> Result<Started> {
         let optimizer = self.config.optimizer.build();
-        let layout = self.problem.train.layout();
-        let init = to_safetensors(layout, &self.theta, self.config.precision)?;
         let directory = match &self.config.out {
             Some(out) => RunDirectory::create(out, self.config.force)?,
             None => default_directory(&self.config.name)?,
@@ -55,8 +53,9 @@ impl Prepared {
             ),
             threshold: optimizer.formula().unwrap_or_else(|| "threshold".to_string()),
         };
-        let writer =
-            RunWriter::start(directory, self.manifest()?, self.config.columns(), labels, &init)?;
+        let (manifest, columns) = (self.manifest()?, self.config.columns());
+        let layout = self.problem.train.layout();
+        let writer = RunWriter::start(directory, manifest, columns, labels, layout, &self.theta)?;
         Ok(Started { prepared: self, optimizer, writer })
     }
 

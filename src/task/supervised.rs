@@ -6,7 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
 use super::Loss;
-use crate::autodiff::{Placement, Task};
+use crate::autodiff::{Likelihood, Placement, Task};
 use crate::data::{Dataset, InputShape, Inputs, Targets};
 use crate::model::{ModelSpec, Network, NetworkInputs};
 
@@ -117,5 +117,28 @@ impl Task for Supervised {
             rows / self.rows_per_sample() as f64
         });
         (self.loss.mean(outputs, batch.targets.clone()), correct)
+    }
+
+    fn outputs<B: Backend>(
+        &self,
+        model: &Network<B>,
+        batch: &SampleBatch<B>,
+    ) -> Option<Tensor<B, 2>> {
+        Some(model.forward(batch.inputs.clone()))
+    }
+
+    fn loss_of_outputs<B: Backend>(
+        &self,
+        outputs: Tensor<B, 2>,
+        batch: &SampleBatch<B>,
+    ) -> Option<Tensor<B, 1>> {
+        Some(self.loss.mean(outputs, batch.targets.clone()))
+    }
+
+    fn likelihood(&self) -> Option<Likelihood> {
+        Some(match self.loss {
+            Loss::Mse => Likelihood::Gaussian,
+            Loss::Ce => Likelihood::Categorical,
+        })
     }
 }

@@ -6,6 +6,6 @@ mod summary;
 mod trainer;
 
 pub use batches::BatchOrder;
-pub use observer::Observer;
+pub use observer::{Checkpoint, Observer};
 pub use summary::SummaryBuilder;
 pub use trainer::{Problem, TrainSettings, Trainer, TrainingEnd};

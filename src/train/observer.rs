@@ -1,7 +1,20 @@
 //! Whoever wants to know what happens in a run.
 
 use crate::error::Result;
+use crate::optim::StabilityOperator;
 use crate::record::{Event, StepRow};
+use crate::spectrum::Spectrum;
+
+/// The parameters before an update, or after the last one.
+#[derive(Debug, Clone, Copy)]
+pub struct Checkpoint<'a> {
+    /// The number of updates taken.
+    pub step: usize,
+    /// The parameters, of length P.
+    pub theta: &'a [f64],
+    /// The operator of the latest update, with the preconditioner that it divided by.
+    pub operator: &'a StabilityOperator,
+}
 
 /// Is told of rows and events in order.
 pub trait Observer {
@@ -16,4 +29,20 @@ pub trait Observer {
     /// # Errors
     /// An error ends the run.
     fn event(&mut self, event: &Event) -> Result<()>;
+
+    /// A checkpoint is due.
+    ///
+    /// # Errors
+    /// An error ends the run.
+    fn checkpoint(&mut self, _checkpoint: Checkpoint<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// A spectrum was measured; told before the row of its step.
+    ///
+    /// # Errors
+    /// An error ends the run.
+    fn spectrum(&mut self, _spectrum: &Spectrum) -> Result<()> {
+        Ok(())
+    }
 }

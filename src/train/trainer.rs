@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::{BatchOrder, Observer, SummaryBuilder};
+use super::{BatchOrder, Checkpoint, Observer, SummaryBuilder};
 use crate::autodiff::{GradientEvaluation, Objective, Precision, Samples, check_determinism};
 use crate::curvature::{Objectives, StepMeter, Update, threshold};
 use crate::error::{Error, Result};
 use crate::linalg::norm;
 use crate::optim::{Optimizer, Schedule};
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
+use crate::spectrum::SpectrumMeter;
 use crate::stability::{EventDetector, divergence};
 
 /// What is trained: the same loss over different samples.
@@ -23,7 +24,7 @@ pub struct Problem {
 }
 
 /// How it is trained and how often it is measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TrainSettings {
     /// Learning rate eta of each update.
     pub schedule: Schedule,
@@ -38,6 +39,10 @@ pub struct TrainSettings {
     pub eval_every: usize,
     /// How curvature is measured.
     pub meter: StepMeter,
+    /// How spectra are measured, and at which steps: those divisible by the number.
+    pub spectrum: Option<(usize, SpectrumMeter)>,
+    /// A checkpoint is due at steps divisible by this, and after the last update.
+    pub checkpoint_every: Option<usize>,
     /// Seed of the minibatches.
     pub seed: u64,
     /// Parameters are rounded to this after each update.
@@ -78,7 +83,7 @@ impl Trainer<'_> {
     }
 
     fn steps(&mut self, mut theta: Vec<f64>, log: &mut Log<'_, '_>) -> Result<ExitStatus> {
-        let settings = self.settings;
+        let settings = self.settings.clone();
         let mut batches = settings
             .batch_size
             .map(|size| BatchOrder::new(self.problem.train.samples(), size, settings.seed));
@@ -129,6 +134,16 @@ impl Trainer<'_> {
             }
             let before = theta.clone();
             self.update(&mut theta, &update.gradient, batch, &mut row)?;
+            if due(settings.checkpoint_every, step) {
+                self.checkpoint(step, &before, log)?;
+            }
+            if let Some((every, meter)) = &settings.spectrum
+                && due(Some(*every), step)
+            {
+                let clock = Instant::now();
+                row.hvps += self.spectrum(meter, step, &before, log)?;
+                row.curvature_ms = Some(milliseconds(clock));
+            }
             let curvature = match measures {
                 true => self.measure(&before, full.as_ref(), &mut row)?,
                 false => None,
@@ -145,9 +160,11 @@ impl Trainer<'_> {
                 log.event(&Event { step, kind })?;
             }
             if self.interrupted.load(Ordering::SeqCst) {
+                self.checkpoint(step + 1, &theta, log)?;
                 return Ok(ExitStatus::Interrupted);
             }
         }
+        self.checkpoint(settings.steps, &theta, log)?;
         Ok(ExitStatus::Completed)
     }
 
@@ -187,6 +204,32 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    fn checkpoint(&self, step: usize, theta: &[f64], log: &mut Log<'_, '_>) -> Result<()> {
+        let operator = self.optimizer.operator();
+        let checkpoint = Checkpoint { step, theta, operator: &operator };
+        log.observers.iter_mut().try_for_each(|observer| observer.checkpoint(checkpoint))
+    }
+
+    /// Measures a spectrum at `theta` and returns the products that it took.
+    fn spectrum(
+        &mut self,
+        meter: &SpectrumMeter,
+        step: usize,
+        theta: &[f64],
+        log: &mut Log<'_, '_>,
+    ) -> Result<usize> {
+        let objective = self.problem.curvature.as_mut().unwrap_or(&mut self.problem.train);
+        objective.set_parameters(theta)?;
+        let spectrum = match meter.measure(&**objective, step) {
+            Ok(spectrum) => spectrum,
+            // The coming steps will show whether training diverges.
+            Err(Error::NonFinite { .. }) => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        log.observers.iter_mut().try_for_each(|observer| observer.spectrum(&spectrum))?;
+        Ok(spectrum.products)
+    }
+
     /// Measures curvature at `theta`, from which the optimizer has just stepped, into `row`; `None`
     /// where a product was not finite, which the coming steps will show to be divergence or not.
     fn measure(
@@ -208,7 +251,7 @@ impl Trainer<'_> {
         let update = Update { operator: &operator, perturbed };
         let gradient = full.map(|full| &full.gradient[..]);
         let measured = self.settings.meter.measure(row, objectives, gradient, update);
-        row.curvature_ms = Some(milliseconds(clock));
+        row.curvature_ms = Some(row.curvature_ms.unwrap_or(0.0) + milliseconds(clock));
         match measured {
             Ok(stop) => Ok(Some(stop)),
             Err(Error::NonFinite { .. }) => Ok(None),
@@ -236,6 +279,10 @@ type Stop = Option<String>;
 fn ratio(numerator: Option<f64>, denominator: Option<f64>) -> Option<f64> {
     let (numerator, denominator) = (numerator?, denominator?);
     (denominator != 0.0).then(|| numerator / denominator)
+}
+
+fn due(every: Option<usize>, step: usize) -> bool {
+    every.is_some_and(|every| step.is_multiple_of(every))
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -182,7 +182,6 @@ fn batch_sharpness_is_the_ratio_over_all_batches_within_its_standard_error() {
         let estimate = batches.measure(&*objective, 0).unwrap().unwrap();
         let error = (estimate.value - exact).abs() / estimate.standard_error.unwrap();
         covered += usize::from(error < 1.96);
-        assert_eq!(estimate.draws, 40);
     }
     assert!((180..=198).contains(&covered), "{covered} of {seeds} intervals hold {exact}");
 

@@ -119,7 +119,7 @@ impl Case {
         let mut x = self.data.features(sample).to_vec();
         let mut hidden = Vec::new();
         for (layer, (fan_in, fan_out)) in
-            self.spec.layer_sizes(self.data.inputs, self.data.classes).enumerate()
+            self.spec.layer_sizes(self.data.input_shape().len(), self.data.outputs()).enumerate()
         {
             if layer > 0 {
                 hidden.extend_from_slice(&x);
@@ -472,7 +472,7 @@ fn linear_closed_form(
     for i in 0..samples {
         let x = case.data.features(i);
         let outputs = case.forward_on_host(theta, i, |z| z).outputs;
-        let (r, s) = by_outputs(&outputs, case.data.label(i));
+        let (r, s) = by_outputs(&outputs, case.data.label(i).unwrap());
         for row in 0..n {
             let (o, k) = (row / inputs, row % inputs);
             gradient[row] += r[o] * x[k] / samples as f64;
@@ -737,7 +737,7 @@ fn loss_and_accuracy_are_those_counted_by_hand() {
         let (mut correct, mut total) = (0, 0.0);
         for i in 0..RAGGED.samples {
             let outputs = case.forward_on_host(&theta, i, f64::tanh).outputs;
-            let label = case.data.label(i);
+            let label = case.data.label(i).unwrap();
             let best = (0..outputs.len()).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b]));
             correct += usize::from(best == Some(label));
             total += match loss {
@@ -1056,7 +1056,7 @@ fn vectors_of_the_wrong_length_are_refused_and_change_nothing() {
 fn an_objective_without_samples_or_with_empty_chunks_is_refused() {
     let case = Case::random(&[4], Activation::Tanh, Loss::Mse, SMALL);
     for (samples, chunk) in [(vec![], 4), (vec![0, 1], 0)] {
-        let refusal = classification(&cpu(Precision::F64), &case.task(), samples, chunk).err();
+        let refusal = supervised(&cpu(Precision::F64), &case.task(), samples, chunk).err();
         assert!(matches!(refusal, Some(Error::Setting { .. })), "{refusal:?}");
     }
 }

@@ -8,6 +8,8 @@ mod devices;
 mod edges;
 mod linalg;
 mod model;
+mod models;
+mod optim;
 mod report;
 mod stability;
 mod training;

@@ -1,6 +1,7 @@
 //! Pictures, as SVG and PNG: of one run (loss above, sharpness against the stability threshold
-//! below, over the steps, with the measurements shaded that did not converge), and of a comparison
-//! of several. The font is embedded, so that machines without fonts draw the same picture.
+//! below, over the steps, with the measurements shaded that did not converge), of a comparison of
+//! several, and of spectra. The font is embedded, so that machines without fonts draw the same
+//! picture.
 
 mod axis;
 mod canvas;
@@ -11,6 +12,7 @@ mod panel;
 mod range;
 mod series;
 mod single;
+mod spectrum;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -28,6 +30,9 @@ pub use comparison::{
     ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
 };
 pub use single::{FigureLabels, to_png, to_svg};
+pub use spectrum::{
+    SpectrumFigure, spectrum_png, spectrum_svg, waterfall_choice, waterfall_png, waterfall_svg,
+};
 
 /// A picture, for either format.
 trait Picture {

@@ -1,0 +1,238 @@
+//! The spectrum of a run that is on disk, at one of its checkpoints.
+
+use std::path::{Path, PathBuf};
+
+use super::{GroupSpectrum, Spectrum, groups, named_group};
+use crate::backend::BackendChoice;
+use crate::config::{RunConfig, Settings};
+use crate::curvature::{Flatness, FlatnessSettings, Matrix, flatness, rescale};
+use crate::error::{Error, Result};
+use crate::linalg::StochasticLanczos;
+use crate::model::{Activation, ModelSpec};
+use crate::optim::{StabilityContext, StabilityOperator};
+use crate::report::{RunDirectory, checkpoint_file, preconditioner_file, read_safetensors};
+use crate::rng::{self, Stream};
+use crate::run::{Prepared, prepare};
+
+/// What is asked of a run's spectrum.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The run directory.
+    pub run: PathBuf,
+    /// The number of updates taken; `None` for the last checkpoint there is.
+    pub step: Option<usize>,
+    /// Probes and Lanczos steps; `None` for those of the run.
+    pub probes: Option<usize>,
+    /// Lanczos steps for each probe.
+    pub iterations: Option<usize>,
+    /// Smoothing, in units of eigenvalues.
+    pub sigma: Option<f64>,
+    /// The matrix.
+    pub matrix: Matrix,
+    /// Whether the optimizer's preconditioner goes around it.
+    pub preconditioned: bool,
+    /// The layer, or the beginning of the names, of the parameters that it is restricted to.
+    pub parameters: Option<String>,
+    /// Largest eigenvalues found.
+    pub top: usize,
+    /// Whether each layer's block is measured too.
+    pub layers: bool,
+    /// Whether measures of flatness are taken.
+    pub flatness: bool,
+    /// The factor by which a relu network is rescaled, to see which measures change.
+    pub reparametrize: Option<f64>,
+    /// Device; `None` for the run's.
+    pub backend: Option<BackendChoice>,
+}
+
+impl Request {
+    /// Checks what can be checked without the run.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn check(&self) -> Result<()> {
+        let counts = [
+            ("--probes", self.probes),
+            ("--iterations", self.iterations),
+            ("--top", Some(self.top)),
+        ];
+        for (flag, value) in counts {
+            if value == Some(0) {
+                return Err(Error::setting(flag, 0, "must not be zero", "give 1 or more"));
+            }
+        }
+        for (flag, value) in [("--sigma", self.sigma), ("--reparametrize", self.reparametrize)] {
+            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                let remedy = "give a finite number above 0";
+                return Err(Error::setting(flag, format!("{value:?}"), "out of range", remedy));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// The spectrum.
+    pub spectrum: Spectrum,
+    /// The stability threshold of the run's optimizer at that step, for the operator that it bounds.
+    pub threshold: Option<f64>,
+    /// Each layer's block.
+    pub layers: Vec<GroupSpectrum>,
+    /// Flatness as the network stands.
+    pub flatness: Option<Flatness>,
+    /// Flatness after rescaling, which changes no output.
+    pub rescaled: Option<Flatness>,
+}
+
+const REMEDY: &str = "name the directory of a finished 'sharpscope run'";
+
+/// Loads the run, moves to the checkpoint, and measures.
+///
+/// # Errors
+/// [`Error::File`] for what is no run directory or has no such checkpoint, [`Error::Setting`] for
+/// what cannot be asked of this run, and whatever measuring reports.
+pub fn measure(request: &Request) -> Result<Measurement> {
+    let directory = RunDirectory::at(&request.run);
+    let mut prepared = load(&directory, request)?;
+    let (step, path) = checkpoint(&directory, request.step)?;
+    let layout = prepared.problem.train.layout().clone();
+    let theta = read_safetensors(&path, &layout)?;
+    let optimizer = prepared.config.optimizer.build();
+    let operator = match request.preconditioned {
+        false => StabilityOperator::default(),
+        true => preconditioner(&directory, step, &prepared, &layout)?,
+    };
+    if let Some(factor) = request.reparametrize {
+        check_relu(&prepared.config.model, factor)?;
+    }
+    let group = request.parameters.as_ref().map(|name| named_group(&layout, name)).transpose()?;
+
+    let mut meter = prepared.spectrum_meter();
+    let StochasticLanczos { probes, iterations } = meter.quadrature;
+    meter.quadrature = StochasticLanczos {
+        probes: request.probes.unwrap_or(probes),
+        iterations: request.iterations.unwrap_or(iterations),
+    };
+    meter.sigma = request.sigma.or(meter.sigma);
+    meter.matrix = request.matrix;
+    meter.operator = operator;
+    meter.group = group;
+    meter.top = request.top;
+
+    let objective = match &mut prepared.problem.curvature {
+        Some(objective) => objective,
+        None => &mut prepared.problem.train,
+    };
+    objective.set_parameters(&theta)?;
+    let spectrum = meter.measure(&**objective, step)?;
+    let layers = match request.layers {
+        true => meter.by_group(&**objective, &groups(&layout), step)?,
+        false => Vec::new(),
+    };
+    let settings = FlatnessSettings {
+        meter: meter.solver(1, 0),
+        step,
+        epsilon: 1e-3,
+        rho: 0.05,
+        adaptive_rho: 0.5,
+        ascent_steps: 20,
+        probes: 60,
+    };
+    let mut flat = |theta: &[f64]| {
+        let mut rng = rng::stream(meter.seed, Stream::Probes { step: step as u32 });
+        flatness(&mut **objective, theta, &settings, &mut rng)
+    };
+    let wanted = request.flatness || request.reparametrize.is_some();
+    let measured = wanted.then(|| flat(&theta)).transpose()?;
+    let rescaled = match request.reparametrize {
+        Some(factor) => Some(flat(&rescale(&theta, &layout, 0, factor)?)?),
+        None => None,
+    };
+    // SAM's threshold depends on a gradient that is not measured here.
+    let lr = prepared.config.learning_rate().rate(step);
+    let bounds = request.matrix == Matrix::Hessian
+        && request.preconditioned == optimizer.is_preconditioned()
+        && request.parameters.is_none();
+    let context = StabilityContext { lr, grad_norm: None };
+    let threshold = bounds.then(|| optimizer.threshold(&context)).flatten();
+    Ok(Measurement { spectrum, threshold, layers, flatness: measured, rescaled })
+}
+
+/// The run's problem, from its manifest.
+fn load(directory: &RunDirectory, request: &Request) -> Result<Prepared> {
+    let path = directory.file("manifest.json");
+    let wrong = |problem: String| Error::file(&path, None, problem, REMEDY);
+    let head = directory.manifest_head()?.ok_or_else(|| wrong("there is none".to_string()))?;
+    if head.config.get("model").is_none() {
+        return Err(wrong("it does not say which model was trained".to_string()));
+    }
+    let settings: Settings = serde_json::from_value(head.config)
+        .map_err(|e| wrong(format!("its config cannot be used ({e})")))?;
+    let settings = Settings {
+        out: None,
+        force: None,
+        // The checkpoint's weights are used.
+        init: None,
+        backend: request.backend.map(|choice| choice.name().to_string()).or(settings.backend),
+        ..settings
+    };
+    prepare(RunConfig::resolve(settings)?)
+}
+
+/// The checkpoint asked for, or the last; step 0 is the start.
+fn checkpoint(directory: &RunDirectory, step: Option<usize>) -> Result<(usize, PathBuf)> {
+    let there = directory.checkpoints();
+    let step = step.unwrap_or_else(|| there.last().copied().unwrap_or(0));
+    let file = match (step, there.contains(&step)) {
+        (_, true) => checkpoint_file(step),
+        (0, false) => "init.safetensors".to_string(),
+        (_, false) => {
+            let steps: Vec<String> = [0].iter().chain(&there).map(usize::to_string).collect();
+            let problem = "the run has no checkpoint there";
+            let remedy =
+                format!("give one of {}, or run again with --checkpoint-every", steps.join(", "));
+            return Err(Error::setting("--step", step, problem, remedy));
+        }
+    };
+    Ok((step, directory.file(&file)))
+}
+
+fn preconditioner(
+    directory: &RunDirectory,
+    step: usize,
+    prepared: &Prepared,
+    layout: &crate::autodiff::ParameterLayout,
+) -> Result<StabilityOperator> {
+    let optimizer = prepared.config.optimizer.build();
+    let shift = optimizer.operator().shift;
+    if !optimizer.is_preconditioned() {
+        if shift > 0.0 {
+            return Ok(StabilityOperator { preconditioner: None, shift });
+        }
+        let problem = format!("{} has no preconditioner", prepared.config.optimizer);
+        let remedy = "leave it out";
+        return Err(Error::setting("--preconditioned", true, problem, remedy));
+    }
+    let path = directory.file(&preconditioner_file(step));
+    if !Path::new(&path).is_file() {
+        let problem = format!("there is no preconditioner at step {step}");
+        let remedy = "give a --step with a checkpoint after the start";
+        return Err(Error::setting("--preconditioned", true, problem, remedy));
+    }
+    Ok(StabilityOperator { preconditioner: Some(read_safetensors(&path, layout)?), shift })
+}
+
+fn check_relu(model: &ModelSpec, factor: f64) -> Result<()> {
+    match model {
+        ModelSpec::Mlp(mlp) if mlp.activation == Activation::Relu && !mlp.hidden.is_empty() => {
+            Ok(())
+        }
+        _ => {
+            let problem = "only a relu perceptron with a hidden layer keeps its function";
+            let remedy = "use it on a run with such a model, such as mlp-relu";
+            Err(Error::setting("--reparametrize", format!("{factor:?}"), problem, remedy))
+        }
+    }
+}
