@@ -29,8 +29,8 @@ pub struct Settings {
     /// text]
     #[arg(long, value_name = "mse|ce", help_heading = "Problem")]
     pub loss: Option<String>,
-    /// Training samples, the first of a seeded shuffle; windows of a text [default: 1000, or 80% of a
-    /// smaller dataset]
+    /// Training samples, the first of a seeded shuffle; windows of a text [default: 1000 (500
+    /// windows of a text), or 80% of a smaller dataset]
     #[arg(long, value_name = "N", help_heading = "Problem",
           allow_negative_numbers = true, value_parser = count)]
     pub train_size: Option<usize>,

@@ -16,6 +16,7 @@ mod config_files;
 mod optimizers;
 mod refusals;
 
+/// What is in the folder of a run that ended, besides its checkpoints.
 const FILES: [&str; 7] = [
     "events.jsonl",
     "init.safetensors",
@@ -41,6 +42,27 @@ const COLUMNS: [&str; 3] = [
     "lambda_min,gradient_alignment,hvps,phase,step_ms,curvature_ms",
 ];
 
+/// What a run's configuration holds where it was not asked for, or where neither data, optimizer nor
+/// schedule takes it.
+fn not_taken() -> Value {
+    json!({
+        "spectrum_every": null, "sigma": null, "checkpoint_every": null,
+        "init": null, "points": null, "degree": null, "classes": null, "noise": null,
+        "label_noise": null, "target": null, "regression": null,
+        "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
+        "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
+    })
+}
+
+/// The object `base` with the keys of `over`.
+fn with(base: &Value, over: &Value) -> Value {
+    let mut merged = base.clone();
+    for (key, value) in over.as_object().unwrap() {
+        merged[key] = value.clone();
+    }
+    merged
+}
+
 /// SHA-256 of `datasets/digits.csv.gz`, by `sha256sum`.
 const DIGITS_SHA256: &str = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22";
 const DIGITS: usize = 1797;
@@ -60,7 +82,6 @@ fn events(run: impl AsRef<Path>) -> Vec<Value> {
 /// Checks the files that every ended run has, and that they agree on how it ended.
 fn check_end(run: impl AsRef<Path>, status: &str, code: u8) -> (Table, Value, Value) {
     let run = run.as_ref();
-    assert_eq!(names_in(run), FILES);
     let (table, summary) = (Table::of(run), json_file(run.join("summary.json")));
     let manifest = json_file(run.join("manifest.json"));
     assert_eq!(summary["status"], status);
@@ -69,6 +90,16 @@ fn check_end(run: impl AsRef<Path>, status: &str, code: u8) -> (Table, Value, Va
     for (number, row) in table.rows.iter().enumerate() {
         assert_eq!(row["step"], number.to_string());
     }
+    let mut names = names_in(run);
+    // From where training diverged, there is nothing to go on with.
+    if status != "diverged" {
+        names.retain(|name| name != "checkpoints");
+        let last = format!("step-{}.safetensors", table.rows.len());
+        let mut checkpoints = names_in(run.join("checkpoints"));
+        checkpoints.retain(|name| !name.ends_with(".preconditioner.safetensors"));
+        assert_eq!(checkpoints, [last]);
+    }
+    assert_eq!(names, FILES);
     let time = |key: &str| -> jiff::Timestamp { manifest[key].as_str().unwrap().parse().unwrap() };
     assert!(time("started") <= time("finished"));
     check_pictures(run);
@@ -95,22 +126,18 @@ mod finished_runs {
         assert_eq!(table.header, COLUMNS.join(","));
         assert_eq!(table.rows.len(), 5);
 
-        assert_eq!(
-            manifest["config"],
-            json!({
-                "model": {"kind": "mlp", "hidden": [64, 64], "activation": "tanh", "bias": true,
-                          "init": "pytorch"},
-                "dataset": "digits", "loss": "mse", "train_size": 1000, "validation_size": 797,
-                "standardize": false, "optimizer": "sgd", "base": null, "momentum": null,
-                "beta1": null, "beta2": null, "eps": null, "rho": null, "weight_decay": 0.0,
-                "lr": 0.2, "schedule": "constant", "warmup": 0, "final_lr": null,
-                "decay_factor": null, "decay_every": null, "sharpness_batches": null,
-                "perturbed_sharpness": false, "batch_size": "full", "steps": 5, "seed": 0, "eval_every": 1, "top": 1, "smallest": false, "every": 1,
-                "tolerance": 1e-3, "max_iterations": 100, "samples": 1000, "backend": "cpu",
-                "precision": "f32", "chunk": 250, "out": "DIR", "name": "mlp-digits-sgd",
-                "force": false
-            })
-        );
+        let config = json!({
+            "model": {"kind": "mlp", "hidden": [64, 64], "activation": "tanh", "bias": true,
+                      "init": "pytorch"},
+            "dataset": "digits", "loss": "mse", "train_size": 1000, "validation_size": 797,
+            "standardize": false, "label_noise": 0.0, "optimizer": "sgd", "weight_decay": 0.0,
+            "lr": 0.2, "schedule": "constant", "warmup": 0, "batch_size": "full", "steps": 5,
+            "seed": 0, "eval_every": 1, "top": 1, "smallest": false, "every": 1,
+            "tolerance": 1e-3, "max_iterations": 100, "samples": 1000,
+            "perturbed_sharpness": false, "probes": 10, "iterations": 80, "backend": "cpu",
+            "precision": "f32", "chunk": 250, "out": "DIR", "name": "mlp-digits-sgd", "force": false
+        });
+        assert_eq!(manifest["config"], with(&not_taken(), &config));
         assert_eq!(manifest["parameters"], 8970);
         assert_eq!(manifest["backend"], "cpu");
         assert_eq!(manifest["precision"], "f32");

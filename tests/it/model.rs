@@ -111,9 +111,9 @@ fn keys_of_another_kind_are_refused_with_the_right_ones_and_the_line() {
 fn sizes_that_make_no_network_are_refused() {
     for (text, words) in [
         (r#"{"kind": "cnn", "channels": [8, 0]}"#, ["model.channels", "zero", "1 channel"]),
-        (r#"{"kind": "transformer", "width": 0}"#, ["model.width", "zero", "at least 1"]),
-        (r#"{"kind": "transformer", "heads": 0}"#, ["heads", "zero", "at least 1"]),
-        (r#"{"kind": "transformer", "context": 0}"#, ["context", "zero", "at least 1"]),
+        (r#"{"kind": "transformer", "width": 0}"#, ["model.width", "zero", "1 or more"]),
+        (r#"{"kind": "transformer", "heads": 0}"#, ["heads", "zero", "1 or more"]),
+        (r#"{"kind": "transformer", "context": 0}"#, ["context", "zero", "1 or more"]),
         (r#"{"kind": "transformer", "width": 32, "heads": 3}"#, ["32", "3 heads", "multiple"]),
     ] {
         let refusal = load(text).unwrap_err();

@@ -8,23 +8,6 @@ fn config_of(place: &Place, words: &str) -> Value {
     json_file(place.made("r/manifest.json"))["config"].clone()
 }
 
-/// What a run's configuration holds where neither optimizer nor schedule takes it.
-fn not_taken() -> Value {
-    json!({
-        "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
-        "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
-    })
-}
-
-/// The object `base` with the keys of `over`.
-fn with(base: &Value, over: &Value) -> Value {
-    let mut merged = base.clone();
-    for (key, value) in over.as_object().unwrap() {
-        merged[key] = value.clone();
-    }
-    merged
-}
-
 /// An object's entries as flags.
 fn as_flags(settings: &Value) -> String {
     let entries = settings.as_object().unwrap().iter();
@@ -35,44 +18,70 @@ fn as_flags(settings: &Value) -> String {
     entries.map(flag).collect::<Vec<_>>().join(" ")
 }
 
-/// No run takes all keys: between them, these two take each at least once.
+/// No run takes all keys: between them, these take each at least once.
 #[test]
 fn keys_are_the_flags_and_flags_win() {
+    let place = Place::new();
+    let rows = (0..90).map(|i| format!("{i},{},{}\n", i % 7, i * i));
+    place.file("d.csv", format!("x,y,z\n{}", rows.collect::<String>()));
+    place.run_well(
+        "run --backend cpu --model linear --dataset @/d.csv --regression --steps 1 --out @/r",
+    );
+    let path = |name: &str| place.files.path().join(name);
+
     let shared = json!({
-        "model": "linear", "dataset": "digits", "loss": "ce", "train_size": 60,
-        "validation_size": 20, "standardize": true, "lr": 0.05, "batch_size": 16, "steps": 4,
+        "model": "linear", "dataset": "digits", "loss": "mse", "train_size": 60,
+        "validation_size": 20, "standardize": true, "optimizer": "sgd", "lr": 0.05,
+        "weight_decay": 0.0, "schedule": "constant", "warmup": 0, "batch_size": 16, "steps": 4,
         "seed": 7, "eval_every": 2, "top": 2, "smallest": true, "every": 2, "tolerance": 0.01,
-        "max_iterations": 50, "samples": 30, "backend": "cpu", "precision": "f64", "chunk": 25,
-        "out": "elsewhere", "name": "from-file", "force": true
+        "max_iterations": 50, "samples": 30, "sharpness_batches": 3, "perturbed_sharpness": false,
+        "probes": 2, "iterations": 5, "backend": "cpu", "precision": "f64", "chunk": 25,
+        "out": "elsewhere", "name": "from-file", "checkpoint_every": 3, "force": true
     });
     let over_shared = json!({"lr": 0.1, "steps": 2, "smallest": false, "name": "here"});
     let cases = [
         (
             json!({
-                "optimizer": "sam", "base": "momentum", "momentum": 0.5, "rho": 0.02,
-                "weight_decay": 0.001, "schedule": "cosine", "warmup": 1, "final_lr": 0.004,
-                "sharpness_batches": 3, "perturbed_sharpness": true
+                "loss": "ce", "label_noise": 0.25, "optimizer": "sam", "base": "momentum",
+                "momentum": 0.5, "rho": 0.02, "weight_decay": 0.001, "schedule": "cosine",
+                "warmup": 1, "final_lr": 0.004, "perturbed_sharpness": true
             }),
             json!({
-                "optimizer": "asam", "momentum": 0.6, "rho": 0.3, "weight_decay": 0.0,
-                "schedule": "linear", "warmup": 0, "final_lr": 0.001, "sharpness_batches": 2,
-                "perturbed_sharpness": false
+                "loss": "mse", "label_noise": 0.0, "optimizer": "asam", "momentum": 0.6, "rho": 0.3,
+                "weight_decay": 0.0, "schedule": "linear", "warmup": 0, "final_lr": 0.001,
+                "sharpness_batches": 2, "perturbed_sharpness": false
             }),
         ),
         (
             json!({
-                "optimizer": "adam", "beta1": 0.8, "beta2": 0.9, "eps": 1e-6,
-                "weight_decay": 0.002, "schedule": "step", "warmup": 2, "decay_factor": 0.5,
-                "decay_every": 2, "sharpness_batches": 5, "perturbed_sharpness": false
+                "dataset": "blobs", "points": 90, "classes": 4, "noise": 0.2, "label_noise": 0.0,
+                "optimizer": "adam", "beta1": 0.8, "beta2": 0.9, "eps": 1e-6, "weight_decay": 0.002,
+                "schedule": "step", "warmup": 2, "decay_factor": 0.5, "decay_every": 2
             }),
             json!({
-                "optimizer": "adamw", "beta1": 0.0, "beta2": 0.99, "eps": 1e-4,
-                "weight_decay": 0.5, "warmup": 3, "decay_factor": 2.0, "decay_every": 1,
-                "sharpness_batches": 4
+                "points": 80, "classes": 3, "noise": 0.0, "optimizer": "adamw", "beta1": 0.0,
+                "beta2": 0.99, "eps": 1e-4, "weight_decay": 0.5, "warmup": 3, "decay_factor": 2.0,
+                "decay_every": 1
             }),
         ),
+        (
+            json!({
+                "dataset": "chebyshev", "points": 80, "degree": 3, "spectrum_every": 2,
+                "sigma": 0.25
+            }),
+            json!({
+                "degree": 4, "spectrum_every": 1, "sigma": 0.5, "probes": 1, "iterations": 3,
+                "checkpoint_every": 1
+            }),
+        ),
+        (
+            json!({
+                "dataset": path("d.csv"), "target": "y", "regression": true,
+                "init": path("r/init.safetensors")
+            }),
+            json!({"target": "x", "batch_size": 10}),
+        ),
     ];
-    let place = Place::new();
     let mut seen = BTreeSet::new();
     for (own, changes) in cases {
         let given = with(&shared, &own);
@@ -100,6 +109,7 @@ fn what_is_left_out_depends_on_optimizer_batch_and_schedule() {
     let adam = json!({"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0});
     let momentum = json!({"lr": 0.02, "momentum": 0.9, "weight_decay": 0.0});
     let sam = json!({"lr": 0.2, "base": "sgd", "rho": 0.05, "weight_decay": 0.0});
+    let digits = with(&not_taken(), &json!({"label_noise": 0.0}));
     let of = |base: &Value, over: Value| with(base, &over);
     let cases = [
         ("", json!({"optimizer": "sgd", "lr": 0.2, "weight_decay": 0.0})),
@@ -145,7 +155,7 @@ fn what_is_left_out_depends_on_optimizer_batch_and_schedule() {
             Some(rest) => json!({"optimizer": rest.split(' ').next()}),
             None => json!({"optimizer": "sgd", "weight_decay": 0.0}),
         };
-        let expected = with(&with(&not_taken(), &optimizer_unless_given), &expected);
+        let expected = with(&with(&digits, &optimizer_unless_given), &expected);
         for (key, value) in expected.as_object().unwrap() {
             assert_eq!(&config[key], value, "{key} with '{flags}'");
         }

@@ -86,13 +86,13 @@ fn hyperparameters_out_of_range_are_refused() {
     }
     all_flags_refused(&[
         ("--optimizer adam --eps 0", &["--eps", "0", "above 0", "1e-8"]),
-        ("--optimizer rmsprop --eps -1e-8", &["--eps", "-1e-8", "above 0"]),
+        ("--optimizer rmsprop --eps=-1e-8", &["--eps", "-1e-8", "above 0"]),
         ("--optimizer adagrad --eps nan", &["--eps", "nan", "above 0"]),
         ("--optimizer adam --eps inf", &["--eps", "inf", "finite"]),
         ("--optimizer sam --rho -0.01", &["--rho", "-0.01", "negative", "0 or more"]),
         ("--optimizer asam --rho nan", &["--rho", "nan", "0 or more"]),
         ("--optimizer sam --rho inf", &["--rho", "inf", "finite"]),
-        ("--weight-decay -1e-4", &["--weight-decay", "-0.0001", "negative", "0 or more"]),
+        ("--weight-decay -0.5", &["--weight-decay", "-0.5", "negative", "0 or more"]),
         ("--optimizer adamw --weight-decay nan", &["--weight-decay", "nan", "0 or more"]),
         ("--weight-decay inf", &["--weight-decay", "inf", "finite"]),
         ("--optimizer momentum --momentum x", &["--momentum", "'x'", "0.1"]),
@@ -138,9 +138,9 @@ fn a_run_takes_one_value_of_each_setting() {
         ("--momentum", "0.8,0.9", "--optimizer momentum"),
         ("--beta1", "0.8,0.9", "--optimizer adam"),
         ("--beta2", "0.8,0.9", "--optimizer adam"),
-        ("--eps", "1e-8,1e-6", "--optimizer adam"),
+        ("--eps", "0.1,0.2", "--optimizer adam"),
         ("--rho", "0.05,0.1", "--optimizer sam"),
-        ("--weight-decay", "0.0,0.1", ""),
+        ("--weight-decay", "0.5,0.1", ""),
         ("--schedule", "constant,cosine", ""),
         ("--warmup", "0,3", ""),
     ];
@@ -300,7 +300,8 @@ fn data_that_cannot_be_used_are_refused_with_file_and_line() {
     );
     let words = "run --out new --dataset @/d.csv";
     let missing = &["@/d.csv", "cannot be read", "digits"];
-    all([refused(&[], words, missing), refused(&[("d.csv/x", "")], words, missing)]);
+    let folder = &["@/d.csv", "the folder", "data_batch_1.bin"];
+    all([refused(&[], words, missing), refused(&[("d.csv/x", "")], words, folder)]);
 }
 
 #[test]

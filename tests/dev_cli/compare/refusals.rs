@@ -46,26 +46,22 @@ fn flags_that_no_setting_takes_are_refused() {
 /// One of the values is enough.
 #[test]
 fn a_value_that_makes_no_sense_is_refused_among_others() {
-    all_flags_refused(
-        &[
-            ("--optimizer sgd,adma", &["optimizer", "'adma'", "'adam'?"]),
-            ("--optimizer sgd,", &["optimizer", "''"]),
-            ("--optimizer sam --base sgd,adma", &["base", "'adma'", "'adam'?"]),
-            ("--schedule constant,cosin", &["schedule", "'cosin'", "'cosine'?"]),
-            ("--optimizer sgd,sam --rho 0.1,-1", &["--rho", "-1", "0 or more"]),
-            ("--optimizer sgd,adam --beta1 0.9,1", &["--beta1", "1", "[0, 1)"]),
-            ("--lr 0.1,0", &["--lr", "0", "above 0"]),
-            ("--lr 0.1,x", &["--lr", "'0.1,x'"]),
-            ("--lr 0.1,", &["--lr", "'0.1,'"]),
-            ("--batch-size full,60", &["--batch-size", "60", "50"]),
-            ("--batch-size full,0", &["--batch-size", "0", "1 or more"]),
-            ("--warmup 0,-1", &["--warmup", "'0,-1'"]),
-            ("--top 651 --max-iterations 651", &["--top", "651", "650"]),
-            ("--steps 0", &["--steps", "0", "1 or more"]),
-            ("--optimzer sgd", &["'--optimzer'", "'--optimizer'"]),
-        ]
-        .map(|(flags, parts): Case| (flags, parts)),
-    );
+    all_flags_refused(&[
+        ("--optimizer sgd,adma", &["optimizer", "'adma'", "'adam'?"]),
+        ("--optimizer sgd,", &["optimizer", "''"]),
+        ("--optimizer sam --base sgd,adma", &["base", "'adma'", "'adam'?"]),
+        ("--schedule constant,cosin", &["schedule", "'cosin'", "'cosine'?"]),
+        ("--optimizer sgd,sam --rho 0.1,-1", &["--rho", "-1", "0 or more"]),
+        ("--optimizer sgd,adam --beta1 0.9,1", &["--beta1", "1", "[0, 1)"]),
+        ("--lr 0.1,0", &["--lr", "0", "above 0"]),
+        ("--lr 0.1,x", &["--lr", "'0.1,x'"]),
+        ("--lr 0.1,", &["--lr", "'0.1,'"]),
+        ("--batch-size full,60", &["--batch-size", "60", "50"]),
+        ("--batch-size full,0", &["--batch-size", "0", "1 or more"]),
+        ("--warmup 0,-1", &["--warmup", "'0,-1'"]),
+        ("--top 651 --max-iterations 651", &["--top", "651", "650"]),
+        ("--optimzer sgd", &["'--optimzer'", "'--optimizer'"]),
+    ]);
 }
 
 #[test]
@@ -137,7 +133,6 @@ fn groups_that_cannot_be_used_are_refused() {
         ("{\n\"runs\": 3}", &["@/c.json:2", "3"]),
         ("{\n\"runs\": {\"lr\": 3}}", &["@/c.json:2", "map"]),
         ("{\n\"runs\": [3]}", &["@/c.json:2", "3"]),
-        ("{\n\"runs\": [[]]}", &["@/c.json:2"]),
     ]);
     all([refused(&[], &small("--out new --runs x"), &["'--runs'"])]);
 }

@@ -213,7 +213,7 @@ fn text_has_its_own_loss_split_and_windows() {
     assert_eq!(play.config.loss, Loss::Ce);
     let context = play.config.model.context().unwrap();
     assert!(matches!(&play.dataset.inputs, Inputs::Tokens { context: c, .. } if *c == context));
-    assert_eq!((play.split.train.len(), play.split.validation.len()), (1000, 500));
+    assert_eq!((play.split.train.len(), play.split.validation.len()), (500, 500));
     let validation = &play.split.validation;
     assert!(validation.windows(2).all(|pair| pair[1] == pair[0] + 1), "one stretch");
     let mse = run("shakespeare", |s| s.loss = Some("mse".to_string())).unwrap();
