@@ -189,7 +189,8 @@ fn checkpoint(directory: &RunDirectory, step: Option<usize>) -> Result<(usize, P
         (_, true) => checkpoint_file(step),
         (0, false) => "init.safetensors".to_string(),
         (_, false) => {
-            let steps: Vec<String> = [0].iter().chain(&there).map(usize::to_string).collect();
+            let others = there.iter().filter(|&&step| step > 0);
+            let steps: Vec<String> = [0].iter().chain(others).map(usize::to_string).collect();
             let problem = "the run has no checkpoint there";
             let remedy =
                 format!("give one of {}, or run again with --checkpoint-every", steps.join(", "));

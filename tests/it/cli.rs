@@ -4,195 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-use proptest::prelude::*;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use self::place::{Done, Place, Table, json_file, read};
+use crate::support::{
+    Done, NO_DRIVER, Place, TIMES, Table, json_file, names_in, png_size, read, svg_texts,
+};
 
-/// Running the program, and reading what it wrote.
-mod place {
-    use super::*;
+mod config_files;
+mod optimizers;
+mod refusals;
 
-    /// Two folders: one that the program runs in, and one with files for it, called `@` in
-    /// arguments.
-    pub struct Place {
-        pub cwd: TempDir,
-        pub files: TempDir,
-    }
-
-    /// How a run of the program ended.
-    pub struct Done {
-        pub code: Option<i32>,
-        pub out: String,
-        pub err: String,
-    }
-
-    impl Place {
-        pub fn new() -> Self {
-            Self { cwd: TempDir::new().unwrap(), files: TempDir::new().unwrap() }
-        }
-
-        /// Writes a file that arguments can name as `@/name`.
-        pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
-            let path = self.files.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, content).unwrap();
-            self
-        }
-
-        /// The path of a file or folder that the program made where it ran.
-        pub fn made(&self, name: &str) -> PathBuf {
-            self.cwd.path().join(name)
-        }
-
-        /// Words as arguments, with `@` for the folder of files.
-        pub fn arguments(&self, words: &str) -> Vec<String> {
-            let files = self.files.path().to_str().unwrap();
-            words.split_whitespace().map(|word| word.replace('@', files)).collect()
-        }
-
-        /// The program, hidden from graphics drivers so that the machine does not matter.
-        pub fn program(&self) -> assert_cmd::Command {
-            let mut command = assert_cmd::cargo::cargo_bin_cmd!("sharpscope");
-            command.current_dir(self.cwd.path()).timeout(Duration::from_secs(120));
-            for (key, value) in NO_DRIVER {
-                command.env(key, value);
-            }
-            command
-        }
-
-        pub fn run(&self, words: &str) -> Done {
-            Done::of(self.program().args(self.arguments(words)))
-        }
-
-        /// Runs and checks that it went well.
-        pub fn run_well(&self, words: &str) -> Done {
-            let done = self.run(words);
-            assert_eq!(done.code, Some(0), "{words}: {}", done.err);
-            done
-        }
-
-        /// Everything in both folders: path and content.
-        pub fn snapshot(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
-            let mut found = BTreeMap::new();
-            for folder in [&self.cwd, &self.files] {
-                walk(folder.path(), &mut found);
-            }
-            found
-        }
-    }
-
-    /// Vulkan's loader finds no driver in this environment.
-    pub const NO_DRIVER: [(&str, &str); 2] =
-        [("VK_ICD_FILENAMES", "/nonexistent"), ("VK_DRIVER_FILES", "/nonexistent")];
-
-    fn walk(folder: &Path, found: &mut BTreeMap<PathBuf, Option<Vec<u8>>>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found);
-                found.insert(path, None);
-            } else {
-                let content = std::fs::read(&path).unwrap();
-                found.insert(path, Some(content));
-            }
-        }
-    }
-
-    impl Done {
-        pub fn of(command: &mut assert_cmd::Command) -> Self {
-            let output = command.output().unwrap();
-            Self {
-                code: output.status.code(),
-                out: String::from_utf8(output.stdout).unwrap(),
-                err: String::from_utf8(output.stderr).unwrap(),
-            }
-        }
-
-        /// The one line that says why it was refused as wrong usage, or what is wrong with that.
-        pub fn refusal(&self) -> Result<String, String> {
-            let wrong = |what: &str| Err(format!("{what}: code {:?}, {:?}", self.code, self.err));
-            let Some(line) = self.err.strip_suffix('\n').filter(|_| self.code == Some(2)) else {
-                return wrong("not refused");
-            };
-            let remedy = line.rsplit_once("; ").map_or("", |(_, remedy)| remedy);
-            match () {
-                () if !self.out.is_empty() => wrong("a result is printed"),
-                () if line.contains('\n') => wrong("more than one line"),
-                () if line.contains(char::is_control) => wrong("control characters are printed"),
-                () if !line.starts_with("error: ") => wrong("not marked as an error"),
-                () if remedy.len() < 5 => wrong("no remedy"),
-                () => Ok(line.to_string()),
-            }
-        }
-    }
-
-    pub fn read(path: impl AsRef<Path>) -> String {
-        let path = path.as_ref();
-        std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-    }
-
-    pub fn json_file(path: impl AsRef<Path>) -> Value {
-        serde_json::from_str(&read(path)).unwrap()
-    }
-
-    /// `steps.csv`.
-    pub struct Table {
-        pub header: String,
-        pub rows: Vec<BTreeMap<String, String>>,
-    }
-
-    impl Table {
-        /// Reads the table in a run directory; every row must have as many cells as the header.
-        pub fn of(run: impl AsRef<Path>) -> Self {
-            let text = read(run.as_ref().join("steps.csv"));
-            assert!(text.ends_with('\n'), "the last row is cut off");
-            Self::parse(&text)
-        }
-
-        pub fn parse(text: &str) -> Self {
-            let (header, body) = text.split_once('\n').unwrap();
-            let names: Vec<&str> = header.split(',').collect();
-            let row = |line: &str| {
-                let cells: Vec<&str> = line.split(',').collect();
-                assert_eq!(cells.len(), names.len(), "{line}");
-                let owned = names.iter().zip(cells).map(|(n, c)| (n.to_string(), c.to_string()));
-                owned.collect()
-            };
-            Self { header: header.to_string(), rows: body.lines().map(row).collect() }
-        }
-
-        pub fn cell(&self, row: usize, name: &str) -> &str {
-            self.rows[row].get(name).unwrap_or_else(|| panic!("no column {name}"))
-        }
-
-        pub fn number(&self, row: usize, name: &str) -> f64 {
-            let cell = self.cell(row, name);
-            cell.parse().unwrap_or_else(|_| panic!("{name} in row {row}: '{cell}'"))
-        }
-
-        /// The numbers of a column, where it has any.
-        pub fn column(&self, name: &str) -> Vec<f64> {
-            let cells = (0..self.rows.len()).filter(|&row| !self.cell(row, name).is_empty());
-            cells.map(|row| self.number(row, name)).collect()
-        }
-
-        /// The table without wall-clock times.
-        pub fn untimed(mut self) -> Self {
-            for row in &mut self.rows {
-                row.retain(|name, _| !TIMES.contains(&name.as_str()));
-            }
-            self
-        }
-    }
-
-    pub const TIMES: [&str; 2] = ["step_ms", "curvature_ms"];
-}
-
+/// What is in the folder of a run that ended, besides its checkpoints.
 const FILES: [&str; 7] = [
     "events.jsonl",
     "init.safetensors",
@@ -209,17 +33,39 @@ fn small(flags: &str) -> String {
     format!("run --backend cpu --model linear --train-size 100 {steps} {flags}")
 }
 
+/// The columns of `steps.csv`: before the eigenvalues, the first of them, and after them.
+const COLUMNS: [&str; 3] = [
+    "step,lr,train_loss,train_accuracy,val_loss,val_accuracy,grad_norm,update_norm,param_norm,\
+     relative_update,sharpness,preconditioned_sharpness,batch_sharpness,threshold,edge_ratio,\
+     residual,converged",
+    "lambda_1",
+    "lambda_min,gradient_alignment,hvps,phase,step_ms,curvature_ms",
+];
+
+/// What a run's configuration holds where it was not asked for, or where neither data, optimizer nor
+/// schedule takes it.
+fn not_taken() -> Value {
+    json!({
+        "spectrum_every": null, "sigma": null, "checkpoint_every": null,
+        "init": null, "points": null, "degree": null, "classes": null, "noise": null,
+        "label_noise": null, "target": null, "regression": null,
+        "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
+        "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
+    })
+}
+
+/// The object `base` with the keys of `over`.
+fn with(base: &Value, over: &Value) -> Value {
+    let mut merged = base.clone();
+    for (key, value) in over.as_object().unwrap() {
+        merged[key] = value.clone();
+    }
+    merged
+}
+
 /// SHA-256 of `datasets/digits.csv.gz`, by `sha256sum`.
 const DIGITS_SHA256: &str = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22";
 const DIGITS: usize = 1797;
-
-fn names_in(folder: impl AsRef<Path>) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
 
 fn indices(manifest: &Value, key: &str) -> BTreeSet<u64> {
     let list = manifest[key].as_array().unwrap();
@@ -236,7 +82,6 @@ fn events(run: impl AsRef<Path>) -> Vec<Value> {
 /// Checks the files that every ended run has, and that they agree on how it ended.
 fn check_end(run: impl AsRef<Path>, status: &str, code: u8) -> (Table, Value, Value) {
     let run = run.as_ref();
-    assert_eq!(names_in(run), FILES);
     let (table, summary) = (Table::of(run), json_file(run.join("summary.json")));
     let manifest = json_file(run.join("manifest.json"));
     assert_eq!(summary["status"], status);
@@ -245,6 +90,16 @@ fn check_end(run: impl AsRef<Path>, status: &str, code: u8) -> (Table, Value, Va
     for (number, row) in table.rows.iter().enumerate() {
         assert_eq!(row["step"], number.to_string());
     }
+    let mut names = names_in(run);
+    // From where training diverged, there is nothing to go on with.
+    if status != "diverged" {
+        names.retain(|name| name != "checkpoints");
+        let last = format!("step-{}.safetensors", table.rows.len());
+        let mut checkpoints = names_in(run.join("checkpoints"));
+        checkpoints.retain(|name| !name.ends_with(".preconditioner.safetensors"));
+        assert_eq!(checkpoints, [last]);
+    }
+    assert_eq!(names, FILES);
     let time = |key: &str| -> jiff::Timestamp { manifest[key].as_str().unwrap().parse().unwrap() };
     assert!(time("started") <= time("finished"));
     check_pictures(run);
@@ -252,55 +107,13 @@ fn check_end(run: impl AsRef<Path>, status: &str, code: u8) -> (Table, Value, Va
 }
 
 fn check_pictures(run: &Path) {
-    let png = std::fs::read(run.join("sharpness.png")).unwrap();
-    assert_eq!(png[..8], *b"\x89PNG\r\n\x1a\n");
-    let pixels = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
-    assert_eq!((pixels(16), pixels(20)), (1600, 1200));
-    assert_eq!(png[png.len() - 8..png.len() - 4], *b"IEND");
+    assert_eq!(png_size(run.join("sharpness.png")), (1600, 1200));
     let texts = svg_texts(&read(run.join("sharpness.svg")));
     assert!(texts.iter().any(|text| text.contains("sharpness")), "{texts:?}");
 }
 
-/// The text elements of an SVG whose tags are checked to be balanced and whose text to be escaped.
-fn svg_texts(svg: &str) -> Vec<String> {
-    let (mut open, mut texts) = (Vec::new(), Vec::new());
-    for part in svg.split('<').skip(1) {
-        let (tag, text) = part.split_once('>').expect("a tag is not closed");
-        let name = tag.split_whitespace().next().unwrap();
-        if let Some(closed) = name.strip_prefix('/') {
-            assert_eq!(open.pop(), Some(closed));
-        } else if !tag.ends_with('/') {
-            open.push(name);
-        }
-        assert_eq!(tag.matches('"').count() % 2, 0, "<{tag}>");
-        let plain = unescape(text);
-        if name == "text" {
-            texts.push(plain.trim().to_string());
-        }
-    }
-    assert!(open.is_empty(), "{open:?} are left open");
-    texts
-}
-
-fn unescape(text: &str) -> String {
-    let entities =
-        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'")];
-    let bare = entities.iter().fold(text.to_string(), |text, (entity, _)| text.replace(entity, ""));
-    assert!(!bare.replace("&amp;", "").contains(['&', '>']), "not escaped: {text}");
-    let plain = entities.iter().fold(text.to_string(), |text, (entity, c)| text.replace(entity, c));
-    plain.replace("&amp;", "&")
-}
-
 mod finished_runs {
     use super::*;
-
-    const COLUMNS: [&str; 3] = [
-        "step,lr,train_loss,train_accuracy,val_loss,val_accuracy,grad_norm,update_norm,param_norm,\
-         relative_update,sharpness,preconditioned_sharpness,batch_sharpness,threshold,edge_ratio,\
-         residual,converged",
-        "lambda_1",
-        "lambda_min,gradient_alignment,hvps,phase,step_ms,curvature_ms",
-    ];
 
     #[test]
     fn the_main_job_writes_every_file_and_a_manifest_with_every_default_resolved() {
@@ -313,19 +126,18 @@ mod finished_runs {
         assert_eq!(table.header, COLUMNS.join(","));
         assert_eq!(table.rows.len(), 5);
 
-        assert_eq!(
-            manifest["config"],
-            json!({
-                "model": {"kind": "mlp", "hidden": [64, 64], "activation": "tanh", "bias": true,
-                          "init": "pytorch"},
-                "dataset": "digits", "loss": "mse", "train_size": 1000, "validation_size": 797,
-                "standardize": false, "optimizer": "sgd", "lr": 0.2, "batch_size": "full",
-                "steps": 5, "seed": 0, "eval_every": 1, "top": 1, "smallest": false, "every": 1,
-                "tolerance": 1e-3, "max_iterations": 100, "samples": 1000, "backend": "cpu",
-                "precision": "f32", "chunk": 250, "out": "DIR", "name": "mlp-digits-sgd",
-                "force": false
-            })
-        );
+        let config = json!({
+            "model": {"kind": "mlp", "hidden": [64, 64], "activation": "tanh", "bias": true,
+                      "init": "pytorch"},
+            "dataset": "digits", "loss": "mse", "train_size": 1000, "validation_size": 797,
+            "standardize": false, "label_noise": 0.0, "optimizer": "sgd", "weight_decay": 0.0,
+            "lr": 0.2, "schedule": "constant", "warmup": 0, "batch_size": "full", "steps": 5,
+            "seed": 0, "eval_every": 1, "top": 1, "smallest": false, "every": 1,
+            "tolerance": 1e-3, "max_iterations": 100, "samples": 1000,
+            "perturbed_sharpness": false, "probes": 10, "iterations": 80, "backend": "cpu",
+            "precision": "f32", "chunk": 250, "out": "DIR", "name": "mlp-digits-sgd", "force": false
+        });
+        assert_eq!(manifest["config"], with(&not_taken(), &config));
         assert_eq!(manifest["parameters"], 8970);
         assert_eq!(manifest["backend"], "cpu");
         assert_eq!(manifest["precision"], "f32");
@@ -428,7 +240,7 @@ mod finished_runs {
                     assert_eq!(cell.parse::<usize>().unwrap().to_string(), *cell, "{name}")
                 }
                 "converged" => assert_eq!(cell, "true"),
-                name if place::TIMES.contains(&name) => {
+                name if TIMES.contains(&name) => {
                     assert_eq!(format!("{:.3}", table.number(row, name)), *cell, "{name}")
                 }
                 name => assert_eq!(format!("{:?}", table.number(row, name)), *cell, "{name}"),
@@ -497,7 +309,7 @@ mod finished_runs {
         );
         let (table, summary, _) = check_end(place.made("r"), "completed", 0);
         let curvature = "sharpness edge_ratio residual converged lambda_1 lambda_2 lambda_min \
-                         gradient_alignment curvature_ms";
+                         gradient_alignment curvature_ms batch_sharpness batch_sharpness_se";
         let evaluation = "train_loss train_accuracy val_loss val_accuracy grad_norm";
         let always = "lr update_norm param_norm relative_update threshold hvps step_ms";
         for row in 0..7 {
@@ -613,384 +425,18 @@ mod repetition {
     }
 
     #[test]
+    fn an_adam_run_repeats_to_the_last_digit() {
+        check_repeats("--optimizer adam --lr 0.01 --warmup 2");
+    }
+
+    #[test]
+    fn a_sam_run_repeats_to_the_last_digit() {
+        check_repeats("--optimizer sam --perturbed-sharpness --batch-size 250");
+    }
+
+    #[test]
     fn a_double_precision_run_repeats_to_the_last_digit() {
         check_repeats("--model linear --precision f64");
-    }
-}
-
-mod config_files {
-    use super::*;
-
-    fn config_of(place: &Place, words: &str) -> Value {
-        let done = place.run_well(&format!("run {words} --force --out r"));
-        assert!(done.out.contains('r'));
-        json_file(place.made("r/manifest.json"))["config"].clone()
-    }
-
-    #[test]
-    fn keys_are_the_flags_and_flags_win() {
-        let place = Place::new();
-        let given = json!({
-            "model": "linear", "dataset": "digits", "loss": "ce", "train_size": 60,
-            "validation_size": 20, "standardize": true, "optimizer": "sgd", "lr": 0.05,
-            "batch_size": 16, "steps": 4, "seed": 7, "eval_every": 2, "top": 2, "smallest": true,
-            "every": 2, "tolerance": 0.01, "max_iterations": 50, "samples": 30, "backend": "cpu",
-            "precision": "f64", "chunk": 25, "out": "elsewhere", "name": "from-file", "force": true
-        });
-        place.file("c.json", given.to_string());
-        let mut expected = given;
-        let linear = json!({"kind": "mlp", "hidden": [], "activation": "identity", "bias": true,
-                            "init": "pytorch"});
-        expected["model"] = linear;
-        expected["out"] = json!("r");
-        assert_eq!(config_of(&place, "--config @/c.json"), expected);
-
-        let flags = "--lr 0.1 --batch-size full --steps 2 --smallest=false --name here";
-        let changes = json!({"lr": 0.1, "batch_size": "full", "steps": 2, "smallest": false,
-                             "name": "here"});
-        for (key, value) in changes.as_object().unwrap() {
-            expected[key] = value.clone();
-        }
-        assert_eq!(config_of(&place, &format!("--config @/c.json {flags}")), expected);
-        assert_eq!(names_in(place.cwd.path()), ["r"]);
-    }
-
-    #[test]
-    fn force_in_a_config_can_be_taken_back() {
-        let place = Place::new();
-        place.file("c.json", r#"{"force": true}"#).file("run/manifest.json", "{}");
-        let before = place.snapshot();
-        let line = place.run("run --config @/c.json --force=false --out @/run").refusal().unwrap();
-        assert!(line.contains("--force"), "{line}");
-        assert_eq!(place.snapshot(), before);
-    }
-
-    #[test]
-    fn a_model_can_be_named_written_out_or_kept_in_a_file() {
-        let place = Place::new();
-        let relu = r#"{"kind": "mlp", "hidden": [64, 64], "activation": "relu"}"#;
-        place.file("relu.json", relu);
-        place.file("object.json", format!(r#"{{"model": {relu}}}"#));
-        place.file("preset.json", r#"{"model": "mlp-relu"}"#);
-        let path = place.files.path().join("relu.json");
-        place.file("file.json", json!({ "model": path }).to_string());
-        let rest = "--backend cpu --train-size 50 --steps 1";
-        let models = ["--model mlp-relu", "--model @/relu.json", "--config @/object.json"];
-        for model in models.iter().chain(&["--config @/preset.json", "--config @/file.json"]) {
-            let config = config_of(&place, &format!("{model} {rest}"));
-            let expected = json!({"kind": "mlp", "hidden": [64, 64], "activation": "relu",
-                                  "bias": true, "init": "pytorch"});
-            assert_eq!(config["model"], expected, "{model}");
-        }
-    }
-}
-
-mod refusals {
-    use super::*;
-
-    /// Runs in a place with these files; what is refused must leave it as it was, and the message
-    /// must have these parts (in any case).
-    fn refused(files: &[(&str, &str)], words: &str, parts: &[&str]) -> Result<(), String> {
-        let place = Place::new();
-        for (name, content) in files {
-            place.file(name, content);
-        }
-        let before = place.snapshot();
-        let wrong = |what: String| format!("{words} with {files:?}: {what}");
-        let line = place.run(words).refusal().map_err(wrong)?;
-        for part in parts {
-            let part = place.arguments(part).join(" ");
-            if !line.to_lowercase().contains(&part.to_lowercase()) {
-                return Err(wrong(format!("no '{part}' in: {line}")));
-            }
-        }
-        let kept = place.snapshot() == before;
-        kept.then_some(()).ok_or_else(|| wrong("something was written".to_string()))
-    }
-
-    /// Fails with all that is wrong.
-    fn all(cases: impl IntoIterator<Item = Result<(), String>>) {
-        let wrong: Vec<String> = cases.into_iter().filter_map(Result::err).collect();
-        assert!(wrong.is_empty(), "{} cases are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    }
-
-    type Case<'a> = (&'a str, &'a [&'a str]);
-
-    fn all_flags_refused(cases: &[Case]) {
-        let refused =
-            |(flags, parts): &Case| refused(&[], &format!("run --out new {flags}"), parts);
-        all(cases.iter().map(refused));
-    }
-
-    /// Each case is what is in the file `name`.
-    fn all_files_refused(name: &str, flag: &str, cases: &[Case]) {
-        let words = format!("run --out new {flag} @/{name}");
-        all(cases.iter().map(|(content, parts)| refused(&[(name, content)], &words, parts)));
-    }
-
-    #[test]
-    fn unknown_names_are_refused_with_the_nearest_known_one() {
-        all_flags_refused(&[
-            ("--model mlp-rleu", &["model", "'mlp-rleu'", "'mlp-relu'?", "linear"]),
-            ("--model mpl", &["model", "'mpl'", "'mlp'?"]),
-            ("--dataset digts", &["dataset", "'digts'", "'digits'?"]),
-            ("--loss mes", &["loss", "'mes'", "'mse'?", "ce"]),
-            ("--optimizer sgdd", &["optimizer", "'sgdd'", "'sgd'?"]),
-            ("--backend wgup", &["backend", "'wgup'", "'wgpu'?", "cpu"]),
-            ("--precision f46", &["precision", "'f46'", "'f64'?", "f32"]),
-            ("--lrr 0.1", &["'--lrr'", "'--lr'"]),
-        ]);
-        all([refused(&[], "rum", &["'rum'", "'run'"])]);
-    }
-
-    #[test]
-    fn numbers_that_make_no_sense_are_refused() {
-        all_flags_refused(&[
-            ("--lr", &["--lr"]),
-            ("--lr -0.1", &["--lr", "-0.1", "above 0"]),
-            ("--lr 0", &["--lr", "0", "above 0"]),
-            ("--lr nan", &["--lr", "nan", "finite"]),
-            ("--lr inf", &["--lr", "inf", "finite"]),
-            ("--lr abc", &["--lr", "'abc'"]),
-            ("--steps 0", &["--steps", "0", "1 or more"]),
-            ("--steps -5", &["--steps", "-5"]),
-            ("--steps 1.5", &["--steps", "1.5"]),
-            ("--seed -1", &["--seed", "-1"]),
-            ("--batch-size 5000", &["--batch-size", "5000", "1000"]),
-            ("--batch-size 0", &["--batch-size", "0", "1 or more"]),
-            ("--batch-size x", &["--batch-size", "'x'", "full"]),
-            ("--top 0", &["--top", "0", "1 or more"]),
-            ("--top 651 --max-iterations 651 --model linear", &["--top", "651", "650"]),
-            ("--top 200", &["200", "--max-iterations", "100", "--top"]),
-            ("--every 0", &["--every", "0", "1 or more"]),
-            ("--eval-every 0", &["--eval-every", "0", "1 or more"]),
-            ("--tolerance 0", &["--tolerance", "0", "1e-6"]),
-            ("--tolerance 1", &["--tolerance", "1", "below 1"]),
-            ("--tolerance 1e-9", &["--tolerance", "1e-9", "1e-6", "f64"]),
-            ("--tolerance 1e-13 --precision f64", &["--tolerance", "1e-13", "1e-12"]),
-            ("--samples 5000", &["--samples", "5000", "1000"]),
-            ("--samples 0", &["--samples", "0", "1 or more"]),
-            ("--train-size 0", &["--train-size", "0", "1 or more"]),
-            ("--train-size 5000", &["--train-size", "5000", "1797"]),
-            ("--validation-size 5000", &["--validation-size", "5000", "797"]),
-            ("--chunk 0", &["--chunk", "0", "1 or more"]),
-            ("--chunk 5000", &["--chunk", "5000", "1797"]),
-            ("--max-iterations 0", &["--max-iterations", "0", "1 or more"]),
-            ("--name a/b", &["--name", "a/b", "slash"]),
-            ("--smallest=maybe", &["--smallest", "'maybe'", "true, false"]),
-            ("extra", &["'extra'"]),
-            ("--quiet -v", &["--quiet", "--verbose"]),
-        ]);
-    }
-
-    #[test]
-    fn model_files_that_cannot_be_used_are_refused_with_file_and_line() {
-        all_files_refused(
-            "m.json",
-            "--model",
-            &[
-                ("{\n\"kind\": \"mlp\",\n\"hiden\": [3]}", &["@/m.json:3", "`hiden`", "`hidden`?"]),
-                (
-                    "{\"kind\": \"mlp\",\n\"hidden\": [3], \"activation\": \"tahn\"}",
-                    &["@/m.json:2", "`tahn`", "`tanh`?"],
-                ),
-                (
-                    "{\"kind\": \"mlp\",\n\"hidden\": [3], \"init\": \"xaver\"}",
-                    &["@/m.json:2", "`xaver`", "`xavier`?"],
-                ),
-                ("{\"kind\": \"mlp\",\n\n\"hidden\": 3}", &["@/m.json:3", "3"]),
-                ("{\"kind\": \"mlp\",\n\"hidden\": [-3]}", &["@/m.json:2", "-3"]),
-                (
-                    "{\"kind\": \"mlp\", \"hidden\": [8, 0, 4]}",
-                    &["hidden", "[8, 0, 4]", "at least 1"],
-                ),
-                ("{\"kind\": \"mlp\"}", &["@/m.json", "`hidden`"]),
-                ("{\"kind\": \"mpl\", \"hidden\": []}", &["@/m.json", "`mpl`", "`mlp`"]),
-                ("hidden: 3\n", &["@/m.json:1"]),
-                ("", &["@/m.json"]),
-            ],
-        );
-        let missing = &["@/m.json", "cannot be read", "mlp-relu"];
-        all([refused(&[], "run --out new --model @/m.json", missing)]);
-    }
-
-    #[test]
-    fn a_model_too_large_for_memory_is_refused_before_it_is_made() {
-        let wide = "{\"kind\": \"mlp\", \"hidden\": [100000000]}";
-        all_files_refused("m.json", "--model", &[(wide, &["hidden", "parameters"])]);
-    }
-
-    #[test]
-    fn config_files_that_cannot_be_used_are_refused_with_file_line_and_key() {
-        all_files_refused(
-            "c.json",
-            "--config",
-            &[
-                ("{\n\"lr\": 0.1,\n\"stps\": 3\n}", &["@/c.json:3", "`stps`", "`steps`?"]),
-                ("{\n\"eval-every\": 3\n}", &["@/c.json:2", "`eval-every`", "`eval_every`?"]),
-                ("{\n\"lr\": \"fast\"\n}", &["@/c.json:2", "fast"]),
-                ("{\n\"steps\": 1.5\n}", &["@/c.json:2", "1.5"]),
-                ("{\n\"top\": -5\n}", &["@/c.json:2", "-5"]),
-                ("{\n\"loss\": 3\n}", &["@/c.json:2", "3"]),
-                ("{\n\"smallest\": \"yes\"\n}", &["@/c.json:2", "yes"]),
-                ("{\n\"batch_size\": \"x\"\n}", &["@/c.json:2", "batch_size", "x", "full"]),
-                ("{\n\"batch_size\": 1.5\n}", &["@/c.json:2", "batch_size", "1.5", "full"]),
-                (
-                    "{\n\"model\": {\"kind\": \"mlp\", \"hiden\": [3]}\n}",
-                    &["@/c.json:2", "`hiden`", "`hidden`?"],
-                ),
-                ("{\n\"model\": 5\n}", &["@/c.json:2", "5"]),
-                ("{\"lr\": 0.1,\n\"lr\": 0.2}", &["@/c.json:2", "`lr`"]),
-                ("{\"lr\": 0.1,\n", &["@/c.json:2"]),
-                ("[\"linear\"]", &["@/c.json:1"]),
-                ("{\"lr\": -1}", &["lr", "-1", "above 0"]),
-                ("{\"loss\": \"mes\"}", &["loss", "'mes'", "'mse'?"]),
-                (
-                    "{\"model\": {\"kind\": \"mlp\", \"hidden\": [0]}}",
-                    &["model.hidden", "[0]", "at least 1"],
-                ),
-            ],
-        );
-        all([refused(&[], "run --out new --config @/c.json", &["@/c.json", "cannot be read"])]);
-    }
-
-    #[test]
-    fn data_that_cannot_be_used_are_refused_with_file_and_line() {
-        all_files_refused(
-            "d.csv",
-            "--dataset",
-            &[
-                ("", &["@/d.csv", "no rows"]),
-                ("a,b,label\n", &["@/d.csv", "no rows"]),
-                ("1,2,0\n1,2\n", &["@/d.csv:2", "2 cells", "3"]),
-                ("1,2,0\n1,2,3,0\n", &["@/d.csv:2", "4 cells", "3"]),
-                ("a,b,label\n1,2,0\n1,x,1\n", &["@/d.csv:3", "'x'", "column 2"]),
-                ("1,2,0\n1,NaN,1\n", &["@/d.csv:2", "'NaN'", "column 2"]),
-                ("1,2,0\ninf,2,1\n", &["@/d.csv:2", "'inf'", "column 1"]),
-                ("1,2,0\n1,,1\n", &["@/d.csv:2", "''", "column 2"]),
-                ("1,2,0\n1,2,-1\n", &["@/d.csv:2", "'-1'", "label"]),
-                ("1,2,0\n1,2,0.5\n", &["@/d.csv:2", "'0.5'", "label"]),
-                ("1,2,0\n1,2,99999999\n", &["@/d.csv:2", "'99999999'", "label"]),
-                ("1\n2\n", &["@/d.csv:1", "1 cell"]),
-                ("1,2,0\r\n1,2,1\r\n1,x,1\r\n", &["@/d.csv:3", "'x'"]),
-                ("1,2,0\n\n\n1,x,1\n", &["@/d.csv:4", "'x'"]),
-                ("1;2;0\n3;4;1\n", &["@/d.csv", "comma"]),
-            ],
-        );
-        let words = "run --out new --dataset @/d.csv";
-        let missing = &["@/d.csv", "cannot be read", "digits"];
-        all([refused(&[], words, missing), refused(&[("d.csv/x", "")], words, missing)]);
-    }
-
-    #[test]
-    fn a_truncated_gzip_file_is_refused_at_the_line_where_it_ends() {
-        let digits = include_bytes!("../../datasets/digits.csv.gz");
-        let place = Place::new();
-        place.file("d.csv.gz", &digits[..20_000]);
-        let before = place.snapshot();
-        let line = place.run("run --out new --dataset @/d.csv.gz").refusal().unwrap();
-        let mut whole = String::new();
-        let mut part = flate2::read::GzDecoder::new(&digits[..20_000]);
-        std::io::Read::read_to_string(&mut part, &mut whole).expect_err("it is truncated");
-        let (_, rest) = line.split_once("d.csv.gz:").expect("no file and line");
-        let number: usize = rest[..rest.find(':').unwrap()].parse().unwrap();
-        // How much of the last block comes out is the decoder's affair: a line more or less.
-        assert!(number.abs_diff(whole.lines().count()) <= 1, "{line}");
-        assert!(line.contains("gzip"), "{line}");
-        assert_eq!(place.snapshot(), before);
-    }
-
-    #[test]
-    fn folders_that_cannot_take_a_run_are_refused_and_kept_as_they_are() {
-        let note = [("full/note.txt", "mine"), ("file", "mine")];
-        let cases: [(&str, &[&str]); 8] = [
-            ("--out @/full", &["@/full", "not empty", "--out", "--force"]),
-            ("--out @/full --force", &["@/full", "--force", "--out"]),
-            ("--out @/file", &["@/file", "--out"]),
-            ("--out @/file --force", &["@/file", "--out"]),
-            ("--out @/file/below", &["@/file/below", "--out"]),
-            ("--out @/file/far/below", &["@/file/far/below", "--out"]),
-            ("--out /proc/x", &["/proc/x", "--out"]),
-            ("--out /proc/x/y --backend cpu", &["/proc/x/y", "--out"]),
-        ];
-        all(cases.iter().map(|(flags, parts)| refused(&note, &format!("run {flags}"), parts)));
-    }
-
-    #[test]
-    fn an_earlier_run_outlives_a_run_that_is_refused() {
-        let run = [("run/manifest.json", "{}"), ("run/steps.csv", "step\n0\n")];
-        let flags = ["--lr abc", "--loss mes", "--batch-size 5000", "--dataset @/none.csv"];
-        let flags = flags.iter().chain(&["--backend wgpu", "--top 99 --max-iterations 9"]);
-        all(flags.map(|flags| refused(&run, &format!("run --force --out @/run {flags}"), &[])));
-        all([refused(&run, "run --out @/run", &["@/run", "--force"])]);
-    }
-
-    /// Text as a user may mistype it: words, numbers and rubbish.
-    fn value() -> impl Strategy<Value = String> {
-        prop_oneof!["[-+.0-9eE]{0,8}", "[a-z./-]{0,10}", "[^\\x00]{0,12}"]
-    }
-
-    fn json_text() -> impl Strategy<Value = String> {
-        let tokens = [
-            "{",
-            "}",
-            "[",
-            "]",
-            ":",
-            ",",
-            "\n",
-            "null",
-            "true",
-            "1",
-            "-1",
-            "1e400",
-            "\"lr\"",
-            "\"model\"",
-            "\"batch_size\"",
-            "\"mlp\"",
-            "\"kind\"",
-            "\"out\"",
-            "\u{1}",
-            "{\"lr\": ",
-            "{\"model\": {",
-            "{\"model\": {\"kind\": \"mlp\", \"hidden\": ",
-        ];
-        prop::collection::vec(prop::sample::select(tokens.to_vec()), 0..10)
-            .prop_map(|parts| parts.concat())
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig {
-            cases: 64,
-            failure_persistence: None,
-            ..ProptestConfig::default()
-        })]
-
-        /// Where the value happens to be good, the output "folder", a file, is what is refused.
-        #[test]
-        fn whatever_is_typed_ends_in_one_line_and_no_file(
-            flag in prop::sample::select(vec![
-                "model", "dataset", "loss", "train-size", "validation-size", "standardize",
-                "optimizer", "lr", "batch-size", "steps", "seed", "eval-every", "top", "smallest",
-                "every", "tolerance", "max-iterations", "samples", "precision", "chunk", "name",
-                "force", "config",
-            ]),
-            value in value(),
-            config in json_text(),
-        ) {
-            let place = Place::new();
-            place.file("file", "mine").file("c.json", config);
-            let before = place.snapshot();
-            let mut words = place.arguments("run --backend cpu --out @/file");
-            if flag == "config" {
-                words.extend(place.arguments("--config @/c.json"));
-            } else {
-                words.push(format!("--{flag}={value}"));
-            }
-            let refusal = Done::of(place.program().args(&words)).refusal();
-            prop_assert!(refusal.is_ok(), "{:?}", refusal);
-            prop_assert_eq!(place.snapshot(), before);
-        }
     }
 }
 
@@ -1001,7 +447,7 @@ mod devices {
     fn seeing_drivers(place: &Place) -> assert_cmd::Command {
         let mut program = place.program();
         program.env("XDG_RUNTIME_DIR", place.files.path());
-        for (key, _) in place::NO_DRIVER {
+        for (key, _) in NO_DRIVER {
             program.env_remove(key);
         }
         program
@@ -1256,23 +702,26 @@ mod messages {
         let place = Place::new();
         let version = place.run_well("--version");
         assert_eq!(version.out, format!("sharpscope {}\n", env!("CARGO_PKG_VERSION")));
-        for words in ["--help", "run --help", "devices --help", "help run"] {
+        for words in ["--help", "run --help", "compare --help", "devices --help", "help run"] {
             let help = place.run_well(words);
             assert!(help.out.contains("Usage: sharpscope"), "{}", help.out);
             assert_eq!(help.err, "");
         }
-        let help = place.run_well("run --help").out;
+        let helps = ["run --help", "compare --help"].map(|words| place.run_well(words).out);
         let manifest = {
             place.run_well(&small("--out r"));
             json_file(place.made("r/manifest.json"))
         };
         for key in manifest["config"].as_object().unwrap().keys() {
             let flag = format!("--{}", key.replace('_', "-"));
-            assert!(help.contains(&flag), "{flag} is not in the help");
+            assert!(helps.iter().all(|help| help.contains(&flag)), "{flag} is not in the help");
         }
+        assert!(["--seeds", "--jobs"].iter().all(|flag| helps[1].contains(flag)));
         let none = place.run("");
         assert_eq!((none.code, none.out.as_str()), (Some(2), ""));
-        assert!(none.err.contains("run") && none.err.contains("devices"), "{}", none.err);
+        for command in ["run", "compare", "devices"] {
+            assert!(none.err.contains(command), "{}", none.err);
+        }
     }
 
     #[test]
@@ -1303,70 +752,17 @@ mod messages {
 /// Runs that are ended from outside.
 #[cfg(unix)]
 mod signals {
-    use std::process::{Child, Command, ExitStatus, Stdio};
-
     use super::*;
+    use crate::support::running::Running;
 
-    /// A run under way; it does not outlive a failed test.
-    struct Running {
-        child: Child,
-        steps: PathBuf,
-    }
-
-    impl Drop for Running {
-        fn drop(&mut self) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-    }
-
-    impl Running {
-        fn start(place: &Place) -> Self {
-            let words = "run --backend cpu --train-size 200 --steps 1000000 --out r";
-            let child = Command::new(assert_cmd::cargo::cargo_bin!("sharpscope"))
-                .current_dir(place.cwd.path())
-                .args(place.arguments(words))
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            Self { child, steps: place.made("r/steps.csv") }
-        }
-
-        /// Waits until `f` gives something.
-        fn wait_for<T>(&mut self, what: &str, mut f: impl FnMut(&mut Self) -> Option<T>) -> T {
-            let started = Instant::now();
-            loop {
-                if let Some(found) = f(self) {
-                    return found;
-                }
-                assert!(started.elapsed() < Duration::from_secs(60), "waited too long for {what}");
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        }
-
-        fn wait_for_rows(&mut self, rows: usize) -> usize {
-            self.wait_for("rows", |running| {
-                let text = std::fs::read_to_string(&running.steps).unwrap_or_default();
-                let found = text.matches('\n').count().saturating_sub(1);
-                (found >= rows).then_some(found)
-            })
-        }
-
-        fn signal(&mut self, name: &str) -> ExitStatus {
-            let id = self.child.id().to_string();
-            let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
-            assert!(sent.success());
-            self.wait_for("the end", |running| running.child.try_wait().unwrap())
-        }
-    }
+    const WORDS: &str = "run --backend cpu --train-size 200 --steps 1000000 --out r";
 
     #[test]
     fn an_interrupted_run_ends_with_complete_files() {
         for name in ["INT", "TERM"] {
             let place = Place::new();
-            let mut running = Running::start(&place);
-            let seen = running.wait_for_rows(3);
+            let mut running = Running::start(&place, WORDS);
+            let seen = running.wait_for_rows(&place.made("r/steps.csv"), 3);
             assert_eq!(running.signal(name).code(), Some(130), "{name}");
             let (table, _, _) = check_end(place.made("r"), "interrupted", 130);
             assert!((seen..1_000_000).contains(&table.rows.len()));
@@ -1378,8 +774,8 @@ mod signals {
     #[test]
     fn a_killed_run_keeps_its_rows_and_can_be_replaced() {
         let place = Place::new();
-        let mut running = Running::start(&place);
-        let seen = running.wait_for_rows(5);
+        let mut running = Running::start(&place, WORDS);
+        let seen = running.wait_for_rows(&place.made("r/steps.csv"), 5);
         assert_eq!(running.signal("KILL").code(), None);
         let text = read(place.made("r/steps.csv"));
         let whole = &text[..=text.rfind('\n').unwrap()];

@@ -1,6 +1,7 @@
 //! One integration-test binary: each further one would link burn and wgpu again.
 
 mod cli;
+mod compare;
 mod curvature;
 mod data;
 mod derivatives;
@@ -12,4 +13,5 @@ mod models;
 mod optim;
 mod report;
 mod stability;
+mod support;
 mod training;
