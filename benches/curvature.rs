@@ -13,7 +13,7 @@ use serde_json::Value;
 use sharpscope::autodiff::{Objective, Precision, Samples};
 use sharpscope::backend::{BackendChoice, Device};
 use sharpscope::curvature::CurvatureMeter;
-use sharpscope::data::Dataset;
+use sharpscope::data::{Dataset, InputShape};
 use sharpscope::linalg::{Lanczos, random_unit_vector};
 use sharpscope::model::{ModelSpec, initial_parameters};
 use sharpscope::rng::{Stream, stream};
@@ -38,7 +38,7 @@ fn objective(device: &Device, widths: &[usize]) -> Box<dyn Objective> {
     let task = Arc::new(Supervised { model, data, loss: Loss::Mse });
     let chunk = device.default_chunk(SAMPLES);
     let samples = (0..SAMPLES).collect();
-    let mut objective = classification(device, &task, samples, chunk).unwrap();
+    let mut objective = supervised(device, &task, samples, chunk).unwrap();
     objective.set_parameters(&theta).unwrap();
     objective
 }
@@ -110,7 +110,7 @@ fn print_table() {
             if times.iter().all(Option::is_none) {
                 continue;
             }
-            let parameters = model(widths).parameters(64, 10).unwrap();
+            let parameters = model(widths).parameters(InputShape::Features(64), 10).unwrap();
             print!("{group:5} {:12} P = {parameters:6}", label(widths));
             for (quantity, time) in QUANTITIES.iter().zip(times) {
                 if let Some((median, least, greatest)) = time {

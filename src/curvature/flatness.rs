@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::linalg::{
     Estimate, HutchPlusPlus, Hutchinson, TraceEstimate, dot, norm, rademacher_vector,
 };
+use crate::optim::StabilityOperator;
 
 /// How the measures are taken.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,16 +79,19 @@ pub fn flatness<R: Rng>(
     let trace = HutchPlusPlus { rank: half.div_ceil(2), rest }
         .estimate(&mut super::Hessian::new(objective), rng)?;
     let relative_flatness = relative_flatness(objective, theta, settings.probes.max(2), rng)?;
+    let adaptive_top = adaptive_top(objective, theta, settings)?;
 
-    let mut ascend = |region: Region| {
-        let starts = [top.top_vector.clone(), top.top_vector.iter().map(|x| -x).collect()];
+    let mut ascend = |region: Region, top: &[f64]| {
+        let starts = [top.to_vec(), top.iter().map(|x| -x).collect()];
         largest_rise(objective, theta, loss, &region, settings.ascent_steps, &starts)
     };
     let box_sizes = theta.iter().map(|w| settings.epsilon * (w.abs() + 1.0)).collect();
-    let epsilon_rise = ascend(Region::Box(box_sizes))?;
-    let sam_rise = ascend(Region::Ball { radius: settings.rho, scale: None })?;
+    let epsilon_rise = ascend(Region::Box(box_sizes), &top.top_vector)?;
+    let ball = Region::Ball { radius: settings.rho, scale: None };
+    let sam_rise = ascend(ball, &top.top_vector)?;
     let scale = Some(theta.iter().map(|w| w.abs()).collect());
-    let adaptive_rise = ascend(Region::Ball { radius: settings.adaptive_rho, scale })?;
+    let adaptive_ball = Region::Ball { radius: settings.adaptive_rho, scale };
+    let adaptive_rise = ascend(adaptive_ball, &adaptive_top)?;
     objective.set_parameters(theta)?;
     Ok(Flatness {
         loss,
@@ -99,6 +103,20 @@ pub fn flatness<R: Rng>(
         adaptive_rise,
         relative_flatness,
     })
+}
+
+/// u / |w|, u being the top eigenvector of |w| H |w|. Rescaling a network moves the Hessian's own top
+/// eigenvector elsewhere, but this one along with the weights.
+fn adaptive_top(
+    objective: &dyn Objective,
+    theta: &[f64],
+    settings: &FlatnessSettings,
+) -> Result<Vec<f64>> {
+    let preconditioner = Some(theta.iter().map(|w| w.powi(-2)).collect());
+    let operator = StabilityOperator { preconditioner, shift: 0.0 };
+    let top = settings.meter.measure_operator(objective, &operator, settings.step)?;
+    let over = |(u, w): (&f64, &f64)| if *w == 0.0 { 0.0 } else { u / w.abs() };
+    Ok(top.top_vector.iter().zip(theta).map(over).collect())
 }
 
 /// Where the loss may be raised.
@@ -150,6 +168,7 @@ fn largest_rise(
     let mut best = 0.0_f64;
     for direction in std::iter::once(&gradient).chain(starts) {
         let mut change = region.farthest(direction);
+        let mut before = f64::NEG_INFINITY;
         for _ in 0..steps.max(1) {
             let point: Vec<f64> = theta.iter().zip(&change).map(|(w, d)| w + d).collect();
             objective.set_parameters(&point)?;
@@ -159,9 +178,10 @@ fn largest_rise(
                 return Err(Error::NonFinite { what: "the loss near the parameters" });
             }
             // An ascent that no longer rises has come to its end.
-            if rise <= best && best > 0.0 {
+            if rise <= before {
                 break;
             }
+            before = rise;
             best = best.max(rise);
             change = region.farthest(&there.gradient);
         }

@@ -89,9 +89,12 @@ impl SpectralDensity {
     /// A width that suits the range: one hundredth of it, or of the magnitude where all eigenvalues
     /// are the same.
     pub fn default_sigma(&self) -> f64 {
+        // Nodes that differ by less than this differ by rounding, in single precision too.
+        const ROUNDING: f64 = 1e-6;
         let (low, high) = self.range();
-        let scale = [high - low, high.abs(), 1.0].into_iter().find(|&scale| scale > 0.0);
-        0.01 * scale.unwrap_or(1.0)
+        let (range, magnitude) = (high - low, low.abs().max(high.abs()));
+        let scale = if range > ROUNDING * magnitude { range } else { magnitude };
+        0.01 * if scale > 0.0 { scale } else { 1.0 }
     }
 
     /// The density at `lambda`, smoothed by a Gaussian of standard deviation `sigma` (in units of

@@ -17,5 +17,5 @@ pub use density::{Quadrature, SpectralDensity, StochasticLanczos};
 pub use estimate::Estimate;
 pub use lanczos::{EigenPair, Lanczos, LanczosOutcome, StopReason};
 pub use operator::{DenseOperator, SymmetricOperator};
-pub use trace::{HutchPlusPlus, Hutchinson, TraceEstimate};
+pub use trace::{HutchPlusPlus, Hutchinson, TraceEstimate, exact_trace};
 pub use vector::{dot, norm, rademacher_vector, random_unit_vector};

@@ -116,10 +116,32 @@ impl HutchPlusPlus {
             draws.push(dot(&z, &y));
         };
         let rest = match draws.is_empty() {
-            true => Estimate { value: 0.0, standard_error: Some(0.0) },
+            // Without probes nothing is known of the rest, unless there is none.
+            true => Estimate { value: 0.0, standard_error: converged.then_some(0.0) },
             false => Estimate::of(&draws),
         };
         let estimate = Estimate { value: on_basis + rest.value, ..rest };
         Ok(TraceEstimate { estimate, products, converged })
     }
+}
+
+/// The trace from the diagonal, one product for each of the n coordinates: for small operators.
+///
+/// # Errors
+/// [`Error::NonFinite`] if a product is not finite, and whatever the operator reports.
+pub fn exact_trace(operator: &mut dyn SymmetricOperator) -> Result<TraceEstimate> {
+    let n = operator.dim();
+    let (mut x, mut y) = (vec![0.0; n], vec![0.0; n]);
+    let mut value = 0.0;
+    for i in 0..n {
+        x[i] = 1.0;
+        operator.apply(&x, &mut y)?;
+        value += y[i];
+        x[i] = 0.0;
+    }
+    if !value.is_finite() {
+        return Err(Error::NonFinite { what: "a Hessian-vector product" });
+    }
+    let estimate = Estimate { value, standard_error: Some(0.0) };
+    Ok(TraceEstimate { estimate, products: n, converged: true })
 }

@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::Value;
 
 use super::figure::{
-    SpectrumFigure, spectrum_png, spectrum_svg, waterfall_choice, waterfall_png, waterfall_svg,
+    SpectrumFigure, short, spectrum_png, spectrum_svg, waterfall_choice, waterfall_png,
+    waterfall_svg,
 };
 use super::{RunDirectory, json};
 use crate::curvature::Matrix;
@@ -103,10 +104,13 @@ fn described(spectrum: &Spectrum) -> String {
 
 /// How it was measured.
 fn note(spectrum: &Spectrum) -> String {
-    let probes = spectrum.density.probes.len();
-    let steps = spectrum.density.probes.iter().map(|p| p.nodes.len()).max().unwrap_or(0);
+    let probes = &spectrum.density.probes;
+    let steps = probes.iter().map(|probe| probe.nodes.len()).max().unwrap_or(0);
+    let counted =
+        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (probes, steps) = (counted(probes.len(), "probe"), counted(steps, "Lanczos step"));
     let unsure = if spectrum.ends.converged { "" } else { "; marks not converged" };
-    format!("σ = {:.2e}; {probes} probes × {steps} Lanczos steps{unsure}", spectrum.sigma)
+    format!("σ = {}; {probes} × {steps}{unsure}", short(spectrum.sigma))
 }
 
 /// The step of the file of a spectrum of the whole Hessian.
@@ -147,4 +151,123 @@ fn curve(table: &[u8]) -> csv::Result<Vec<(f64, f64)>> {
 
 fn failed(error: &csv::Error) -> Error {
     Error::Numerical { what: "drawing the spectrum", reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::linalg::{Estimate, Quadrature, SpectralDensity, TraceEstimate};
+    use crate::spectrum::{Ends, Masses};
+
+    fn spectrum(step: usize) -> Spectrum {
+        let one = Estimate { value: 1.0, standard_error: None };
+        let probe = Quadrature { nodes: vec![-0.5, 0.0, 12.0], weights: vec![0.1, 0.8, 0.1] };
+        Spectrum {
+            step,
+            matrix: Matrix::Hessian,
+            preconditioned: false,
+            group: None,
+            density: SpectralDensity { dim: 10, probes: vec![probe.clone(), probe], products: 6 },
+            sigma: 0.25,
+            ends: Ends {
+                largest: vec![12.0],
+                smallest: Some(-0.5),
+                residual: 0.0,
+                converged: true,
+            },
+            trace: TraceEstimate { estimate: one, products: 3, converged: true },
+            quadrature_trace: one,
+            frobenius: one,
+            effective_rank: one,
+            masses: Masses { near_zero: 0.1, negative: one, zero: one, positive: one },
+            products: 9,
+            seconds: 0.5,
+        }
+    }
+
+    fn write(directory: &RunDirectory, spectrum: &Spectrum) {
+        write_spectrum(directory, spectrum, Some(15.0), &json!({"threshold": 15.0})).unwrap();
+    }
+
+    fn text(directory: &RunDirectory, name: &str) -> String {
+        fs::read_to_string(directory.file(name)).unwrap()
+    }
+
+    #[test]
+    fn a_spectrum_has_a_table_numbers_and_pictures() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = RunDirectory::at(folder.path());
+        let manifest = br#"{"config": {"name": "mlp <2>"}, "exit_code": null, "error": null}"#;
+        directory.write("manifest.json", manifest).unwrap();
+        write(&directory, &spectrum(30));
+        let svg = text(&directory, "spectra/step-30.svg");
+        for part in [
+            "mlp &lt;2&gt;: Hessian spectrum at step 30\n",
+            "threshold 15\n",
+            "12.0\n",
+            "−0.500\n",
+            "σ = 0.25; 2 probes × 3 Lanczos steps\n",
+        ] {
+            assert!(svg.contains(part), "{part}");
+        }
+        let png = fs::read(directory.file("spectra/step-30.png")).unwrap();
+        assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+        let numbers: Value =
+            serde_json::from_str(&text(&directory, "spectra/step-30.json")).unwrap();
+        assert_eq!((&numbers["step"], &numbers["threshold"]), (&json!(30), &json!(15.0)));
+        let read = curve(text(&directory, "spectra/step-30.csv").as_bytes()).unwrap();
+        assert_eq!(read, spectrum(30).density.curve(0.25, 20_000));
+    }
+
+    #[test]
+    fn the_waterfall_is_of_the_whole_hessian() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = RunDirectory::at(folder.path());
+        write(&directory, &spectrum(20));
+        write(&directory, &Spectrum { matrix: Matrix::GaussNewton, ..spectrum(30) });
+        write(&directory, &Spectrum { preconditioned: true, ..spectrum(40) });
+        write(&directory, &Spectrum { group: Some("layers.0".to_string()), ..spectrum(50) });
+        directory.write("spectra/step-60.csv", b"eigenvalue,density\n1,two\n").unwrap();
+        assert!(directory.file("spectra/step-50-layers.0.png").is_file());
+        assert!(!directory.file("spectra/waterfall.svg").exists());
+
+        write(&directory, &spectrum(110));
+        assert!(directory.file("spectra/waterfall.png").is_file());
+        let svg = text(&directory, "spectra/waterfall.svg");
+        let named = |step: &str| svg.contains(&format!(">\n{step}\n</text>"));
+        assert!(named("20") && named("110"));
+        assert!(!["30", "40", "50", "60"].into_iter().any(named));
+        assert!(svg.contains("Hessian spectrum over training"));
+    }
+
+    #[test]
+    fn the_curve_is_what_has_no_probe() {
+        let table =
+            b"eigenvalue,density,probe,weight\n1.5,0.25,,\n-2.0,0.5,,\n1.0,0.5,0,\n3.0,,1,0.5\n";
+        assert_eq!(curve(table).unwrap(), [(1.5, 0.25), (-2.0, 0.5)]);
+        assert!(curve(b"eigenvalue,density,probe,weight\n1.5,many,,\n").is_err());
+        let step = |name| plain_step(&format!("{FOLDER}/{name}.csv"));
+        assert_eq!((step("step-0"), step("step-120")), (Some(0), Some(120)));
+        for other in ["step-", "step-+7", "step-7-fisher", "step-7.csv", "waterfall"] {
+            assert_eq!(step(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn says_whose_spectrum_it_is() {
+        assert_eq!(described(&spectrum(1)), "Hessian spectrum");
+        let block = Spectrum {
+            matrix: Matrix::EmpiricalFisher,
+            preconditioned: true,
+            group: Some("layers.0".to_string()),
+            ..spectrum(1)
+        };
+        assert_eq!(described(&block), "preconditioned empirical Fisher spectrum of layers.0");
+        let mut one = spectrum(1);
+        one.density.probes.pop();
+        one.ends.converged = false;
+        assert_eq!(note(&one), "σ = 0.25; 1 probe × 3 Lanczos steps; marks not converged");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use rand::Rng;
 use serde::Serialize;
 
 use super::Group;
@@ -10,7 +11,7 @@ use crate::curvature::{Block, CurvatureMeter, CurvatureOperator, Matrix, Precond
 use crate::error::Result;
 use crate::linalg::{
     Estimate, HutchPlusPlus, Hutchinson, Lanczos, SpectralDensity, StochasticLanczos,
-    SymmetricOperator, TraceEstimate,
+    SymmetricOperator, TraceEstimate, exact_trace,
 };
 use crate::optim::StabilityOperator;
 use crate::rng::{self, Stream};
@@ -132,7 +133,7 @@ impl SpectrumMeter {
         let mut probes = rng::stream(self.seed, Stream::Probes { step: step as u32 });
         let density = self.quadrature.run(operator, &mut probes)?;
         let ends = self.solver(self.top, 1).solve_operator("spectrum", operator, step)?;
-        let trace = self.trace().estimate(operator, &mut probes)?;
+        let trace = self.trace(operator, &mut probes)?;
         let magnitude = |x: Option<f64>| x.map_or(0.0, f64::abs);
         let scale = magnitude(ends.lambda.first().copied()).max(magnitude(ends.lambda_min));
         let near_zero = NEAR_ZERO * scale;
@@ -191,7 +192,7 @@ impl SpectrumMeter {
                     parameters: group.len(),
                     lambda_max: top.lambda.first().copied().unwrap_or(0.0),
                     residual: top.residual,
-                    trace: self.trace().estimate(operator, &mut rng)?,
+                    trace: self.trace(operator, &mut rng)?,
                 })
             })
             .collect()
@@ -219,15 +220,20 @@ impl SpectrumMeter {
         CurvatureMeter { lanczos: Lanczos { largest, smallest, tolerance, max_iterations }, seed }
     }
 
-    /// A third of the products for the range, and as many to project it.
-    fn trace(&self) -> HutchPlusPlus {
+    /// Exact where that takes no more products; else a third of them for the range, and as many to
+    /// project it.
+    fn trace<R: Rng>(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        rng: &mut R,
+    ) -> Result<TraceEstimate> {
+        if operator.dim() <= self.trace_products {
+            return exact_trace(operator);
+        }
         let third = (self.trace_products / 3).max(1);
         let most = self.trace_products.saturating_sub(2 * third).max(2);
-        let rest = Hutchinson {
-            least_probes: 5.min(most),
-            most_probes: most,
-            accuracy: self.trace_accuracy,
-        };
-        HutchPlusPlus { rank: third, rest }
+        let accuracy = self.trace_accuracy;
+        let rest = Hutchinson { least_probes: 5.min(most), most_probes: most, accuracy };
+        HutchPlusPlus { rank: third, rest }.estimate(operator, rng)
     }
 }

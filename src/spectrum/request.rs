@@ -153,7 +153,8 @@ pub fn measure(request: &Request) -> Result<Measurement> {
     // SAM's threshold depends on a gradient that is not measured here.
     let lr = prepared.config.learning_rate().rate(step);
     let bounds = request.matrix == Matrix::Hessian
-        && request.preconditioned == optimizer.is_preconditioned()
+        && request.preconditioned
+            == (optimizer.is_preconditioned() || optimizer.operator().shift > 0.0)
         && request.parameters.is_none();
     let context = StabilityContext { lr, grad_norm: None };
     let threshold = bounds.then(|| optimizer.threshold(&context)).flatten();

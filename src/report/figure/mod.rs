@@ -30,6 +30,7 @@ pub use comparison::{
     ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
 };
 pub use single::{FigureLabels, to_png, to_svg};
+pub(super) use spectrum::short;
 pub use spectrum::{
     SpectrumFigure, spectrum_png, spectrum_svg, waterfall_choice, waterfall_png, waterfall_svg,
 };

@@ -30,7 +30,8 @@ fn close(a: f64, b: f64) -> bool {
 #[test]
 fn the_threshold_is_the_optimizers_own() {
     let place = Place::new();
-    let cases: [(&str, fn(f64) -> f64); 11] = [
+    type Case = (&'static str, fn(f64) -> f64);
+    let cases: [Case; 11] = [
         ("sgd --lr 0.05", |lr| 2.0 / lr),
         ("momentum --lr 0.05 --momentum 0.6", |lr| 3.2 / lr),
         ("nesterov --lr 0.05 --momentum 0.5", |lr| 3.0 / (2.0 * lr)),

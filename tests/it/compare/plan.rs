@@ -225,12 +225,12 @@ fn a_config_file_is_worth_the_same_flags_and_flags_win() {
     let config = json!({
         "backend": "cpu", "model": "linear", "train_size": 50, "validation_size": 40, "steps": 3,
         "optimizers": ["sgd", "sam"], "lr": [0.05, 0.1], "rho": 0.1, "seeds": [3, 1], "jobs": 1,
-        "batch_size": ["full", 10], "sharpness_batches": 2, "out": "file"
+        "batch_size": 10, "sharpness_batches": 2, "out": "file"
     });
     place.file("c.json", config.to_string());
     place.run_well("compare --config @/c.json");
     place.run_well(&small(
-        "--optimizer sgd,sam --lr 0.05,0.1 --rho 0.1 --seeds 3,1 --batch-size full,10 \
+        "--optimizer sgd,sam --lr 0.05,0.1 --rho 0.1 --seeds 3,1 --batch-size 10 \
          --sharpness-batches 2 --out flags",
     ));
     assert_eq!(Results::of(place.made("file")), Results::of(place.made("flags")));

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::marks::Marks;
-use super::{LARGEST, Logarithm, SpectrumFigure, across, rounded};
+use super::{LARGEST, Logarithm, SpectrumFigure, across, rounded, short};
 use crate::error::Result;
 use crate::report::figure::axis::Axis;
 use crate::report::figure::canvas::{
@@ -21,85 +21,113 @@ const CURVE: Pen = Pen::solid(BLUE, 1.6);
 const THRESHOLD: Pen = Pen::dashed(BLACK, 1.7, Dash::SHORT);
 /// How much of the axis may be empty so that the threshold is on it, as a multiple of the rest.
 const EMPTY: f64 = 2.0;
+/// How much is free above the curve, as a share of its height.
+const HEADROOM: f64 = 0.08;
 
 impl Picture for SpectrumFigure {
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Result<()> {
         headline(canvas, &self.title)?;
+        let shown = Shown::of(self);
+        let (low, high) = shown.range;
+        let frame = Frame {
+            across: if shown.empty { Axis::bare(shown.axis) } else { across(shown.axis) },
+            across_name: Some("eigenvalue"),
+            across_log: false,
+            range: shown.range,
+            log: true,
+            name: "density",
+            shaded: &[],
+            empty: shown.empty,
+        };
+        let plot = frame.draw(canvas, &below(canvas, TITLE))?;
+        plot.legend(canvas, &shown.entries(), shown.remark.as_deref())?;
+        let mut curve = Vec::new();
+        if let Some(density) = &shown.density {
+            let unit = (shown.axis.1 - shown.axis.0) / ROOM;
+            curve = fill(canvas, &plot, &decimate(&density.points, unit), shown.range)?;
+        }
+        if let Some(at) = shown.threshold {
+            canvas.stroke(&[plot.place(&(at, low)), plot.place(&(at, high))], THRESHOLD)?;
+        }
+        shown.marks(&plot, curve).draw(canvas)?;
+        let note = printable(&self.note);
+        let style = canvas.font(fitting(&note, 11.0, ROOM / 2.0 - 60.0), HPos::Right).color(&GREY);
+        canvas.text(&note, (px(WIDTH - RIGHT), px(HEIGHT - 11.0)), &style)
+    }
+}
+
+/// What can be shown.
+struct Shown<'a> {
+    density: Option<Logarithm>,
+    largest: Vec<f64>,
+    smallest: Option<f64>,
+    /// Where it is on the axis.
+    threshold: Option<f64>,
+    label: &'a str,
+    /// Where the threshold is, if not on the axis.
+    remark: Option<String>,
+    /// From which eigenvalue to which.
+    axis: Point,
+    /// The logarithms of the lowest and highest density.
+    range: Point,
+    /// Whether there is nothing.
+    empty: bool,
+}
+
+impl<'a> Shown<'a> {
+    fn of(figure: &'a SpectrumFigure) -> Self {
         let usable = |value: &f64| value.abs() < LARGEST;
-        let largest: Vec<f64> = self.largest.iter().copied().filter(usable).collect();
-        let smallest = self.smallest.filter(usable);
-        let logarithm = Logarithm::of(&self.density);
-        let floor = logarithm.as_ref().map_or(-1.0, |l| l.floor);
-        let extent = logarithm.iter().map(|l| l.extent(floor)).flat_map(|(a, b)| [a, b]);
+        let largest: Vec<f64> = figure.largest.iter().copied().filter(usable).collect();
+        let smallest = figure.smallest.filter(usable);
+        let density = Logarithm::of(&figure.density);
+        let (floor, peak) = density.as_ref().map_or((-1.0, 0.0), |d| (d.floor, d.peak));
+        let extent = density.iter().map(|d| d.extent()).flat_map(|(from, to)| [from, to]);
         let (mut low, mut high) = ends(extent.chain(largest.iter().copied()).chain(smallest));
         let empty = low > high;
         if empty {
             (low, high) = (0.0, 1.0);
         }
-        let scale = low.abs().max(high.abs());
-        let threshold = self.threshold.filter(usable);
-        let named = threshold.map(|at| {
-            format!("{} = {}", printable(&self.threshold_label), rounded(at, 1e-3 * at.abs()))
-        });
         let room = EMPTY * (high - low);
-        let near = threshold.filter(|at| !empty && *at >= low - room && *at <= high + room);
-        if let Some(at) = near {
-            (low, high) = (low.min(at), high.max(at));
-        }
+        let on_axis = |at: &f64| !empty && *at >= low - room && *at <= high + room;
+        let given = figure.threshold.filter(usable);
+        let threshold = given.filter(on_axis);
+        let label = &figure.threshold_label;
+        let remark = given
+            .filter(|_| threshold.is_none())
+            .map(|at| printable(&format!("{label} {} is beyond the axis", short(at))));
+        let (low, high) = ends([low, high].into_iter().chain(threshold));
+        let (axis, range) = (padded(low, high), (floor, peak + HEADROOM * (peak - floor)));
+        Self { density, largest, smallest, threshold, label, remark, axis, range, empty }
+    }
 
-        let top = logarithm.as_ref().map_or(0.0, |l| l.peak);
-        let range = (floor, top + 0.08 * (top - floor));
-        let axis = padded(low, high);
-        let frame = Frame {
-            across: if empty { Axis::bare(axis) } else { across(axis) },
-            across_name: Some("eigenvalue"),
-            across_log: false,
-            range,
-            log: true,
-            name: "density",
-            shaded: &[],
-            empty,
+    fn entries(&self) -> Vec<Entry> {
+        let largest = match self.largest.len() {
+            0 => None,
+            1 => Some("largest eigenvalue".to_string()),
+            count => Some(format!("{count} largest eigenvalues")),
         };
-        let plot = frame.draw(canvas, &below(canvas, TITLE))?;
+        let smallest = self.smallest.map(|_| "smallest eigenvalue".to_string());
+        let threshold =
+            self.threshold.map(|at| printable(&format!("{} {}", self.label, short(at))));
+        let density = self.density.as_ref().map(|_| "density".to_string());
+        let pens = [CURVE, Marks::stem(VERMILLION), Marks::stem(GREEN), THRESHOLD];
+        let texts = [density, largest, smallest, threshold].into_iter();
+        texts.zip(pens).filter_map(|(text, pen)| Some(Entry::line(text?, pen, false))).collect()
+    }
 
-        let mut entries = Vec::new();
-        let remark = named.as_ref().filter(|_| near.is_none() && !empty);
-        let remark = remark.map(|named| format!("{named} lies beyond"));
-        let mut drawn = Vec::new();
-        if let Some(logarithm) = &logarithm {
-            entries.push(Entry::line("density", CURVE, false));
-            let curve = decimate(&logarithm.points, (high - low) / ROOM);
-            drawn = fill(canvas, &plot, &curve, range)?;
-        }
-        let column = |at: f64| plot.place(&(at, floor)).0;
-        let corners = [(axis.0, range.0), (axis.1, range.1)].map(|corner| plot.place(&corner));
-        let mut marks = Marks::new(corners, drawn, near.map(column));
-        match largest.len() {
-            0 => {}
-            1 => entries.push(Entry::line("largest eigenvalue", Marks::stem(VERMILLION), false)),
-            count => {
-                let text = format!("{count} largest eigenvalues");
-                entries.push(Entry::line(text, Marks::stem(VERMILLION), false));
-            }
-        }
-        if smallest.is_some() {
-            entries.push(Entry::line("smallest eigenvalue", Marks::stem(GREEN), false));
-        }
-        // The ends come first, so that their values are shown where there is not room for all.
-        let firsts = largest.first().map(|at| (*at, VERMILLION)).into_iter();
-        let others = largest.iter().skip(1).map(|at| (*at, VERMILLION));
-        for (at, color) in firsts.chain(smallest.map(|at| (at, GREEN))).chain(others) {
-            marks.add(column(at), rounded(at, scale), color);
-        }
-        if let (Some(at), Some(named)) = (near, named) {
-            entries.push(Entry::line(named, THRESHOLD, false));
-            canvas.stroke(&[plot.place(&(at, range.0)), plot.place(&(at, range.1))], THRESHOLD)?;
-        }
-        marks.draw(canvas)?;
-        plot.legend(canvas, &entries, remark.as_deref())?;
-        let note = printable(&self.note);
-        let style = canvas.font(fitting(&note, 11.0, ROOM / 2.0 - 60.0), HPos::Right).color(&GREY);
-        canvas.text(&note, (px(WIDTH - RIGHT), px(HEIGHT - 11.0)), &style)
+    /// The ends come first, so that their values are shown where there is not room for all.
+    fn marks<DB: DrawingBackend>(&self, plot: &Plot<DB>, curve: Vec<Pixel>) -> Marks {
+        let column = |at: f64| plot.place(&(at, self.range.0)).0;
+        let corners = [(self.axis.0, self.range.0), (self.axis.1, self.range.1)];
+        let corners = corners.map(|corner| plot.place(&corner));
+        let mut marks = Marks::new(corners, curve, self.threshold.map(column));
+        let scale = self.axis.0.abs().max(self.axis.1.abs());
+        let mut add = |at: &f64, color| marks.add(column(*at), rounded(*at, scale), color);
+        let first = self.largest.len().min(1);
+        self.largest[..first].iter().for_each(|at| add(at, VERMILLION));
+        self.smallest.iter().for_each(|at| add(at, GREEN));
+        self.largest[first..].iter().for_each(|at| add(at, VERMILLION));
+        marks
     }
 }
 

@@ -15,6 +15,10 @@ const HEIGHT: f64 = 7.5;
 const HALF_WIDTH: f64 = 4.5;
 /// From the curve to a triangle.
 const GAP: f64 = 2.0;
+/// How far beside it the curve counts as being at an eigenvalue.
+const BESIDE: f64 = 1.5;
+/// How far a value may stand from its triangle.
+const FAR: f64 = 50.0;
 
 /// Eigenvalues in a picture, those first whose values matter most.
 pub(super) struct Marks {
@@ -29,6 +33,8 @@ pub(super) struct Marks {
 
 struct Mark {
     column: i32,
+    /// The row of its triangle's tip.
+    tip: i32,
     text: String,
     color: RGBColor,
 }
@@ -44,7 +50,9 @@ impl Marks {
 
     /// An eigenvalue at this column.
     pub(super) fn add(&mut self, column: i32, text: String, color: RGBColor) {
-        self.marks.push(Mark { column, text, color });
+        let [from, to] = [-BESIDE, BESIDE].map(|by| column + px(by));
+        let tip = self.highest(from, to) - px(GAP);
+        self.marks.push(Mark { column, tip, text, color });
     }
 
     /// What stands for an eigenvalue of this colour.
@@ -55,30 +63,25 @@ impl Marks {
     /// Draws all of them, with the values that there is room for.
     pub(super) fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Result<()> {
         let bottom = self.corners[0].1;
-        for Mark { column, color, .. } in self.marks.iter().rev() {
-            let tip = self.tip(*column);
-            canvas.stroke(&[(*column, bottom), (*column, tip)], Self::stem(*color))?;
+        for Mark { column, tip, color, .. } in self.marks.iter().rev() {
+            canvas.stroke(&[(*column, bottom), (*column, *tip)], Self::stem(*color))?;
             let corner = |x: f64, y: f64| (column + px(x), tip - px(y));
-            let corners =
+            let shape =
                 vec![corner(0.0, 0.0), corner(-HALF_WIDTH, HEIGHT), corner(HALF_WIDTH, HEIGHT)];
-            canvas.area.draw(&Polygon::new(corners, color.filled())).map_err(failed)?;
+            canvas.area.draw(&Polygon::new(shape, color.filled())).map_err(failed)?;
         }
-        for (mark, [columns, rows]) in self.values() {
-            let (base, end) = (self.tip(mark.column) - px(HEIGHT), rows[1] + px(1.0));
-            if base - end > px(2.0) {
-                canvas
-                    .stroke(&[(mark.column, base), (mark.column, end)], Self::stem(mark.color))?;
+        for (mark, value) in self.values() {
+            let [_, [end, base]] = mark.line_to(&value);
+            if base - end > px(GAP) {
+                let line = [(mark.column, base), (mark.column, end)];
+                canvas.stroke(&line, Self::stem(mark.color))?;
             }
+            let [columns, rows] = value;
             let middle = ((columns[0] + columns[1]) / 2, (rows[0] + rows[1]) / 2);
             let style = canvas.font(SMALL, HPos::Center).color(&mark.color);
             canvas.text(&mark.text, middle, &style)?;
         }
         Ok(())
-    }
-
-    /// The row of a triangle's tip.
-    fn tip(&self, column: i32) -> i32 {
-        self.highest(column, column) - px(GAP)
     }
 
     /// The highest row of the curve between two columns.
@@ -95,33 +98,59 @@ impl Marks {
         all.chain([self.corners[0].1]).min().unwrap_or_default()
     }
 
-    /// Where values are written: above the curve and all triangles, beside the line, and not over
-    /// each other.
+    /// Where values are written, as far as there is room.
     fn values(&self) -> Vec<(&Mark, Box)> {
         let mut placed: Vec<(&Mark, Box)> = Vec::new();
         for mark in &self.marks {
             let half = px(text_width(&mark.text, SMALL) / 2.0 + AROUND);
-            let ends = self.corners.map(|corner| corner.0);
-            let mut middle = mark.column.min(ends[1] - half).max(ends[0] + half);
-            if let Some(line) = self.line.filter(|line| (line - middle).abs() < half) {
-                let right = mark.column >= line && line + 2 * half <= ends[1];
-                middle = if right || line - 2 * half < ends[0] { line + half } else { line - half };
-            }
-            let columns = [middle - half, middle + half];
-            let mut top = self.highest(columns[0], columns[1]);
-            for other in &self.marks {
-                let wide = px(HALF_WIDTH);
-                if other.column + wide > columns[0] && other.column - wide < columns[1] {
-                    top = top.min(self.tip(other.column) - px(HEIGHT));
-                }
-            }
-            let rows = [top - px(GAP + SMALL), top - px(GAP)];
-            let meets = |a: [i32; 2], b: [i32; 2]| a[0] < b[1] && b[0] < a[1];
-            let free = placed.iter().all(|(_, b)| !(meets(b[0], columns) && meets(b[1], rows)));
-            if free && rows[0] >= self.corners[1].1 {
-                placed.push((mark, [columns, rows]));
-            }
+            let lift = |place: &Box| mark.tip - place[1][1];
+            let free = |place: &Box| {
+                let line = mark.line_to(place);
+                let over = |(other, value): &(&Mark, Box)| {
+                    let other_line = other.line_to(value);
+                    meets(value, place) || meets(value, &line) || meets(&other_line, place)
+                };
+                let inside = place[1][0] >= self.corners[1].1;
+                lift(place) <= px(FAR) && inside && !placed.iter().any(over)
+            };
+            // Where the curve is steep, a value stands lower at one of the sides.
+            let aside = half - px(BESIDE);
+            let places = [0, -aside, aside].map(|by| self.place(mark.column, by, half));
+            let best = places.into_iter().filter(free).min_by_key(|place| lift(place) / px(GAP));
+            placed.extend(best.map(|place| (mark, place)));
         }
         placed
     }
+
+    /// For a value `2 * half` wide, so far aside from its column: above the curve and all triangles,
+    /// and beside the line.
+    fn place(&self, column: i32, aside: i32, half: i32) -> Box {
+        let [left, right] = self.corners.map(|corner| corner.0);
+        let mut middle = (column + aside).min(right - half).max(left + half);
+        if let Some(line) = self.line.filter(|line| (line - middle).abs() < half) {
+            let after = column >= line && line + 2 * half <= right || line - 2 * half < left;
+            middle = if after { line + half } else { line - half };
+        }
+        let columns = [middle - half, middle + half];
+        let beside = px(HALF_WIDTH);
+        let below = self
+            .marks
+            .iter()
+            .filter(|mark| mark.column + beside > columns[0] && mark.column - beside < columns[1]);
+        let tops = below.map(|mark| mark.tip - px(HEIGHT));
+        let top = tops.fold(self.highest(columns[0], columns[1]), i32::min) - px(GAP);
+        [columns, [top - px(SMALL), top]]
+    }
+}
+
+impl Mark {
+    /// What a line takes from the triangle up to the value.
+    fn line_to(&self, value: &Box) -> Box {
+        let half = px(1.0);
+        [[self.column - half, self.column + half], [value[1][1], self.tip - px(HEIGHT)]]
+    }
+}
+
+fn meets(a: &Box, b: &Box) -> bool {
+    a.iter().zip(b).all(|(a, b)| a[0] < b[1] && b[0] < a[1])
 }

@@ -80,9 +80,12 @@ pub fn waterfall_choice(count: usize) -> impl Iterator<Item = usize> {
 /// Eigenvalues and densities beyond it count as not finite, so that differences stay finite.
 const LARGEST: f64 = 1e200;
 
+/// What stands for the logarithm of 0.
+const NOTHING: f64 = -1e3;
+
 /// The decimal logarithm of a density, and below which it is numerically nothing.
 struct Logarithm {
-    /// Pairs of eigenvalue and logarithm; that of 0 is far below everything.
+    /// Pairs of eigenvalue and logarithm.
     points: Vec<Point>,
     /// That of the highest density.
     peak: f64,
@@ -102,13 +105,16 @@ impl Logarithm {
     fn of(density: &[Point]) -> Option<Self> {
         let usable =
             |(at, density): &&Point| at.abs() < LARGEST && (0.0..LARGEST).contains(density);
-        let points: Vec<Point> = density
-            .iter()
-            .filter(usable)
-            .map(|(at, density)| (*at, density.log10().max(-1e3)))
+        let usable = || density.iter().filter(usable);
+        let nothing = |end: Option<&Point>| end.map(|(at, _)| (*at, NOTHING));
+        // It ends where it was not computed.
+        let points: Vec<Point> = nothing(usable().next())
+            .into_iter()
+            .chain(usable().map(|(at, density)| (*at, density.log10().max(NOTHING))))
+            .chain(nothing(usable().next_back()))
             .collect();
         let peak = ends(points.iter().map(|p| p.1)).1;
-        if peak <= -1e3 {
+        if peak <= NOTHING {
             return None;
         }
         let is_top = |w: &&[Point]| w[1].1 > w[0].1 && w[1].1 >= w[2].1;
@@ -119,9 +125,9 @@ impl Logarithm {
         Some(Self { points, peak, floor })
     }
 
-    /// Between which eigenvalues the density is more than what `floor` is the logarithm of.
-    fn extent(&self, floor: f64) -> Point {
-        ends(self.points.iter().filter(|p| p.1 >= floor).map(|p| p.0))
+    /// Between which eigenvalues it is not nothing.
+    fn extent(&self) -> Point {
+        ends(self.points.iter().filter(|p| p.1 >= self.floor).map(|p| p.0))
     }
 }
 
@@ -132,6 +138,20 @@ fn across(range: Point) -> Axis {
     let axes = [10.0, 6.0, 4.0].map(|count| Axis::linear(range, count, 0.0));
     let first = axes.iter().position(fits).unwrap_or(axes.len() - 1);
     axes[first].clone().uncut(ROOM, RIGHT)
+}
+
+/// A value with at most three digits.
+pub(in crate::report) fn short(value: f64) -> String {
+    let text = rounded(value, 0.0);
+    let (digits, power) = text.split_once('×').unwrap_or((&text, ""));
+    if !digits.contains('.') {
+        return text;
+    }
+    match (digits.trim_end_matches('0').trim_end_matches('.'), power) {
+        (digits, "") => digits.to_string(),
+        ("1", power) => power.to_string(),
+        (digits, power) => format!("{digits}×{power}"),
+    }
 }
 
 /// A value with three digits; what is nothing beside `scale` is 0.

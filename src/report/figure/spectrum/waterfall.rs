@@ -3,12 +3,12 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{Logarithm, across, rounded, waterfall_choice};
+use super::{Logarithm, across, short, waterfall_choice};
 use crate::error::Result;
 use crate::report::figure::axis::{Axis, EM};
 use crate::report::figure::canvas::{Canvas, GREY, Pen, Pixel, fitting, px, units};
 use crate::report::figure::legend::{self, clipped};
-use crate::report::figure::palette::{BLUE, VERMILLION, pale};
+use crate::report::figure::palette::{BLUE, PURPLE, VERMILLION, pale};
 use crate::report::figure::panel::{EDGE, RIGHT, ROOM, TITLE};
 use crate::report::figure::range::{ends, padded};
 use crate::report::figure::series::{Point, clip, decimate, quantile};
@@ -85,7 +85,7 @@ impl Picture for Waterfall<'_> {
             for piece in ridges.pieces(density) {
                 draw(canvas, piece.iter().map(lift).collect(), base[0].1, color)?;
             }
-            if i % stride == 0 {
+            if i % stride == 0 || i + 1 == count {
                 let text = step.to_string();
                 let style = canvas.font(fitting(&text, EM, EDGE - 50.0), HPos::Right);
                 canvas.text(&text, (left - px(8.0), base[0].1), &style)?;
@@ -112,9 +112,13 @@ fn draw<DB: DrawingBackend>(
 }
 
 /// From the colour of the first ridge, at 0, to that of the last, at 1.
-fn blend(share: f64) -> RGBColor {
+pub(super) fn blend(share: f64) -> RGBColor {
+    let (a, b, share) = if share < 0.5 {
+        (BLUE, PURPLE, 2.0 * share)
+    } else {
+        (PURPLE, VERMILLION, 2.0 * share - 1.0)
+    };
     let mix = |a: u8, b: u8| ((1.0 - share) * f64::from(a) + share * f64::from(b)).round() as u8;
-    let (a, b) = (BLUE, VERMILLION);
     RGBColor(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
@@ -145,8 +149,7 @@ impl Ridges {
         let lowest = ends(all.iter().map(|ridge| ridge.1.floor)).0.max(floor - DECADES);
         let highest = ends(all.iter().map(|ridge| ridge.1.peak)).1.min(peak + DECADES);
 
-        let extents: Vec<Point> =
-            all.iter().map(|ridge| ridge.1.extent(lowest)).filter(|e| e.0 <= e.1).collect();
+        let extents: Vec<Point> = all.iter().map(|(_, density)| density.extent()).collect();
         let low = ends(extents.iter().map(|e| e.0)).0;
         let high = ends(extents.iter().map(|e| e.1)).1;
         let sizes = extents.iter().map(|e| e.0.abs().max(e.1.abs()));
@@ -173,7 +176,7 @@ impl Ridges {
 
     /// What the heights mean, and what lies beyond the axis.
     fn remark(&self) -> Option<String> {
-        let [low, high] = [self.heights.0, self.heights.1].map(|log| rounded(10f64.powf(log), 0.0));
+        let [low, high] = [self.heights.0, self.heights.1].map(|log| short(10f64.powf(log)));
         let mut parts = vec![format!("height of a ridge: density {low} to {high}, log scale")];
         parts.extend(self.beyond.map(clipped));
         (!self.all.is_empty()).then(|| parts.join("; "))
