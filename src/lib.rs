@@ -5,6 +5,7 @@
 //! gradient and Hessian-vector products as plain vectors. [`curvature`] finds the extreme
 //! eigenvalues of its Hessian, [`optim`] knows what the optimizer can bear, and [`train`] puts them
 //! side by side at every step. [`run`] does all this from a configuration and writes a folder.
+//! [`profiler`] does it for a training loop of your own; the [`guide`] says how.
 //!
 //! ```
 //! use sharpscope::config::{RunConfig, Settings};
@@ -32,6 +33,8 @@ pub mod config;
 pub mod curvature;
 pub mod data;
 pub mod error;
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {}
 mod input;
 pub mod linalg;
 pub mod model;
