@@ -254,10 +254,21 @@ impl<B: Backend, T: Task> Objective for ModuleObjective<B, T> {
             return Err(missing("outputs"));
         }
         let (task, placement) = (&*self.task, &self.placement);
-        self.sum_over_chunks(&self.chunks, Tracking::Outer, |model, chunk| {
-            let (batch, chunk_number) = (&chunk.batch, chunk.number);
-            let product = OutputProduct { task, placement, batch, chunk: chunk_number };
-            product.of(&model, matrix, v.clone()).mul_scalar(chunk.weight)
-        })
+        let mut total: Option<Tensor<B, 1>> = None;
+        for chunk in &self.chunks {
+            let (batch, number) = (&chunk.batch, chunk.number);
+            let product = OutputProduct { task, placement, batch, chunk: number };
+            // A model for each tape: leaves are not shared between two of them.
+            let models = [self.model(Tracking::Outer), self.model(Tracking::Outer)];
+            let part = product.of(&models, matrix, v.clone()).mul_scalar(chunk.weight);
+            total = Some(match total {
+                Some(total) => total + part,
+                None => part,
+            });
+        }
+        match total {
+            Some(total) => self.placement.read(total),
+            None => Ok(Vec::new()),
+        }
     }
 }

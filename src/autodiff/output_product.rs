@@ -51,11 +51,11 @@ pub(super) struct OutputProduct<'a, B: Backend, T: Task> {
 }
 
 impl<B: Backend, T: Task> OutputProduct<'_, B, T> {
-    /// J' M J v for a model whose parameters the outer level records. The forward pass is repeated:
-    /// a tape is consumed when it runs backward.
+    /// J' M J v for two copies of a model whose parameters the outer level records: a tape is consumed
+    /// when it runs backward, so that the forward pass is repeated.
     pub fn of(
         &self,
-        model: &T::Model<Nested<B>>,
+        [model, again]: &[T::Model<Nested<B>>; 2],
         matrix: OutputMatrix,
         v: Tensor<B, 1>,
     ) -> Tensor<B, 1> {
@@ -64,8 +64,8 @@ impl<B: Backend, T: Task> OutputProduct<'_, B, T> {
         let change = jacobian_vector(model, outputs, v);
         let weighted = self.weigh(matrix, values, change);
         let weighted = Tensor::from_inner(Tensor::from_inner(weighted));
-        let total = (self.outputs(model) * weighted).sum();
-        outer_gradient(model, total.backward()).inner()
+        let total = (self.outputs(again) * weighted).sum();
+        outer_gradient(again, total.backward()).inner()
     }
 
     fn outputs(&self, model: &T::Model<Nested<B>>) -> Tensor<Nested<B>, 2> {

@@ -187,7 +187,10 @@ impl ComparisonObserver for Progress {
                 let status = status.name();
                 format!("{status} in {seconds:.1} s, sharpness {sharpness}")
             }
-            MemberStatus::Failed { reason } => format!("failed: {reason}"),
+            MemberStatus::Failed { reason } => {
+                self.terminal.error(&format!("{name}: {reason}"));
+                "failed".to_string()
+            }
             MemberStatus::Unfinished => "stopped".to_string(),
         };
         self.terminal.note(&format!("{ended}/{} {name}: {what}", self.total));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::config::{CompareSettings, RunConfig, Seeds, Settings};
+use crate::config::{CompareSettings, RunConfig, Seeds, Settings, check_name};
 use crate::error::{Error, Result, reason};
 use crate::optim::ScheduleKind;
 use crate::report::RunDirectory;
@@ -72,6 +72,9 @@ impl Comparison {
         };
         let (out, name) = (shared.out.clone(), shared.name.clone());
         let force = shared.force.unwrap_or(false);
+        if let Some(name) = &name {
+            check_name(name)?;
+        }
 
         let mut configs = Vec::new();
         for group in groups {
@@ -167,6 +170,9 @@ impl Member {
     }
 }
 
+/// Most seeds of a comparison.
+const MOST_SEEDS: usize = 10_000;
+
 fn seeds(compare: &CompareSettings) -> Result<Vec<u64>> {
     let first = compare.settings.seed.unwrap_or(0);
     let problem = |shown: String, problem: &str, remedy: &str| {
@@ -175,6 +181,10 @@ fn seeds(compare: &CompareSettings) -> Result<Vec<u64>> {
     match &compare.seeds {
         None => Ok(vec![first]),
         Some(Seeds::Count(0)) => problem("0".to_string(), "nothing would run", "give 1 or more"),
+        Some(Seeds::Count(n)) if *n > MOST_SEEDS => {
+            let remedy = format!("give at most {MOST_SEEDS}");
+            problem(n.to_string(), "more runs than can be meant", &remedy)
+        }
         Some(Seeds::Count(n)) => match first.checked_add(*n as u64 - 1) {
             Some(last) => Ok((first..=last).collect()),
             None => problem(n.to_string(), "seeds would run over", "lower --seed"),

@@ -8,7 +8,7 @@ mod settings;
 mod values;
 
 pub use compare_settings::{CompareSettings, Seeds};
-pub(crate) use run_config::named;
 pub use run_config::{BatchSize, RunConfig};
+pub(crate) use run_config::{check_name, named};
 pub use settings::{ModelChoice, Settings};
 pub use values::Values;

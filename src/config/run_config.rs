@@ -290,10 +290,7 @@ impl RunConfig {
             let remedy = format!("give at most {}", u32::MAX);
             return Err(Error::setting("--steps", self.steps, "too many", remedy));
         }
-        if self.name.is_empty() || self.name.contains(['/', '\\', '\0']) {
-            let remedy = "give a name without slashes; --out sets the folder";
-            return Err(Error::setting("--name", &self.name, "not a folder's name", remedy));
-        }
+        check_name(&self.name)?;
         Ok(())
     }
 }
@@ -308,6 +305,15 @@ pub(crate) fn named<T: de::DeserializeOwned>(
     let name = given.as_deref().unwrap_or(default);
     serde_json::from_value(serde_json::Value::String(name.to_string()))
         .map_err(|_| Error::unknown_name(what, name, names))
+}
+
+/// Refuses a name that cannot be a folder's.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.contains(['/', '\\', '\0']) {
+        let remedy = "give a name without slashes; --out sets the folder";
+        return Err(Error::setting("--name", name, "not a folder's name", remedy));
+    }
+    Ok(())
 }
 
 /// The one value of a setting of a single run.

@@ -14,13 +14,14 @@ pub struct RunDirectory {
 
 /// What runs write; `--force` removes these and nothing else.
 const FILES: [&str; 7] = [
-    "manifest.json",
     "steps.csv",
     "events.jsonl",
     "summary.json",
     "init.safetensors",
     "sharpness.svg",
     "sharpness.png",
+    // Last: without it, a folder that was emptied half-way would not be known for a run's.
+    "manifest.json",
 ];
 const FOLDERS: [&str; 2] = ["checkpoints", "spectra"];
 
@@ -108,7 +109,7 @@ impl RunDirectory {
     fn remove_earlier_run(&self) -> Result<()> {
         let files = FILES.iter().map(|name| fs::remove_file(self.file(name)));
         let folders = FOLDERS.iter().map(|name| fs::remove_dir_all(self.file(name)));
-        for result in files.chain(folders) {
+        for result in folders.chain(files) {
             match result {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(self.cannot("be emptied", &e));
