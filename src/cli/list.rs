@@ -1,11 +1,13 @@
 //! `sharpscope list`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
 use super::args::ListArgs;
-use crate::data::{DataOptions, Dataset, dataset_list};
+use crate::data::{DataOptions, Dataset, InputShape, dataset_list};
 use crate::model::{Activation, ModelSpec, preset_names};
 use crate::optim::ENTRIES;
 
@@ -28,15 +30,23 @@ struct Model {
 /// The presets, with their parameter counts for the dataset, or, where they cannot read it, for the
 /// text.
 fn models(dataset: &str) -> crate::Result<Vec<Model>> {
+    // What models read, by dataset and context: each is loaded once.
+    let mut sizes: HashMap<(&str, Option<usize>), (InputShape, usize)> = HashMap::new();
     preset_names()
         .into_iter()
         .map(|name| {
             let spec = ModelSpec::load(name)?;
             let text = spec.context().map(|_| "shakespeare");
             let dataset = text.unwrap_or(dataset);
-            let options = DataOptions::default();
-            let parameters = Dataset::load_with(dataset, &options, spec.context(), 0)
-                .and_then(|(data, _)| spec.parameters(data.input_shape(), data.outputs()));
+            let (inputs, outputs) = match sizes.entry((dataset, spec.context())) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(unknown) => {
+                    let options = DataOptions::default();
+                    let (data, _) = Dataset::load_with(dataset, &options, spec.context(), 0)?;
+                    *unknown.insert((data.input_shape(), data.outputs()))
+                }
+            };
+            let parameters = spec.parameters(inputs, outputs);
             let parameters = match parameters {
                 Ok(count) => Some((count, dataset.to_string())),
                 // The model cannot read these data; anything else is the user's to know.

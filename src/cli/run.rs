@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::{Progress, short};
-use crate::config::{RunConfig, Settings};
+use crate::config::{RunConfig, Settings, lower};
 use crate::record::{ExitStatus, Summary};
 use crate::run::{Finished, Prepared, prepare};
 
@@ -78,10 +78,6 @@ fn describe(prepared: &Prepared) -> String {
         prepared.device.adapter(),
         lower(&config.precision),
     )
-}
-
-fn lower(value: &impl std::fmt::Debug) -> String {
-    format!("{value:?}").to_lowercase()
 }
 
 fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {

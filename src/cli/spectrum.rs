@@ -11,7 +11,7 @@ use crate::config::named;
 use crate::curvature::{Flatness, Matrix};
 use crate::error::Error;
 use crate::linalg::Estimate;
-use crate::report::{RunDirectory, spectrum_stem, write_spectrum};
+use crate::report::{RunDirectory, write_spectrum};
 use crate::spectrum::{Measurement, Request, measure};
 
 /// Measures, prints and writes; returns the exit code.
@@ -36,14 +36,14 @@ pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Resul
     };
     request.check()?;
     let directory = RunDirectory::at(&args.run);
-    let measured = measure(&request)?;
-    let stem = spectrum_stem(&measured.spectrum);
+    let stem = request.stem()?;
     if !args.force && directory.file(&format!("{stem}.csv")).exists() {
         let problem = format!("{stem}.csv is there already");
         let remedy = "replace it with --force";
         let path = directory.path().to_path_buf();
         return Err(Error::Output { path, problem, remedy: remedy.to_string() }.into());
     }
+    let measured = measure(&request)?;
     let more = json!({
         "threshold": measured.threshold, "layers": measured.layers,
         "flatness": measured.flatness, "rescaled": measured.rescaled

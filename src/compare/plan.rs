@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::config::{CompareSettings, RunConfig, Seeds, Settings, check_name};
+use crate::config::{CompareSettings, RunConfig, Seeds, Settings, check_name, lower};
 use crate::error::{Error, Result, reason};
 use crate::optim::ScheduleKind;
 use crate::report::RunDirectory;
-use crate::run::prepare;
+use crate::run::{prepare, timestamped};
 
 /// A comparison about to start, or to go on.
 #[derive(Debug, Clone)]
@@ -266,7 +266,7 @@ fn parts(config: &RunConfig) -> Vec<Part> {
         part(
             "schedule",
             "",
-            (config.schedule != ScheduleKind::Constant).then(|| lower(config.schedule)),
+            (config.schedule != ScheduleKind::Constant).then(|| lower(&config.schedule)),
         ),
         part("warmup", "warm-up ", (config.warmup > 0).then(|| config.warmup.to_string())),
         number("final-lr", "to η=", config.final_lr, Some(0.0)),
@@ -278,10 +278,6 @@ fn parts(config: &RunConfig) -> Vec<Part> {
 /// The shortest text that reads back the same.
 fn short(x: f64) -> String {
     format!("{x:?}").trim_end_matches(".0").to_string()
-}
-
-fn lower(value: impl std::fmt::Debug) -> String {
-    format!("{value:?}").to_lowercase()
 }
 
 /// Settings with labels that say how they differ.
@@ -331,8 +327,7 @@ fn shared_name(config: &RunConfig) -> String {
 
 /// `runs/<time>-<name>`, with a number behind it where that is taken.
 fn default_directory(name: &str) -> PathBuf {
-    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    let base = format!("{time}-{name}");
+    let base = timestamped(name);
     let numbered = (2..).map(|number| format!("{base}-{number}"));
     let mut candidates = std::iter::once(base.clone()).chain(numbered);
     let free = candidates.find(|name| !Path::new("runs").join(name).exists());

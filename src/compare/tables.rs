@@ -8,11 +8,12 @@ use statrs::statistics::Statistics;
 use super::execute::{ComparisonEnd, MemberStatus};
 use super::plan::MANIFEST;
 use super::{Comparison, Member, Setting};
+use crate::config::lower;
 use crate::error::{Error, Result};
 use crate::record::{ExitStatus, StepRow, Summary};
 use crate::report::{
     ComparedRun, ComparisonFigure, ComparisonFigures, RunDirectory, StepTable, comparison_png,
-    comparison_svg, now, to_json,
+    comparison_svg, now, optional, to_json,
 };
 
 /// `comparison.json`.
@@ -195,26 +196,21 @@ const SETTING_COLUMNS: [&str; 13] = [
 fn setting_cells(setting: &Setting) -> Vec<String> {
     let config = &setting.config;
     let h = &config.optimizer.hyperparameters;
-    let lower = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
     vec![
         setting.label.clone(),
         config.optimizer.name.to_string(),
         h.base.map_or_else(String::new, |base| lower(&base)),
-        number(Some(config.lr)),
-        number(h.momentum),
-        number(h.beta1),
-        number(h.beta2),
-        number(h.eps),
-        number(h.rho),
-        number(h.weight_decay),
+        optional(Some(config.lr)),
+        optional(h.momentum),
+        optional(h.beta1),
+        optional(h.beta2),
+        optional(h.eps),
+        optional(h.rho),
+        optional(h.weight_decay),
         config.batch_size.to_string(),
         lower(&config.schedule),
         config.warmup.to_string(),
     ]
-}
-
-fn number(value: Option<f64>) -> String {
-    value.map_or_else(String::new, |value| format!("{value:?}"))
 }
 
 /// Every step of every run, under the columns that any of them has.
@@ -295,8 +291,8 @@ fn summary_table(
         for (_, metric) in METRICS {
             let values: Vec<f64> = completed.iter().filter_map(|summary| metric(summary)).collect();
             let n = values.len();
-            cells.push(number((n > 0).then(|| values.iter().mean())));
-            cells.push(number((n > 1).then(|| values.iter().std_dev())));
+            cells.push(optional((n > 0).then(|| values.iter().mean())));
+            cells.push(optional((n > 1).then(|| values.iter().std_dev())));
             cells.push(n.to_string());
         }
         table.write(cells.iter().map(String::as_str))?;

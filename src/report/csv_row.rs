@@ -42,7 +42,8 @@ pub fn cells(row: &StepRow, columns: Columns) -> Vec<String> {
     cells
 }
 
-fn optional(value: Option<f64>) -> String {
+/// A number, or the empty cell of what was not measured.
+pub(crate) fn optional(value: Option<f64>) -> String {
     value.map_or_else(String::new, number)
 }
 

@@ -15,6 +15,7 @@ mod weights;
 mod writer;
 
 pub use csv_row::cells;
+pub(crate) use csv_row::optional;
 pub use figure::{
     ComparedRun, ComparisonFigure, ComparisonFigures, FigureLabels, SpectrumFigure, comparison_png,
     comparison_svg, spectrum_png, spectrum_svg, to_png, to_svg, waterfall_choice, waterfall_png,

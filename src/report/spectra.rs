@@ -15,17 +15,22 @@ use crate::spectrum::{Spectrum, to_csv, to_json};
 
 const FOLDER: &str = "spectra";
 
-/// `step-N`, with the matrix and the group where they are not the Hessian of all parameters.
-pub fn spectrum_stem(spectrum: &Spectrum) -> String {
-    let mut stem = format!("step-{}", spectrum.step);
-    let matrix = serde_json::to_value(spectrum.matrix).unwrap_or_default();
+/// `spectra/step-N`, with the matrix and the group where they are not the Hessian of all parameters.
+pub fn spectrum_stem(
+    step: usize,
+    matrix: Matrix,
+    preconditioned: bool,
+    group: Option<&str>,
+) -> String {
+    let mut stem = format!("step-{step}");
+    let matrix = serde_json::to_value(matrix).unwrap_or_default();
     if let Some(matrix) = matrix.as_str().filter(|&matrix| matrix != "hessian") {
         stem += &format!("-{matrix}");
     }
-    if spectrum.preconditioned {
+    if preconditioned {
         stem += "-preconditioned";
     }
-    if let Some(group) = &spectrum.group {
+    if let Some(group) = group {
         stem += &format!("-{group}");
     }
     format!("{FOLDER}/{stem}")
@@ -44,7 +49,8 @@ pub fn write_spectrum(
     more: &Value,
 ) -> Result<()> {
     directory.make_folder(FOLDER)?;
-    let stem = spectrum_stem(spectrum);
+    let Spectrum { step, matrix, preconditioned, .. } = *spectrum;
+    let stem = spectrum_stem(step, matrix, preconditioned, spectrum.group.as_deref());
     let table = to_csv(spectrum)?;
     directory.write(&format!("{stem}.csv"), &table)?;
     let mut numbers = to_json(spectrum);

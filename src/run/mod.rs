@@ -4,5 +4,5 @@ mod prepare;
 mod start;
 
 pub use prepare::{Prepared, prepare, supervised};
-pub(crate) use start::git_revision;
 pub use start::{Finished, Started};
+pub(crate) use start::{git_revision, timestamped};

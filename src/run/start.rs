@@ -122,8 +122,12 @@ impl Started {
 
 /// `runs/<time>-<name>`, with a number behind it where that is taken.
 fn default_directory(name: &str) -> Result<RunDirectory> {
-    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    RunDirectory::create_numbered(Path::new("runs"), &format!("{time}-{name}"))
+    RunDirectory::create_numbered(Path::new("runs"), &timestamped(name))
+}
+
+/// The time and a name, for a folder that nobody named.
+pub(crate) fn timestamped(name: &str) -> String {
+    format!("{}-{name}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S"))
 }
 
 pub(crate) fn git_revision() -> Option<String> {

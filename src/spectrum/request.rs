@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::linalg::StochasticLanczos;
 use crate::model::{Activation, ModelSpec};
 use crate::optim::{StabilityContext, StabilityOperator};
-use crate::report::{RunDirectory, checkpoint_file, preconditioner_file, read_safetensors};
+use crate::report::{
+    RunDirectory, checkpoint_file, preconditioner_file, read_safetensors, spectrum_stem,
+};
 use crate::rng::{self, Stream};
 use crate::run::{Prepared, prepare};
 
@@ -46,6 +48,16 @@ pub struct Request {
 }
 
 impl Request {
+    /// Where in the run directory the answer is written, without its endings.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a step without a checkpoint.
+    pub fn stem(&self) -> Result<String> {
+        let (step, _) = checkpoint(&RunDirectory::at(&self.run), self.step)?;
+        let group = self.parameters.as_deref();
+        Ok(spectrum_stem(step, self.matrix, self.preconditioned, group))
+    }
+
     /// Checks what can be checked without the run.
     ///
     /// # Errors

@@ -133,7 +133,7 @@ impl Trainer<'_> {
                 row.val_accuracy = evaluation.accuracy;
             }
             let before = theta.clone();
-            self.update(&mut theta, &update.gradient, batch, &mut row)?;
+            self.update(&before, &mut theta, &update.gradient, batch, &mut row)?;
             if due(settings.checkpoint_every, step) {
                 self.checkpoint(step, &before, log)?;
             }
@@ -180,16 +180,17 @@ impl Trainer<'_> {
         Ok((full, minibatch))
     }
 
-    /// Takes the optimizer's step, in the precision of the run, and records its norms. The training
+    /// Takes the optimizer's step from `before`, which `theta` holds too, in the precision of the run,
+    /// and records its norms. The training
     /// objective may be left at the point that SAM ascended to.
     fn update(
         &mut self,
+        before: &[f64],
         theta: &mut [f64],
         gradient: &[f64],
         batch: Option<&[usize]>,
         row: &mut StepRow,
     ) -> Result<()> {
-        let before = theta.to_vec();
         let samples = batch.map_or(Samples::All, Samples::Batch);
         let train = &mut self.problem.train;
         let mut elsewhere = |point: &[f64]| {
@@ -198,7 +199,7 @@ impl Trainer<'_> {
         };
         self.optimizer.step(row.lr, theta, gradient, &mut elsewhere)?;
         theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
-        let change: Vec<f64> = theta.iter().zip(&before).map(|(a, b)| a - b).collect();
+        let change: Vec<f64> = theta.iter().zip(before).map(|(a, b)| a - b).collect();
         row.update_norm = Some(norm(&change));
         row.relative_update = ratio(row.update_norm, row.param_norm);
         Ok(())

@@ -51,7 +51,7 @@ fn rows_are_those_of_the_programs_own_loop() {
         let mut prepared = prepared(settings(name, lr));
         let mut profiler = profiler(&prepared, 2);
         let mut optimizer = prepared.config.optimizer.build();
-        let mut shadow = prepared.config.optimizer.build();
+        let shadow = prepared.config.optimizer.build();
         let objective = &mut prepared.problem.train;
         let mut theta = prepared.theta.clone();
         for expected in &expected {
@@ -74,7 +74,6 @@ fn rows_are_those_of_the_programs_own_loop() {
             let measured = row.step.is_multiple_of(2);
             assert_eq!(row.train_loss, expected.train_loss.filter(|_| measured));
         }
-        let _ = &mut shadow;
         let summary = profiler.finish(ExitStatus::Completed).unwrap();
         assert_eq!(summary.steps, 6);
     }

@@ -24,12 +24,11 @@ fn expected() -> Vec<f64> {
     sizes.into_iter().enumerate().flat_map(values).collect()
 }
 
-fn layout(run: &Place) -> ParameterLayout {
+fn layout() -> ParameterLayout {
     let settings = json!({
         "backend": "cpu", "dataset": "moons", "points": 40, "steps": 1,
         "model": {"kind": "mlp", "hidden": [3]}
     });
-    let _ = run;
     let settings = serde_json::from_value(settings).unwrap();
     let config = sharpscope::config::RunConfig::resolve(settings).unwrap();
     sharpscope::run::prepare(config).unwrap().problem.train.layout().clone()
@@ -39,7 +38,7 @@ fn layout(run: &Place) -> ParameterLayout {
 fn weights_written_by_python_are_those_that_a_run_starts_from_and_writes() {
     let place = place();
     place.run_well(&format!("{RUN} --init @/python.safetensors"));
-    let layout = layout(&place);
+    let layout = layout();
     let names: Vec<&str> = layout.entries().iter().map(|entry| &entry.name[..]).collect();
     assert_eq!(names, ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"]);
     let written = read_safetensors(&place.made("r/init.safetensors"), &layout).unwrap();
@@ -64,7 +63,7 @@ fn a_runs_last_weights_start_another_run() {
 #[test]
 fn double_precision_survives() {
     let place = place();
-    let layout = layout(&place);
+    let layout = layout();
     let theta: Vec<f64> = (1..=layout.len()).map(|i| 1.0 / i as f64).collect();
     let bytes = to_safetensors(&layout, &theta, Precision::F64).unwrap();
     place.file("d.safetensors", bytes);
