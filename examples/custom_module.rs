@@ -23,7 +23,7 @@ use sharpscope::optim::{Hyperparameters, OptimizerSpec};
 use sharpscope::profiler::{NextUpdate, Profiler, ProfilerSettings};
 use sharpscope::record::ExitStatus;
 
-/// f(x) = sin(x W + b) V. Made of operations that can be differentiated twice; `nn::Linear` cannot.
+/// f(x) = sin(x W + b) V.
 #[derive(Module, Debug)]
 struct SineNetwork<B: Backend> {
     frequencies: Param<Tensor<B, 2>>,

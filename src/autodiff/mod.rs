@@ -1,24 +1,27 @@
 //! A loss over a burn module's parameters, differentiated once and twice.
 //!
-//! [`Task`] says what is differentiated, on any backend; [`ModuleObjective`] differentiates it by
-//! nested autodiff on one backend; [`Objective`] is what the rest of the crate sees of it: flat
+//! [`Task`] says what is differentiated, on any backend; [`ForwardObjective`] differentiates it by a
+//! tape over tangents, [`ReverseObjective`] by two tapes; [`Objective`] is what the rest of the crate sees of it: flat
 //! parameter vectors on the host, in double precision, and no tensor.
 
+mod chunked;
 mod determinism;
 mod flatten;
+mod forward_over_reverse;
 mod layout;
-mod nested;
 mod objective;
 mod output_product;
 mod parameters;
 mod placement;
+mod reverse_over_reverse;
 mod task;
 
 pub use determinism::check_determinism;
 pub use flatten::flat_parameters;
+pub use forward_over_reverse::ForwardObjective;
 pub use layout::{ParameterEntry, ParameterLayout};
-pub use nested::ModuleObjective;
 pub use objective::{Evaluation, GradientEvaluation, Objective, Samples};
 pub use output_product::OutputMatrix;
-pub use placement::{Placement, Precision};
+pub use placement::{Differentiation, Placement, Precision};
+pub use reverse_over_reverse::ReverseObjective;
 pub use task::{Likelihood, Task};

@@ -51,6 +51,27 @@ pub trait Objective: Send {
         self.hvp_over(Samples::All, v)
     }
 
+    /// The Hessian over all samples times each of the vectors in `block` (length P times their number,
+    /// one after the other), in the same order. The products share what work they can.
+    ///
+    /// # Errors
+    /// As [`Objective::hvp_over`].
+    fn hvps(&self, block: &[f64]) -> Result<Vec<f64>> {
+        let mut products = Vec::with_capacity(block.len());
+        for v in block.chunks(self.dim().max(1)) {
+            products.extend(self.hvp(v)?);
+        }
+        Ok(products)
+    }
+
+    /// The gradient over all samples, and what [`Objective::hvps`] gives, in as little as one pass.
+    ///
+    /// # Errors
+    /// As [`Objective::hvp_over`].
+    fn gradient_and_hvps(&self, block: &[f64]) -> Result<(GradientEvaluation, Vec<f64>)> {
+        Ok((self.gradient(Samples::All)?, self.hvps(block)?))
+    }
+
     /// J' M J `v` (length P) over all samples, J being the Jacobian of the outputs and M a matrix
     /// over them.
     ///

@@ -2,18 +2,16 @@
 //! the rows of outputs: the generalised Gauss-Newton matrix and its relatives (Schraudolph 2002;
 //! Martens 2020).
 //!
-//! J v is had from reverse mode alone: J' w is linear in w, so that the derivative of <J' w, v> with
-//! respect to w is J v. M acts on the outputs only, and J' times the result is one more backward pass.
+//! M acts on the outputs only. J v and J' times a vector are each objective's own.
 
-use burn::backend::Autodiff;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::parameters::{Nested, outer_gradient};
 use super::{Likelihood, Placement, Task};
+use crate::error::{Error, Result};
 use crate::rng::{self, Stream};
 
 /// M in J' M J, as a mean over rows of outputs.
@@ -41,108 +39,115 @@ impl OutputMatrix {
     }
 }
 
-/// The product over one chunk.
-pub(super) struct OutputProduct<'a, B: Backend, T: Task> {
-    pub task: &'a T,
-    pub placement: &'a Placement<B::Device>,
-    pub batch: &'a T::Batch<Nested<B>>,
-    /// Number of the chunk, which sets apart what is drawn for it.
-    pub chunk: usize,
+/// Whether products with `matrix` can be had from a task that `says_outputs` or does not.
+///
+/// # Errors
+/// [`Error::Numerical`] where they cannot.
+pub(super) fn check_output_matrix<T: Task>(
+    task: &T,
+    matrix: OutputMatrix,
+    says_outputs: bool,
+) -> Result<()> {
+    let missing = |what: &str| Error::Numerical {
+        what: "a Gauss-Newton or Fisher product",
+        reason: format!("the task does not say its {what}"),
+    };
+    if matrix.needs_likelihood() && task.likelihood().is_none() {
+        return Err(missing("likelihood"));
+    }
+    says_outputs.then_some(()).ok_or_else(|| missing("outputs"))
 }
 
-impl<B: Backend, T: Task> OutputProduct<'_, B, T> {
-    /// J' M J v for two copies of a model whose parameters the outer level records: a tape is consumed
-    /// when it runs backward, so that the forward pass is repeated.
-    pub fn of(
-        &self,
-        [model, again]: &[T::Model<Nested<B>>; 2],
-        matrix: OutputMatrix,
-        v: Tensor<B, 1>,
-    ) -> Tensor<B, 1> {
-        let outputs = self.outputs(model);
-        let values = outputs.clone().inner().inner();
-        let change = jacobian_vector(model, outputs, v);
-        let weighted = self.weigh(matrix, values, change);
-        let weighted = Tensor::from_inner(Tensor::from_inner(weighted));
-        let total = (self.outputs(again) * weighted).sum();
-        outer_gradient(again, total.backward()).inner()
+/// The outputs of a task that says them.
+pub(super) fn outputs_of<A: Backend, T: Task>(
+    task: &T,
+    model: &T::Model<A>,
+    batch: &T::Batch<A>,
+) -> Tensor<A, 2> {
+    match task.outputs(model, batch) {
+        Some(outputs) => outputs,
+        None => unreachable!("the objective has asked the task for its outputs"),
     }
+}
 
-    fn outputs(&self, model: &T::Model<Nested<B>>) -> Tensor<Nested<B>, 2> {
-        match self.task.outputs(model, self.batch) {
-            Some(outputs) => outputs,
-            None => unreachable!("the objective has asked the task for its outputs"),
-        }
+/// The loss of outputs that a task says.
+pub(super) fn loss_of<A: Backend, T: Task>(
+    task: &T,
+    outputs: Tensor<A, 2>,
+    batch: &T::Batch<A>,
+) -> Tensor<A, 1> {
+    match task.loss_of_outputs(outputs, batch) {
+        Some(loss) => loss,
+        None => unreachable!("a task that says its outputs says the loss of them"),
     }
+}
 
-    /// M times a change of the outputs, over the number of rows.
-    fn weigh(
-        &self,
-        matrix: OutputMatrix,
-        outputs: Tensor<B, 2>,
-        change: Tensor<B, 2>,
-    ) -> Tensor<B, 2> {
-        let rows = outputs.dims()[0] as f64;
-        let along = |r: Tensor<B, 2>| {
-            let product = (r.clone() * change.clone()).sum_dim(1);
-            r * product / rows
-        };
-        match matrix {
-            OutputMatrix::GaussNewton => self.loss_hessian(outputs, change),
-            OutputMatrix::EmpiricalFisher => along(self.loss_gradient(outputs).1.inner() * rows),
-            OutputMatrix::Fisher => match self.task.likelihood() {
-                Some(Likelihood::Categorical) => {
-                    // sum_c p_c (e_c - p)(e_c - p)' u = p * u - p <p, u>.
-                    let p = softmax(outputs, 1);
-                    let mean = (p.clone() * change.clone()).sum_dim(1);
-                    p * (change - mean) / rows
-                }
-                _ => change / rows,
-            },
-            OutputMatrix::SampledFisher { seed } => along(self.sampled_residual(outputs, seed)),
-        }
-    }
+/// The mean loss over the rows of a chunk as a function of its outputs, `[rows, outputs]`.
+pub(super) trait OutputLoss<B: Backend> {
+    /// The distribution that it is the negative log-likelihood of.
+    fn likelihood(&self) -> Option<Likelihood>;
 
-    /// The mean loss's gradient with respect to the outputs, recorded by the inner level, and the
-    /// leaf that it depends on.
-    fn loss_gradient(
-        &self,
-        outputs: Tensor<B, 2>,
-    ) -> (Tensor<Autodiff<B>, 2>, Tensor<Autodiff<B>, 2>) {
-        let leaf = Tensor::<Autodiff<B>, 2>::from_inner(outputs).require_grad();
-        let outer = Tensor::<Nested<B>, 2>::from_inner(leaf.clone()).require_grad();
-        let Some(loss) = self.task.loss_of_outputs(outer.clone(), self.batch) else {
-            unreachable!("a task that says its outputs says the loss of them")
-        };
-        let gradient = outer.grad(&loss.backward()).unwrap_or_else(|| leaf.zeros_like());
-        (leaf, gradient)
-    }
+    /// Its gradient.
+    fn gradient(&self, outputs: Tensor<B, 2>) -> Tensor<B, 2>;
 
-    fn loss_hessian(&self, outputs: Tensor<B, 2>, change: Tensor<B, 2>) -> Tensor<B, 2> {
-        let (leaf, gradient) = self.loss_gradient(outputs);
-        let directional = (gradient * Tensor::from_inner(change.clone())).sum();
-        // A loss that is linear in the outputs has no curvature there.
-        leaf.grad(&directional.backward()).unwrap_or_else(|| change.zeros_like())
-    }
+    /// Its Hessian times a change of the outputs.
+    fn hessian_product(&self, outputs: Tensor<B, 2>, change: Tensor<B, 2>) -> Tensor<B, 2>;
+}
 
-    /// The derivative of the negative log-likelihood of targets drawn from the model.
-    fn sampled_residual(&self, outputs: Tensor<B, 2>, seed: u64) -> Tensor<B, 2> {
-        let [rows, columns] = outputs.dims();
-        let mut rng = rng::stream(seed, Stream::FisherTargets { chunk: self.chunk as u32 });
-        match self.task.likelihood() {
+/// M times a change of the outputs, over the number of rows. `chunk` is the number of the chunk, which
+/// sets apart what is drawn for it.
+pub(super) fn weigh<B: Backend>(
+    matrix: OutputMatrix,
+    loss: &impl OutputLoss<B>,
+    placement: &Placement<B::Device>,
+    chunk: usize,
+    outputs: Tensor<B, 2>,
+    change: Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    let rows = outputs.dims()[0] as f64;
+    let along = |r: Tensor<B, 2>| {
+        let product = (r.clone() * change.clone()).sum_dim(1);
+        r * product * (1.0 / rows)
+    };
+    match matrix {
+        OutputMatrix::GaussNewton => loss.hessian_product(outputs, change),
+        OutputMatrix::EmpiricalFisher => along(loss.gradient(outputs) * rows),
+        OutputMatrix::Fisher => match loss.likelihood() {
             Some(Likelihood::Categorical) => {
-                // The largest of log p + Gumbel noise is a draw from p.
-                let noise: Vec<f64> = (0..rows * columns).map(|_| gumbel(&mut rng)).collect();
-                let noise: Tensor<B, 2> = self.placement.float(&noise, [rows, columns]);
-                let noisy = outputs.clone() + noise;
-                let drawn = noisy.clone().max_dim(1).equal(noisy).float().cast(outputs.dtype());
-                softmax(outputs, 1) - drawn
+                // sum_c p_c (e_c - p)(e_c - p)' u = p * u - p <p, u>.
+                let p = softmax(outputs, 1);
+                let mean = (p.clone() * change.clone()).sum_dim(1);
+                p * (change - mean) * (1.0 / rows)
             }
-            _ => {
-                let noise: Vec<f64> =
-                    StandardNormal.sample_iter(&mut rng).take(rows * columns).collect();
-                self.placement.float(&noise, [rows, columns])
-            }
+            _ => change * (1.0 / rows),
+        },
+        OutputMatrix::SampledFisher { seed } => {
+            let mut rng = rng::stream(seed, Stream::FisherTargets { chunk: chunk as u32 });
+            along(sampled_residual(loss.likelihood(), placement, outputs, &mut rng))
+        }
+    }
+}
+
+/// The derivative of the negative log-likelihood of targets drawn from the model.
+fn sampled_residual<B: Backend, R: Rng>(
+    likelihood: Option<Likelihood>,
+    placement: &Placement<B::Device>,
+    outputs: Tensor<B, 2>,
+    rng: &mut R,
+) -> Tensor<B, 2> {
+    let [rows, columns] = outputs.dims();
+    match likelihood {
+        Some(Likelihood::Categorical) => {
+            // The largest of log p + Gumbel noise is a draw from p.
+            let noise: Vec<f64> = (0..rows * columns).map(|_| gumbel(rng)).collect();
+            let noise: Tensor<B, 2> = placement.float(&noise, [rows, columns]);
+            let noisy = outputs.clone() + noise;
+            let drawn = noisy.clone().max_dim(1).equal(noisy).float().cast(outputs.dtype());
+            softmax(outputs, 1) - drawn
+        }
+        _ => {
+            let noise: Vec<f64> = StandardNormal.sample_iter(rng).take(rows * columns).collect();
+            placement.float(&noise, [rows, columns])
         }
     }
 }
@@ -152,19 +157,4 @@ fn gumbel<R: Rng>(rng: &mut R) -> f64 {
     let uniform: f64 = 1.0 - rng.random::<f64>();
     let exponential = -uniform.ln();
     -exponential.max(f64::MIN_POSITIVE).ln()
-}
-
-/// J v for outputs that the outer level has recorded.
-fn jacobian_vector<B: Backend, M: burn::module::Module<Nested<B>>>(
-    model: &M,
-    outputs: Tensor<Nested<B>, 2>,
-    v: Tensor<B, 1>,
-) -> Tensor<B, 2> {
-    let values = outputs.clone().inner().inner();
-    // J' w is linear in w: its value does not matter.
-    let w = Tensor::<Autodiff<B>, 2>::from_inner(values.zeros_like()).require_grad();
-    let total = (outputs * Tensor::from_inner(w.clone())).sum();
-    let transposed = outer_gradient(model, total.backward());
-    let directional = (transposed * Tensor::from_inner(v)).sum();
-    w.grad(&directional.backward()).unwrap_or_else(|| values.zeros_like())
 }

@@ -26,12 +26,36 @@ impl Precision {
         }
     }
 
+    /// Half the relative spacing of neighbouring numbers: what rounding changes at most.
+    pub fn resolution(self) -> f64 {
+        match self {
+            Precision::F32 => f64::from(f32::EPSILON) / 2.0,
+            Precision::F64 => f64::EPSILON / 2.0,
+        }
+    }
+
     fn dtype(self) -> DType {
         match self {
             Precision::F32 => DType::F32,
             Precision::F64 => DType::F64,
         }
     }
+}
+
+/// How Hessian-vector products are differentiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Differentiation {
+    /// Forward over reverse: tangents below one tape.
+    #[default]
+    Forward,
+    /// Reverse over reverse: two tapes.
+    Reverse,
+}
+
+impl Differentiation {
+    /// All of them, by name.
+    pub const NAMES: [&'static str; 2] = ["forward", "reverse"];
 }
 
 /// A device, the precision of the tensors on it, and how many chunks may be worked on at once.

@@ -8,11 +8,13 @@ use super::Placement;
 
 /// A loss over the parameters of a burn module, defined on any backend.
 ///
-/// The same code runs on plain tensors and on tensors differentiated twice, so that it must be made
-/// of operations whose derivative can be differentiated. In burn 0.21 `nn::Linear`,
-/// `nn::Embedding`, pooling and `interpolate` cannot, and `activation::gelu` has the derivative of
-/// another function; [`crate::model::Activation`] has one that is right. The derivative of a division
-/// by a number takes its reciprocal in single precision: multiply instead.
+/// The same code runs on tensors with and without tangents and tapes. Everything can be used that
+/// [`crate::forward`] has a rule for, which is nearly all of burn. The derivative of a division by a
+/// number takes its reciprocal in single precision: multiply instead. For
+/// [`super::ReverseObjective`] the derivatives must be differentiable by burn's tape too, as those of
+/// `nn::Linear`, `nn::Embedding`, pooling and `interpolate` are not in burn 0.21, and
+/// `activation::gelu` has the derivative of another function there; [`crate::model::Activation`] has
+/// one that is right.
 pub trait Task: Send + Sync + 'static {
     /// The module on backend `B`.
     type Model<B: Backend>: Module<B>;

@@ -2,6 +2,7 @@
 //! sees [`Objective`]s.
 
 mod adapters;
+mod kernels;
 
 use std::sync::Arc;
 
@@ -10,9 +11,13 @@ use burn::backend::wgpu::WgpuDevice;
 use burn::backend::{Flex, Wgpu};
 
 pub use adapters::{Adapter, AdapterInfo, AdapterKind, adapters};
+pub use kernels::CpuKernels;
 
-use crate::autodiff::{ModuleObjective, Objective, Placement, Precision, Task};
+use crate::autodiff::{
+    Differentiation, ForwardObjective, Objective, Placement, Precision, ReverseObjective, Task,
+};
 use crate::error::{Error, Result};
+use crate::forward::Native;
 
 /// Which kind of device is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -48,6 +53,7 @@ pub struct Device {
     precision: Precision,
     adapter: String,
     notice: Option<String>,
+    differentiation: Differentiation,
 }
 
 #[derive(Debug, Clone)]
@@ -79,6 +85,7 @@ impl Device {
             precision,
             adapter: format!("CPU, {} threads", cpu_workers()),
             notice,
+            differentiation: Differentiation::default(),
         }
     }
 
@@ -101,6 +108,7 @@ impl Device {
                 precision,
                 adapter: gpu.info.name.clone(),
                 notice: None,
+                differentiation: Differentiation::default(),
             },
             Err(error) => {
                 let notice = format!("{} failed ({error}): running on the CPU", gpu.info.name);
@@ -138,7 +146,18 @@ impl Device {
             problem: format!("--backend wgpu: {name} cannot be opened ({reason})"),
             remedy: "update its driver, or use --backend cpu".to_string(),
         })?;
-        Ok(Self { kind: Kind::Wgpu(device), precision, adapter: name.clone(), notice: None })
+        Ok(Self {
+            kind: Kind::Wgpu(device),
+            precision,
+            adapter: name.clone(),
+            notice: None,
+            differentiation: Differentiation::default(),
+        })
+    }
+
+    /// The same device, differentiating as asked; [`Differentiation::Forward`] otherwise.
+    pub fn with_differentiation(self, differentiation: Differentiation) -> Self {
+        Self { differentiation, ..self }
     }
 
     /// The backend's name: `cpu` or `wgpu`.
@@ -181,21 +200,36 @@ impl Device {
     /// The loss of `task` over `samples` on this device, at most `chunk` samples at a time.
     ///
     /// # Errors
-    /// As [`ModuleObjective::new`].
+    /// As [`ForwardObjective::new`].
     pub fn objective<T: Task>(
         &self,
         task: Arc<T>,
         samples: Vec<usize>,
         chunk: usize,
     ) -> Result<Box<dyn Objective>> {
+        use Differentiation::{Forward, Reverse};
         Ok(match &self.kind {
             Kind::Cpu => {
-                let placement = self.placement(FlexDevice, cpu_workers());
-                Box::new(ModuleObjective::<Flex, T>::new(task, placement, samples, chunk)?)
+                let at = self.placement(FlexDevice, cpu_workers());
+                match self.differentiation {
+                    Forward => Box::new(ForwardObjective::<Flex, CpuKernels, T>::new(
+                        task, at, samples, chunk,
+                    )?),
+                    Reverse => {
+                        Box::new(ReverseObjective::<Flex, T>::new(task, at, samples, chunk)?)
+                    }
+                }
             }
             Kind::Wgpu(device) => {
-                let placement = self.placement(device.clone(), 1);
-                Box::new(ModuleObjective::<Wgpu, T>::new(task, placement, samples, chunk)?)
+                let at = self.placement(device.clone(), 1);
+                match self.differentiation {
+                    Forward => Box::new(ForwardObjective::<Wgpu, Native, T>::new(
+                        task, at, samples, chunk,
+                    )?),
+                    Reverse => {
+                        Box::new(ReverseObjective::<Wgpu, T>::new(task, at, samples, chunk)?)
+                    }
+                }
             }
         })
     }

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sharpscope::Error;
 use sharpscope::autodiff::{
-    Evaluation, ModuleObjective, Objective, Placement, Precision, Samples, Task, check_determinism,
+    Evaluation, Objective, Placement, Precision, ReverseObjective, Samples, Task, check_determinism,
 };
 use sharpscope::backend::{BackendChoice, Device};
 use sharpscope::curvature::{Curvature, CurvatureMeter};
@@ -786,7 +786,7 @@ fn any_number_of_workers_gives_the_same_bits_each_time() {
                 let samples = (0..RAGGED.samples).collect();
                 let placement = flex(precision, workers);
                 let mut objective =
-                    ModuleObjective::<Flex, _>::new(case.task(), placement, samples, 3).unwrap();
+                    ReverseObjective::<Flex, _>::new(case.task(), placement, samples, 3).unwrap();
                 let n = objective.dim();
                 objective.set_parameters(&scaled(&normal(n, 1), 0.5)).unwrap();
                 (0..3)
@@ -866,10 +866,10 @@ fn module_objective<T: Task>(
     task: T,
     precision: Precision,
     theta: Option<&[f64]>,
-) -> ModuleObjective<Flex, T> {
+) -> ReverseObjective<Flex, T> {
     let samples = (0..5).collect();
     let mut objective =
-        ModuleObjective::new(Arc::new(task), flex(precision, 1), samples, 2).unwrap();
+        ReverseObjective::new(Arc::new(task), flex(precision, 1), samples, 2).unwrap();
     if let Some(theta) = theta {
         objective.set_parameters(theta).unwrap();
     }

@@ -1,0 +1,179 @@
+//! A task's samples on a backend, in chunks, and sums over them.
+//!
+//! The loss over all samples is the mean over chunks weighted by their sizes, so that a ragged last
+//! chunk changes nothing, and activations are held for the chunks in work only.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use rayon::prelude::*;
+
+use super::{Evaluation, ParameterLayout, Placement, Samples, Task};
+use crate::error::{Error, Result, check_length};
+
+/// A task and the samples that its loss is a mean over, on backend `A`, which differentiates.
+pub(super) struct Chunked<A: Backend, T: Task> {
+    pub task: Arc<T>,
+    pub placement: Placement<A::Device>,
+    /// A model whose parameters have the right shapes.
+    pub template: T::Model<A>,
+    pub layout: ParameterLayout,
+    /// Numbers of the task's samples.
+    pub samples: Vec<usize>,
+    chunk_size: usize,
+    chunks: Vec<ChunkOf<A, T>>,
+}
+
+/// A chunk of a task's samples on a backend.
+pub(super) type ChunkOf<A, T> = Chunk<<T as Task>::Batch<A>>;
+
+#[derive(Clone)]
+pub(super) struct Chunk<Batch> {
+    pub batch: Batch,
+    /// Its place in the list.
+    pub number: usize,
+    /// Samples in it over samples in all.
+    pub weight: f64,
+}
+
+impl<A: Backend, T: Task> Chunked<A, T> {
+    /// Uploads the samples, at most `chunk_size` to a chunk.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] without samples or with chunks of zero.
+    pub fn new(
+        task: Arc<T>,
+        placement: Placement<A::Device>,
+        samples: Vec<usize>,
+        chunk_size: usize,
+    ) -> Result<Self> {
+        if samples.is_empty() {
+            let remedy = "give the loss at least one sample";
+            return Err(Error::setting("samples", 0, "a loss needs samples", remedy));
+        }
+        if chunk_size == 0 {
+            let remedy = "give a chunk of at least 1 sample";
+            return Err(Error::setting("--chunk", 0, "nothing would be evaluated", remedy));
+        }
+        let template = task.model::<A>(&placement);
+        let layout = ParameterLayout::of(&template);
+        let mut chunked =
+            Self { task, placement, template, layout, samples, chunk_size, chunks: Vec::new() };
+        chunked.chunks = chunked.upload(&chunked.samples);
+        Ok(chunked)
+    }
+
+    fn upload(&self, samples: &[usize]) -> Vec<ChunkOf<A, T>> {
+        samples
+            .chunks(self.chunk_size)
+            .enumerate()
+            .map(|(number, part)| Chunk {
+                number,
+                batch: self.task.batch::<A>(part, &self.placement),
+                weight: part.len() as f64 / samples.len() as f64,
+            })
+            .collect()
+    }
+
+    /// Chunks of all samples.
+    pub fn all(&self) -> &[ChunkOf<A, T>] {
+        &self.chunks
+    }
+
+    /// The chunks of these samples, those of a batch being uploaded for it, and how many samples
+    /// they are.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a batch that is empty or out of range.
+    pub fn of(&self, samples: Samples<'_>) -> Result<(Cow<'_, [ChunkOf<A, T>]>, usize)> {
+        match samples {
+            Samples::All => Ok((Cow::Borrowed(&self.chunks), self.samples.len())),
+            Samples::Batch(positions) => {
+                let numbers: Option<Vec<usize>> =
+                    positions.iter().map(|&at| self.samples.get(at).copied()).collect();
+                let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else {
+                    let remedy = format!("give positions below {}", self.samples.len());
+                    let problem = "empty, or beyond the samples";
+                    return Err(Error::setting("batch", positions.len(), problem, remedy));
+                };
+                Ok((Cow::Owned(self.upload(&numbers)), numbers.len()))
+            }
+        }
+    }
+
+    /// A flat vector (length P) on the device, cut by parameter.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for another length.
+    pub fn pieces<B>(&self, what: &'static str, flat: &[f64]) -> Result<Vec<Tensor<B, 1>>>
+    where
+        B: Backend<Device = A::Device>,
+    {
+        check_length(what, flat.len(), self.layout.len())?;
+        let piece = |entry: &super::ParameterEntry| {
+            let values = &flat[entry.offset..entry.offset + entry.len];
+            self.placement.float(values, [entry.len])
+        };
+        Ok(self.layout.entries().iter().map(piece).collect())
+    }
+
+    /// The sum over chunks of `compute(model(), chunk)`, read back at once. As many chunks as there
+    /// are workers are in work at a time; they are added in their own order, so that rounding does not
+    /// depend on that number. Each has a model of its own: leaves of a tape are not shared.
+    pub fn sum<B, M, F>(
+        &self,
+        chunks: &[ChunkOf<A, T>],
+        model: impl Fn() -> M,
+        compute: F,
+    ) -> Result<Vec<f64>>
+    where
+        B: Backend<Device = A::Device>,
+        M: Send,
+        F: Fn(M, &ChunkOf<A, T>) -> Tensor<B, 1> + Sync,
+    {
+        let mut total: Option<Tensor<B, 1>> = None;
+        for group in chunks.chunks(self.placement.workers.max(1)) {
+            let jobs: Vec<_> = group.iter().map(|chunk| (model(), chunk)).collect();
+            let one = |(model, chunk): (_, &Chunk<_>)| compute(model, chunk);
+            let parts: Vec<Tensor<B, 1>> = match jobs.len() {
+                1 => jobs.into_iter().map(one).collect(),
+                _ => jobs.into_par_iter().map(one).collect(),
+            };
+            total = total.into_iter().chain(parts).reduce(Tensor::add);
+        }
+        match total {
+            Some(total) => self.placement.read(total),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// `[loss, correct]` of one chunk, the loss weighted: what every evaluation reads besides the
+/// gradient, in the same transfer.
+pub(super) fn scalars<B: Backend>(
+    loss: Tensor<B, 1>,
+    correct: Option<Tensor<B, 1>>,
+    weight: f64,
+) -> Tensor<B, 1> {
+    let loss = loss.reshape([1]).mul_scalar(weight);
+    match correct {
+        Some(correct) => Tensor::cat(vec![loss, correct.reshape([1])], 0),
+        None => loss,
+    }
+}
+
+/// Splits what was read into the evaluation and the `dim` numbers before it.
+pub(super) fn split_evaluation(
+    mut read: Vec<f64>,
+    dim: usize,
+    samples: usize,
+) -> (Vec<f64>, Evaluation) {
+    let scalars = read.split_off(dim);
+    let evaluation = Evaluation {
+        loss: scalars[0],
+        accuracy: scalars.get(1).map(|correct| correct / samples as f64),
+    };
+    (read, evaluation)
+}
