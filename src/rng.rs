@@ -36,6 +36,8 @@ pub enum Stream {
         /// The chunk of samples.
         chunk: u32,
     },
+    /// What a tracker of eigenvalues draws.
+    Tracker,
     /// The probes of a spectral density or a trace.
     Probes {
         /// The training step.
@@ -57,6 +59,7 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::LabelNoise => (7, 0),
         Stream::FisherTargets { chunk } => (8, chunk),
         Stream::Probes { step } => (9, step),
+        Stream::Tracker => (10, 0),
     };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((kind << 32) | u64::from(index));

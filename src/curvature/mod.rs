@@ -6,9 +6,11 @@ mod flatness;
 mod meter;
 mod operator;
 mod step;
+mod tracking;
 
 pub use batch_sharpness::BatchSharpness;
 pub use flatness::{Flatness, FlatnessSettings, flatness, rescale};
 pub use meter::{Curvature, CurvatureMeter};
 pub use operator::{Block, CurvatureOperator, Hessian, Matrix, Preconditioned};
-pub use step::{Objectives, StepMeter, Update, threshold};
+pub use step::{Objectives, Start, StepMeter, Update, threshold};
+pub use tracking::{Followed, Probed, Repair, Tracking};

@@ -31,6 +31,11 @@ impl SymmetricOperator for Hessian<'_> {
         y.copy_from_slice(&self.objective.hvp(x)?);
         Ok(())
     }
+
+    fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        y.copy_from_slice(&self.objective.hvps(x)?);
+        Ok(())
+    }
 }
 
 /// P^-1/2 (A + lambda I) P^-1/2 for a symmetric A, a positive diagonal P and a weight decay lambda.
@@ -55,7 +60,7 @@ impl<A: SymmetricOperator> Preconditioned<A> {
             None => vec![1.0; dim],
         };
         check_length("preconditioner", inverse_root.len(), dim)?;
-        Ok(Self { inner, inverse_root, shift: operator.shift, scaled: vec![0.0; dim] })
+        Ok(Self { inner, inverse_root, shift: operator.shift, scaled: Vec::new() })
     }
 }
 
@@ -65,11 +70,14 @@ impl<A: SymmetricOperator> SymmetricOperator for Preconditioned<A> {
     }
 
     fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        for ((scaled, x), d) in self.scaled.iter_mut().zip(x).zip(&self.inverse_root) {
-            *scaled = d * x;
-        }
-        self.inner.apply(&self.scaled, y)?;
-        for ((y, scaled), d) in y.iter_mut().zip(&self.scaled).zip(&self.inverse_root) {
+        self.apply_block(x, y)
+    }
+
+    fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let diagonal = || self.inverse_root.iter().cycle();
+        self.scaled = x.iter().zip(diagonal()).map(|(x, d)| d * x).collect();
+        self.inner.apply_block(&self.scaled, y)?;
+        for ((y, scaled), d) in y.iter_mut().zip(&self.scaled).zip(diagonal()) {
             *y = d * (*y + self.shift * scaled);
         }
         Ok(())
@@ -137,14 +145,20 @@ impl SymmetricOperator for CurvatureOperator<'_> {
         y.copy_from_slice(&product);
         Ok(())
     }
+
+    fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        if self.matrix == Matrix::Hessian {
+            return Hessian::new(self.objective).apply_block(x, y);
+        }
+        let n = self.dim();
+        x.chunks_exact(n).zip(y.chunks_exact_mut(n)).try_for_each(|(x, y)| self.apply(x, y))
+    }
 }
 
 /// The diagonal block of an operator that belongs to some of the coordinates.
 pub struct Block<A> {
     inner: A,
     coordinates: Vec<Range<usize>>,
-    x: Vec<f64>,
-    y: Vec<f64>,
 }
 
 impl<A: SymmetricOperator> Block<A> {
@@ -157,7 +171,7 @@ impl<A: SymmetricOperator> Block<A> {
         if let Some(end) = coordinates.iter().map(|range| range.end).find(|&end| end > dim) {
             check_length("block of coordinates", end, dim)?;
         }
-        Ok(Self { inner, coordinates, x: vec![0.0; dim], y: vec![0.0; dim] })
+        Ok(Self { inner, coordinates })
     }
 }
 
@@ -167,16 +181,27 @@ impl<A: SymmetricOperator> SymmetricOperator for Block<A> {
     }
 
     fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        let mut from = 0;
-        for range in &self.coordinates {
-            self.x[range.clone()].copy_from_slice(&x[from..from + range.len()]);
-            from += range.len();
+        self.apply_block(x, y)
+    }
+
+    fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let (n, dim) = (self.dim(), self.inner.dim());
+        let mut whole = vec![0.0; x.len() / n.max(1) * dim];
+        for (x, whole) in x.chunks_exact(n).zip(whole.chunks_exact_mut(dim)) {
+            let mut from = 0;
+            for range in &self.coordinates {
+                whole[range.clone()].copy_from_slice(&x[from..from + range.len()]);
+                from += range.len();
+            }
         }
-        self.inner.apply(&self.x, &mut self.y)?;
-        let mut to = 0;
-        for range in &self.coordinates {
-            y[to..to + range.len()].copy_from_slice(&self.y[range.clone()]);
-            to += range.len();
+        let mut products = vec![0.0; whole.len()];
+        self.inner.apply_block(&whole, &mut products)?;
+        for (y, product) in y.chunks_exact_mut(n).zip(products.chunks_exact(dim)) {
+            let mut to = 0;
+            for range in &self.coordinates {
+                y[to..to + range.len()].copy_from_slice(&product[range.clone()]);
+                to += range.len();
+            }
         }
         Ok(())
     }
@@ -189,5 +214,9 @@ impl<A: SymmetricOperator + ?Sized> SymmetricOperator for &mut A {
 
     fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
         (**self).apply(x, y)
+    }
+
+    fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        (**self).apply_block(x, y)
     }
 }

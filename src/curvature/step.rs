@@ -1,6 +1,6 @@
 //! All the curvature of one training step, as it stands in a row.
 
-use super::{BatchSharpness, Curvature, CurvatureMeter};
+use super::{BatchSharpness, Curvature, CurvatureMeter, Followed, Probed, Repair, Tracking};
 use crate::autodiff::Objective;
 use crate::error::Result;
 use crate::linalg::{dot, norm};
@@ -27,6 +27,18 @@ pub struct Update<'a> {
     pub perturbed: Option<&'a [f64]>,
 }
 
+/// What was evaluated at the parameters that a step starts from.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The parameters (length P).
+    pub theta: &'a [f64],
+    /// The gradient of the training loss.
+    pub gradient: Option<&'a [f64]>,
+    /// The products of the training loss's Hessian with [`Tracking::probe`], where they came with the
+    /// gradient.
+    pub products: Option<&'a [f64]>,
+}
+
 /// Where curvature is measured.
 pub struct Objectives<'a> {
     /// The training loss.
@@ -51,8 +63,9 @@ pub fn threshold(row: &StepRow, optimizer: &dyn Optimizer) -> Option<f64> {
 
 impl StepMeter {
     /// Measures at the objectives' parameters, into `row`, whose step, threshold and gradient norm
-    /// are there already; `gradient` is that of the training loss. The objectives may be left at the
-    /// perturbed point. Returns why the eigensolver stopped where an eigenvalue did not converge.
+    /// are there already. The objectives may be left at the perturbed point. With `tracking` the
+    /// largest eigenvalues are followed from where they were last, else each is solved for anew. Says
+    /// where an audit found other eigenvalues than those that were followed.
     ///
     /// # Errors
     /// [`crate::Error::NonFinite`] if a product is not finite, with the row filled up to there; or if
@@ -61,25 +74,41 @@ impl StepMeter {
         &self,
         row: &mut StepRow,
         mut objectives: Objectives<'_>,
-        gradient: Option<&[f64]>,
+        start: Start<'_>,
         update: Update<'_>,
-    ) -> Result<Option<String>> {
-        let mut stop = None;
-        let objective = objectives.of_curvature();
-        let hessian = self.meter.measure(objective, row.step)?;
-        record(&hessian, row, &mut stop);
+        tracking: Option<&mut Tracking>,
+    ) -> Result<Option<Repair>> {
+        let mut repair = None;
+        let (hessian, preconditioned) = match tracking {
+            Some(tracking) => {
+                let followed = follow(tracking, &mut objectives, start, update.operator)?;
+                repair = followed.repair;
+                (followed.hessian, followed.preconditioned)
+            }
+            None => {
+                let objective = objectives.of_curvature();
+                let hessian = self.meter.measure(objective, row.step)?;
+                let preconditioned = match update.operator.preconditioner {
+                    Some(_) => {
+                        Some(self.meter.measure_operator(objective, update.operator, row.step)?)
+                    }
+                    None => None,
+                };
+                (hessian, preconditioned)
+            }
+        };
+        record(&hessian, row);
         row.sharpness = hessian.lambda.first().copied();
         row.lambda.clone_from(&hessian.lambda);
         row.lambda_min = hessian.lambda_min;
-        if let Some(gradient) = gradient {
+        if let Some(gradient) = start.gradient {
             let length = norm(gradient);
             let along = dot(gradient, &hessian.top_vector).abs();
             row.gradient_alignment = (length > 0.0).then(|| along / length);
         }
 
-        if update.operator.preconditioner.is_some() {
-            let solved = self.meter.measure_operator(objective, update.operator, row.step)?;
-            record(&solved, row, &mut stop);
+        if let Some(solved) = preconditioned {
+            record(&solved, row);
             row.preconditioned_sharpness = solved.lambda.first().copied();
         } else if !update.operator.is_hessian() {
             row.preconditioned_sharpness = row.sharpness.map(|s| s + update.operator.shift);
@@ -101,19 +130,38 @@ impl StepMeter {
             let objective = objectives.of_curvature();
             objective.set_parameters(point)?;
             let perturbed = self.meter.measure_top(objective, row.step)?;
-            record(&perturbed, row, &mut stop);
+            record(&perturbed, row);
             row.perturbed_sharpness = perturbed.lambda.first().copied();
         }
-        Ok(stop)
+        Ok(repair)
+    }
+}
+
+/// Follows the eigenvalues to the objectives' parameters.
+fn follow(
+    tracking: &mut Tracking,
+    objectives: &mut Objectives<'_>,
+    start: Start<'_>,
+    operator: &StabilityOperator,
+) -> Result<Followed> {
+    let own = objectives.curvature.is_none();
+    let objective = objectives.of_curvature();
+    let theta = start.theta;
+    match (start.gradient, start.products) {
+        (Some(gradient), Some(products)) if own => {
+            tracking.update(objective, operator, Probed { theta, gradient, products })
+        }
+        _ => {
+            let (evaluated, products) = objective.gradient_and_hvps(&tracking.probe())?;
+            let at = Probed { theta, gradient: &evaluated.gradient, products: &products };
+            tracking.update(objective, operator, at)
+        }
     }
 }
 
 /// Takes a solve of this step into the row's products and residuals.
-fn record(curvature: &Curvature, row: &mut StepRow, stop: &mut Option<String>) {
+fn record(curvature: &Curvature, row: &mut StepRow) {
     row.hvps += curvature.hvps;
     row.residual = Some(row.residual.map_or(curvature.residual, |r| r.max(curvature.residual)));
     row.converged = Some(row.converged.unwrap_or(true) && curvature.converged);
-    if !curvature.converged {
-        stop.get_or_insert_with(|| curvature.stop.to_string());
-    }
 }

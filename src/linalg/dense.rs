@@ -7,7 +7,7 @@ use faer::linalg::evd::{
 };
 use faer::linalg::matmul::matmul;
 use faer::prelude::default;
-use faer::{Accum, ColMut, ColRef, Mat, MatRef, Par, Side};
+use faer::{Accum, ColMut, ColRef, Mat, MatMut, MatRef, Par, Side};
 
 use crate::error::{Error, Result, check_length};
 
@@ -94,6 +94,15 @@ fn check_finite(entries: &[f64]) -> Result<()> {
 
 fn failed(error: &impl std::fmt::Debug) -> Error {
     Error::Numerical { what: "a small symmetric eigenproblem", reason: format!("{error:?}") }
+}
+
+/// `A B`, column after column.
+pub(super) fn matrix_product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Vec<f64> {
+    let (rows, columns) = (a.nrows(), b.ncols());
+    let mut product = vec![0.0; rows * columns];
+    let target = MatMut::from_column_major_slice_mut(&mut product, rows, columns);
+    matmul(target, Accum::Replace, a, b, 1.0, Par::Seq);
+    product
 }
 
 /// `y = alpha A x`, or `y += alpha A x` where `accumulate`.

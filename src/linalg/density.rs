@@ -42,7 +42,19 @@ pub struct SpectralDensity {
     pub products: usize,
 }
 
+/// Most probes multiplied at once, and the bytes that their bases may take together (one probe's is
+/// always allowed).
+const MOST_AT_ONCE: usize = 4;
+const MOST_BYTES: usize = 1 << 30;
+
 impl StochasticLanczos {
+    /// Probes that take their products together. Each holds a basis of `iterations` vectors of length
+    /// `dim` in double precision.
+    fn at_once(&self, dim: usize) -> usize {
+        let basis = dim.saturating_mul(self.iterations).saturating_mul(size_of::<f64>()).max(1);
+        (MOST_BYTES / basis).clamp(1, MOST_AT_ONCE)
+    }
+
     /// Runs the method on `operator` with probes drawn from `rng`.
     ///
     /// # Errors
@@ -59,15 +71,46 @@ impl StochasticLanczos {
         }
         let dim = operator.dim();
         let mut density = SpectralDensity { dim, probes: Vec::new(), products: 0 };
-        for _ in 0..self.probes {
-            let mut krylov = Krylov::new(dim, &rademacher_vector(dim, rng))?;
-            while krylov.len() < self.iterations && !krylov.extend(operator)? {}
-            density.products += krylov.len();
-            let ritz = tridiagonal_eigen(krylov.diagonal(), krylov.subdiagonal())?;
-            let weights = (0..ritz.values.len()).map(|i| ritz.vector(i)[0].powi(2)).collect();
-            density.probes.push(Quadrature { nodes: ritz.values, weights });
+        let mut left = self.probes;
+        while left > 0 {
+            let count = left.min(self.at_once(dim));
+            left -= count;
+            let bases = (0..count).map(|_| Krylov::new(dim, &rademacher_vector(dim, rng)));
+            for krylov in self.extend_together(operator, bases.collect::<Result<_>>()?)? {
+                density.products += krylov.len();
+                let ritz = tridiagonal_eigen(krylov.diagonal(), krylov.subdiagonal())?;
+                let weights = (0..ritz.values.len()).map(|i| ritz.vector(i)[0].powi(2)).collect();
+                density.probes.push(Quadrature { nodes: ritz.values, weights });
+            }
         }
         Ok(density)
+    }
+
+    /// Extends each basis to its full length, or until it is invariant.
+    fn extend_together(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        mut bases: Vec<Krylov>,
+    ) -> Result<Vec<Krylov>> {
+        let mut ended = vec![false; bases.len()];
+        for _ in 0..self.iterations {
+            let mut open: Vec<(&mut Krylov, &mut bool)> =
+                bases.iter_mut().zip(&mut ended).filter(|(_, ended)| !**ended).collect();
+            if open.is_empty() {
+                break;
+            }
+            let mut x = Vec::new();
+            for (krylov, _) in &mut open {
+                krylov.advance();
+                x.extend_from_slice(krylov.last());
+            }
+            let mut y = vec![0.0; x.len()];
+            operator.apply_block(&x, &mut y)?;
+            for ((krylov, ended), product) in open.into_iter().zip(y.chunks_exact(operator.dim())) {
+                *ended = krylov.absorb(product.to_vec())?;
+            }
+        }
+        Ok(bases)
     }
 }
 
@@ -106,15 +149,24 @@ impl SpectralDensity {
     }
 
     /// The smoothed density on a grid fine enough that the trapezoidal rule integrates it to 1
-    /// within 1e-6: from 6 sigma below the range to 6 sigma above, a quarter of sigma apart, but at
-    /// most `most` points. Pairs of eigenvalue and density.
-    pub fn curve(&self, sigma: f64, most: usize) -> Vec<(f64, f64)> {
-        let (low, high) = self.range();
-        let (low, high) = (low - 6.0 * sigma, high + 6.0 * sigma);
-        let points = ((4.0 * (high - low) / sigma).ceil() as usize + 1).clamp(2, most.max(2));
-        let gap = (high - low) / (points - 1) as f64;
-        (0..points)
-            .map(|i| low + gap * i as f64)
+    /// within 1e-6, however narrow sigma is: at most a quarter of sigma apart within 8 sigma of a
+    /// node, and with no points in between, where the density is below 1e-13 of its height at a node.
+    /// Pairs of eigenvalue and density, ascending.
+    pub fn curve(&self, sigma: f64) -> Vec<(f64, f64)> {
+        const REACH: f64 = 8.0;
+        let mut nodes: Vec<f64> =
+            self.probes.iter().flat_map(|probe| probe.nodes.iter().copied()).collect();
+        nodes.sort_by(f64::total_cmp);
+        let near = |a: &f64, b: &f64| b - a <= 2.0 * REACH * sigma;
+        nodes
+            .chunk_by(near)
+            .flat_map(|cluster| {
+                let low = cluster[0] - REACH * sigma;
+                let high = cluster[cluster.len() - 1] + REACH * sigma;
+                let intervals = (4.0 * (high - low) / sigma).ceil().max(1.0);
+                let gap = (high - low) / intervals;
+                (0..=intervals as usize).map(move |i| low + gap * i as f64)
+            })
             .map(|lambda| (lambda, self.at(lambda, sigma)))
             .collect()
     }

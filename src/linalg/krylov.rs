@@ -54,13 +54,33 @@ impl Krylov {
     /// [`Error::NonFinite`] if the product has an infinite or undefined entry, and whatever the
     /// operator reports.
     pub fn extend(&mut self, operator: &mut dyn SymmetricOperator) -> Result<bool> {
-        let n = self.n;
+        self.advance();
+        let mut rest = std::mem::take(&mut self.rest);
+        operator.apply(self.last(), &mut rest)?;
+        self.absorb(rest)
+    }
+
+    /// Takes what the latest product left over into the basis, as its last vector.
+    pub fn advance(&mut self) {
         if !self.alphas.is_empty() {
             self.betas.push(self.beta);
             self.basis.extend(self.rest.iter().map(|x| x / self.beta));
         }
+    }
+
+    /// The basis vector whose product comes next.
+    pub fn last(&self) -> &[f64] {
+        &self.basis[self.basis.len() - self.n..]
+    }
+
+    /// Takes the product with [`Krylov::last`]; returns what [`Krylov::extend`] does.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] as there.
+    pub fn absorb(&mut self, product: Vec<f64>) -> Result<bool> {
+        self.rest = product;
+        let n = self.n;
         let m = self.alphas.len() + 1;
-        operator.apply(&self.basis[(m - 1) * n..], &mut self.rest)?;
         let (alpha, beta) = orthogonalise(&mut self.rest, &self.basis, n);
         if !(alpha.is_finite() && beta.is_finite()) {
             return Err(Error::NonFinite { what: "a Hessian-vector product" });
@@ -90,6 +110,12 @@ impl Krylov {
     /// beta_m: how far the basis is from invariant; 0 where it is.
     pub fn beta(&self) -> f64 {
         self.beta
+    }
+
+    /// beta_m q_{m+1}, of length n: what A Q leaves beyond Q T, in its last column. Without meaning
+    /// where the basis is invariant.
+    pub fn rest(&self) -> &[f64] {
+        &self.rest
     }
 
     /// The basis, n x m.

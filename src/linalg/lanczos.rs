@@ -94,6 +94,21 @@ impl Lanczos {
         operator: &mut dyn SymmetricOperator,
         start: &[f64],
     ) -> Result<LanczosOutcome> {
+        Ok(self.solve_with_products(operator, start, 0)?.0)
+    }
+
+    /// As [`Lanczos::solve`], with the `kept` largest Ritz vectors, converged or not, largest first,
+    /// each with its product with the operator, which the recurrence knows:
+    /// A Q s = theta Q s + beta_m s_m q_{m+1}.
+    ///
+    /// # Errors
+    /// As [`Lanczos::solve`].
+    pub(super) fn solve_with_products(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        start: &[f64],
+        kept: usize,
+    ) -> Result<(LanczosOutcome, Vec<RitzProduct>)> {
         let n = operator.dim();
         let mut krylov = Krylov::new(n, start)?;
         let limit = self.max_iterations.clamp(1, n);
@@ -112,7 +127,8 @@ impl Lanczos {
                     None
                 };
                 if let Some(stop) = stop {
-                    return Ok(self.outcome(&ritz, &krylov, n, stop));
+                    let products = ritz_products(&ritz, &krylov, kept);
+                    return Ok((self.outcome(&ritz, &krylov, n, stop), products));
                 }
             }
         }
@@ -167,6 +183,22 @@ impl Lanczos {
         let smallest = largest.split_off(self.largest.min(m));
         LanczosOutcome { largest, smallest, stop, applications: m }
     }
+}
+
+/// A Ritz vector and its product with the operator.
+pub(super) type RitzProduct = (Vec<f64>, Vec<f64>);
+
+fn ritz_products(ritz: &EigenDecomposition, krylov: &Krylov, kept: usize) -> Vec<RitzProduct> {
+    let (m, rest) = (ritz.values.len(), krylov.rest());
+    let product = |i: usize| {
+        let (value, s) = (ritz.values[i], ritz.vector(i));
+        let mut x = vec![0.0; rest.len()];
+        matrix_vector(&mut x, krylov.basis(), s, 1.0, false);
+        let last = if krylov.beta() == 0.0 { 0.0 } else { s[m - 1] };
+        let ax = x.iter().zip(rest).map(|(x, r)| value * x + last * r).collect();
+        (x, ax)
+    };
+    (m.saturating_sub(kept)..m).rev().map(product).collect()
 }
 
 /// Indices of Ritz pairs, the `largest` from the top and then the `smallest` from the bottom, each

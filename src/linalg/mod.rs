@@ -6,10 +6,13 @@
 mod dense;
 mod density;
 mod estimate;
+mod frame;
 mod krylov;
 mod lanczos;
+mod model;
 mod operator;
 mod trace;
+mod tracker;
 mod vector;
 
 pub use dense::{EigenDecomposition, symmetric_eigen, tridiagonal_eigen};
@@ -18,4 +21,5 @@ pub use estimate::Estimate;
 pub use lanczos::{EigenPair, Lanczos, LanczosOutcome, StopReason};
 pub use operator::{DenseOperator, SymmetricOperator};
 pub use trace::{HutchPlusPlus, Hutchinson, TraceEstimate, exact_trace};
+pub use tracker::{AUDIT_EVERY, Audit, Products, Secant, Tracked, Tracker, TrackerSettings};
 pub use vector::{dot, norm, rademacher_vector, random_unit_vector};

@@ -15,6 +15,19 @@ pub trait SymmetricOperator {
     /// # Errors
     /// Whatever keeps the product from being computed; `y` is then unspecified.
     fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()>;
+
+    /// Writes `A x` into `y` for each column of `x`; both are n x k, column after column. An operator
+    /// whose products share work does it here.
+    ///
+    /// # Errors
+    /// As [`SymmetricOperator::apply`].
+    fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let n = self.dim();
+        if n == 0 {
+            return Ok(());
+        }
+        x.chunks_exact(n).zip(y.chunks_exact_mut(n)).try_for_each(|(x, y)| self.apply(x, y))
+    }
 }
 
 /// A symmetric matrix held as its n * n entries.

@@ -1,0 +1,175 @@
+//! The largest eigenvalues followed from one training step to the next.
+
+use super::{Curvature, Hessian, Preconditioned};
+use crate::autodiff::Objective;
+use crate::error::Result;
+use crate::linalg::{Products, Secant, StopReason, Tracked, Tracker, TrackerSettings};
+use crate::optim::StabilityOperator;
+
+/// Follows the largest eigenvalues of the Hessian, and the largest of the preconditioned Hessian
+/// where there is a preconditioner.
+///
+/// Before the gradient at a step is evaluated, [`Tracking::probe`] says which vectors the Hessian is to
+/// be multiplied with there, so that one pass gives the gradient and these products.
+#[derive(Debug, Clone)]
+pub struct Tracking {
+    settings: TrackerSettings,
+    hessian: Option<Tracker>,
+    preconditioned: Option<Scaled>,
+    /// Parameters and gradient where curvature was measured last.
+    last: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+/// A tracker of D H D for a diagonal D.
+#[derive(Debug, Clone)]
+struct Scaled {
+    tracker: Tracker,
+    diagonal: Vec<f64>,
+}
+
+/// A point of training, with what was evaluated there.
+#[derive(Debug, Clone, Copy)]
+pub struct Probed<'a> {
+    /// The parameters (length P).
+    pub theta: &'a [f64],
+    /// The gradient there (length P).
+    pub gradient: &'a [f64],
+    /// The Hessian there times each vector of [`Tracking::probe`].
+    pub products: &'a [f64],
+}
+
+/// What was measured at a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Followed {
+    /// Of the Hessian.
+    pub hessian: Curvature,
+    /// Of the preconditioned Hessian, the largest only.
+    pub preconditioned: Option<Curvature>,
+    /// Where an audit found other eigenvalues than those followed.
+    pub repair: Option<Repair>,
+}
+
+/// An audit's disagreement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Repair {
+    /// The largest eigenvalue as it was followed.
+    pub followed: f64,
+    /// The largest eigenvalue that the audit found.
+    pub found: f64,
+}
+
+impl Tracking {
+    /// With nothing known yet.
+    pub fn new(settings: TrackerSettings) -> Self {
+        Self { settings, hessian: None, preconditioned: None, last: None }
+    }
+
+    /// The vectors to multiply with the Hessian at the next point, each of length P, one after the
+    /// other.
+    pub fn probe(&self) -> Vec<f64> {
+        let own = self.hessian.iter().flat_map(|tracker| tracker.directions().iter().copied());
+        let scaled = self.preconditioned.iter().flat_map(|scaled| {
+            scaled
+                .tracker
+                .directions()
+                .iter()
+                .zip(scaled.diagonal.iter().cycle())
+                .map(|(z, d)| z * d)
+        });
+        own.chain(scaled).collect()
+    }
+
+    /// Measures at a point that the objective stands at; `operator` is the one that the optimizer's
+    /// threshold bounds.
+    ///
+    /// # Errors
+    /// [`crate::Error::NonFinite`] if a product is not finite; [`crate::Error::Length`] for a
+    /// preconditioner or products of another length; or if the device reports failure.
+    pub fn update(
+        &mut self,
+        objective: &dyn Objective,
+        operator: &StabilityOperator,
+        at: Probed<'_>,
+    ) -> Result<Followed> {
+        let dim = objective.dim();
+        let change = self.last.as_ref().map(|(theta, gradient)| {
+            (difference(at.theta, theta), difference(at.gradient, gradient))
+        });
+        let tracker = self.hessian.get_or_insert_with(|| Tracker::new(dim, self.settings));
+        let x = tracker.directions().to_vec();
+        let (own, rest) = at.products.split_at(x.len().min(at.products.len()));
+        let secant = change.as_ref().map(|(s, y)| Secant { s, y });
+        let mut hessian = Hessian::new(objective);
+        let followed = tracker.update(&mut hessian, Products { x: &x, ax: own }, secant)?;
+        let mut repair = disagreement(&followed);
+
+        let mut preconditioned = None;
+        if let Some(p) = &operator.preconditioner {
+            let diagonal: Vec<f64> = p.iter().map(|p| 1.0 / p.sqrt()).collect();
+            let mut matrix = Preconditioned::new(Hessian::new(objective), operator)?;
+            let (mut tracker, raw) = match self.preconditioned.take() {
+                Some(Scaled { mut tracker, diagonal: old }) => {
+                    let raw = scaled(tracker.directions(), &old);
+                    tracker.rescale(&ratios(&diagonal, &old))?;
+                    (tracker, raw)
+                }
+                None => {
+                    (Tracker::new(dim, TrackerSettings { largest: 1, ..self.settings }), Vec::new())
+                }
+            };
+            // H was multiplied with the raw vectors; in the new metric they are raw / D.
+            let shifted = |image: &[f64], raw: &[f64]| -> Vec<f64> {
+                image.iter().zip(raw).map(|(image, raw)| image + operator.shift * raw).collect()
+            };
+            let inverse: Vec<f64> = diagonal.iter().map(|d| 1.0 / d).collect();
+            let x = scaled(&raw, &inverse);
+            let ax = scaled(&shifted(rest, &raw), &diagonal);
+            let change = change
+                .as_ref()
+                .map(|(s, y)| (scaled(s, &inverse), scaled(&shifted(y, s), &diagonal)));
+            let secant = change.as_ref().map(|(s, y)| Secant { s, y });
+            let followed = tracker.update(&mut matrix, Products { x: &x, ax: &ax }, secant)?;
+            repair = repair.or(disagreement(&followed));
+            preconditioned = Some(Curvature::from(followed));
+            self.preconditioned = Some(Scaled { tracker, diagonal });
+        }
+        self.last = Some((at.theta.to_vec(), at.gradient.to_vec()));
+        Ok(Followed { hessian: Curvature::from(followed), preconditioned, repair })
+    }
+}
+
+/// Each vector of a block times the diagonal.
+fn scaled(block: &[f64], diagonal: &[f64]) -> Vec<f64> {
+    block.iter().zip(diagonal.iter().cycle()).map(|(x, d)| x * d).collect()
+}
+
+fn ratios(new: &[f64], old: &[f64]) -> Vec<f64> {
+    new.iter().zip(old).map(|(new, old)| new / old).collect()
+}
+
+fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a - b).collect()
+}
+
+fn disagreement(tracked: &Tracked) -> Option<Repair> {
+    let audit = tracked.audit.as_ref().filter(|audit| audit.disagrees)?;
+    Some(Repair { followed: *audit.before.first()?, found: *audit.after.first()? })
+}
+
+impl From<Tracked> for Curvature {
+    fn from(mut tracked: Tracked) -> Self {
+        let converged = tracked.pairs.iter().all(|pair| pair.converged);
+        Self {
+            lambda: tracked.pairs.iter().map(|pair| pair.value).collect(),
+            lambda_min: None,
+            residual: tracked.pairs.iter().map(|pair| pair.residual).fold(0.0, f64::max),
+            converged,
+            stop: if converged { StopReason::Converged } else { StopReason::IterationLimit },
+            hvps: tracked.products,
+            top_vector: match tracked.pairs.first_mut() {
+                Some(pair) => std::mem::take(&mut pair.vector),
+                None => Vec::new(),
+            },
+        }
+    }
+}
