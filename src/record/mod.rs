@@ -6,6 +6,6 @@ mod event;
 mod step;
 mod summary;
 
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, PrecisionReason};
 pub use step::{Columns, StepRow, column_names};
 pub use summary::{ExitStatus, Summary};

@@ -1,0 +1,240 @@
+//! Fitting the spike models: logistic regression by Newton's method (iteratively reweighted least
+//! squares).
+//!
+//! Nine weights and a convex objective: Newton needs a dozen solves of a 9 by 9 system, which the
+//! linear algebra in use already does. A crate for it would bring a second such library.
+
+use faer::linalg::solvers::Solve;
+use faer::{Col, Mat, Side};
+
+use super::LabelledRow;
+use crate::error::{Error, Result};
+use crate::stability::{FEATURES, WarningWeights};
+
+/// Features of a row.
+type Features = [f64; FEATURES.len()];
+
+/// How the models are fitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FitSettings {
+    /// The early model tells the rows at most so many steps before a spike from quiet ones.
+    pub near: usize,
+    /// The imminent model counts a spike's one row as so many quiet ones.
+    pub spike_weight: f64,
+    /// The steps that the imminent model's probability speaks of.
+    pub imminent_horizon: usize,
+    /// Half of it times the weights' squares, the constant aside, is added to what is minimised.
+    pub ridge: f64,
+}
+
+impl Default for FitSettings {
+    fn default() -> Self {
+        Self { near: 15, spike_weight: 8.0, imminent_horizon: 3, ridge: 1.0 }
+    }
+}
+
+/// The weights of the two models, from runs of labelled rows.
+///
+/// The early one is fitted to all rows shortly before spikes. The imminent one is fitted to one row
+/// of each spike, the one that stands out most, and all quiet rows: one warning is enough, and where
+/// several modes compete only the last rows before a spike tell anything (multiple-instance learning
+/// with the largest score; the row is chosen anew by each fit until it stays). Their scores are then
+/// made probabilities of a spike within the horizon of the labels and within `imminent_horizon`, by a
+/// logistic fit of that to the score (Platt 1999).
+///
+/// # Errors
+/// [`Error::Numerical`] if there are no spikes or no quiet rows, if Newton's method does not
+/// converge, or if a score turns out to say nothing.
+pub fn fit(
+    runs: &[Vec<LabelledRow>],
+    settings: FitSettings,
+) -> Result<(WarningWeights, WarningWeights)> {
+    const ROUNDS: usize = 20;
+    let rows = || runs.iter().flatten();
+    let of_quiet =
+        || rows().filter(|row| row.spike.is_none()).map(|row| (row.features, false, 1.0));
+    let early: Vec<_> = rows()
+        .filter(|row| row.lead().is_some_and(|lead| lead <= settings.near))
+        .map(|row| (row.features, true, 1.0))
+        .chain(of_quiet())
+        .collect();
+    let early = newton(&early, settings.ridge)?;
+
+    let mut imminent = early;
+    let mut chosen = Vec::new();
+    for _ in 0..ROUNDS {
+        let witnesses: Vec<Features> =
+            runs.iter().flat_map(|run| witnesses(run, &imminent)).collect();
+        if witnesses == chosen {
+            break;
+        }
+        let spikes = witnesses.iter().map(|row| (*row, true, settings.spike_weight));
+        let samples: Vec<_> = spikes.chain(of_quiet()).collect();
+        imminent = newton(&samples, settings.ridge)?;
+        chosen = witnesses;
+    }
+    let within = settings.imminent_horizon;
+    Ok((calibrate(early, runs, usize::MAX)?, calibrate(imminent, runs, within)?))
+}
+
+/// The row before each spike of a run that has the largest score.
+fn witnesses(run: &[LabelledRow], model: &Linear<{ FEATURES.len() }>) -> Vec<Features> {
+    let mut starts: Vec<usize> = run.iter().filter_map(|row| row.spike).collect();
+    starts.dedup();
+    let best = |start: usize| {
+        let before = run.iter().filter(|row| row.spike == Some(start));
+        before.map(|row| row.features).max_by(|a, b| model.score(a).total_cmp(&model.score(b)))
+    };
+    starts.into_iter().filter_map(best).collect()
+}
+
+/// The same model with a score whose logistic function is the share of rows with a spike within
+/// `horizon` steps.
+fn calibrate(
+    model: Linear<{ FEATURES.len() }>,
+    runs: &[Vec<LabelledRow>],
+    horizon: usize,
+) -> Result<WarningWeights> {
+    let outcome = |row: &LabelledRow| row.lead().is_some_and(|lead| lead <= horizon);
+    let samples: Vec<([f64; 1], bool, f64)> = runs
+        .iter()
+        .flatten()
+        .map(|row| ([model.score(&row.features)], outcome(row), 1.0))
+        .collect();
+    let Linear { constant, weights: [slope] } = newton(&samples, 0.0)?;
+    if slope <= 0.0 {
+        return Err(failed("higher scores are not followed by more spikes".to_string()));
+    }
+    let mut array = [0.0; WarningWeights::COUNT];
+    array[0] = constant + slope * model.constant;
+    array[1..].iter_mut().zip(model.weights).for_each(|(to, from)| *to = slope * from);
+    Ok(WarningWeights::from_array(array))
+}
+
+/// A constant and the weights of features.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Linear<const N: usize> {
+    constant: f64,
+    weights: [f64; N],
+}
+
+impl<const N: usize> Linear<N> {
+    fn score(&self, row: &[f64; N]) -> f64 {
+        self.constant + self.weights.iter().zip(row).map(|(w, x)| w * x).sum::<f64>()
+    }
+
+    /// Minus the log-likelihood of weighted samples, and the ridge's share.
+    fn loss(&self, samples: &[([f64; N], bool, f64)], ridge: f64) -> f64 {
+        let loss = |(row, outcome, weight): &([f64; N], bool, f64)| {
+            let margin = if *outcome { self.score(row) } else { -self.score(row) };
+            // ln(1 + exp(-m)) without overflow.
+            weight * ((-margin).max(0.0) + (-margin.abs()).exp().ln_1p())
+        };
+        let squares: f64 = self.weights.iter().map(|w| w * w).sum();
+        samples.iter().map(loss).sum::<f64>() + ridge * squares / 2.0
+    }
+}
+
+/// The model of largest likelihood for samples of features, outcome and weight.
+fn newton<const N: usize>(samples: &[([f64; N], bool, f64)], ridge: f64) -> Result<Linear<N>> {
+    const STEPS: usize = 100;
+    if samples.iter().all(|sample| sample.1) || !samples.iter().any(|sample| sample.1) {
+        return Err(failed("all rows have the same outcome".to_string()));
+    }
+    let x = |row: &[f64; N], i: usize| if i == 0 { 1.0 } else { row[i - 1] };
+    let mut model = Linear { constant: 0.0, weights: [0.0; N] };
+    let mut value = model.loss(samples, ridge);
+    for _ in 0..STEPS {
+        let penalised = |i: usize| if i == 0 { 0.0 } else { ridge * model.weights[i - 1] };
+        let mut gradient = Col::from_fn(N + 1, penalised);
+        let diagonal = |i: usize, j: usize| if i == j && i > 0 { ridge } else { 0.0 };
+        let mut hessian = Mat::from_fn(N + 1, N + 1, diagonal);
+        for (row, outcome, weight) in samples {
+            let p = 1.0 / (1.0 + (-model.score(row)).exp());
+            let error = p - f64::from(u8::from(*outcome));
+            for i in 0..=N {
+                gradient[i] += weight * error * x(row, i);
+                for j in 0..=N {
+                    hessian[(i, j)] += weight * p * (1.0 - p) * x(row, i) * x(row, j);
+                }
+            }
+        }
+        let factor = hessian.llt(Side::Lower).map_err(|e| failed(format!("{e:?}")))?;
+        let step = factor.solve(&gradient);
+        let decrease: f64 = (0..=N).map(|i| step[i] * gradient[i]).sum();
+        // Newton's steps are halved until the loss falls: far out they overshoot.
+        let mut length = 1.0;
+        let reached = loop {
+            let next = Linear {
+                constant: model.constant - length * step[0],
+                weights: std::array::from_fn(|i| model.weights[i] - length * step[i + 1]),
+            };
+            let reached = next.loss(samples, ridge);
+            if reached <= value || length < 1e-8 {
+                model = next;
+                break reached;
+            }
+            length /= 2.0;
+        };
+        value = reached;
+        if !value.is_finite() {
+            return Err(failed("the likelihood is not finite".to_string()));
+        }
+        // Without a ridge, weights that only grow make the likelihood perfect.
+        if value <= 1e-9 {
+            return Err(failed("a plane separates the outcomes; raise the ridge".to_string()));
+        }
+        if decrease <= 1e-12 * value.max(1.0) {
+            return Ok(model);
+        }
+    }
+    Err(failed(format!("no convergence in {STEPS} steps; raise the ridge")))
+}
+
+fn failed(reason: String) -> Error {
+    Error::Numerical { what: "fitting the spike model", reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Newton's method ends where the likelihood's derivative is zero, weights and ridge included.
+    #[test]
+    fn the_fit_is_where_the_likelihood_is_stationary() {
+        let (ridge, mut state) = (0.5, 1u64);
+        let mut draw = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+        };
+        let samples: Vec<([f64; 3], bool, f64)> = (0..400)
+            .map(|i| {
+                let row: [f64; 3] = std::array::from_fn(|_| 2.0 * draw());
+                let outcome = 2.0 * row[0] - row[2] + draw() > 0.5;
+                (row, outcome, if i % 3 == 0 { 2.0 } else { 1.0 })
+            })
+            .collect();
+        let model = newton(&samples, ridge).unwrap();
+        assert!(model.weights[0] > 1.0 && model.weights[2] < -0.5, "{model:?}");
+        for i in 0..=3 {
+            let derivative = |(row, outcome, weight): &([f64; 3], bool, f64)| {
+                let x = if i == 0 { 1.0 } else { row[i - 1] };
+                let p = 1.0 / (1.0 + (-model.score(row)).exp());
+                weight * (p - f64::from(u8::from(*outcome))) * x
+            };
+            let sum: f64 = samples.iter().map(derivative).sum();
+            let penalty = if i == 0 { 0.0 } else { ridge * model.weights[i - 1] };
+            assert!((sum + penalty).abs() < 1e-4, "{i}: {sum} and {penalty}");
+        }
+    }
+
+    #[test]
+    fn a_fit_that_has_no_end_is_refused() {
+        assert!(newton(&[([1.0], true, 1.0); 3], 1.0).is_err());
+        assert!(newton::<1>(&[], 1.0).is_err());
+        // A plane separates the outcomes, and nothing holds the weights.
+        let apart: Vec<_> = (0..10).map(|i| ([f64::from(i) - 4.5], i > 4, 1.0)).collect();
+        assert!(newton(&apart, 0.0).is_err());
+        assert!(newton(&apart, 1.0).is_ok());
+    }
+}

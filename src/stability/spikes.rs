@@ -1,0 +1,174 @@
+//! Spikes of a loss curve, by a rule that looks at the loss alone.
+//!
+//! The rule. Training is at a *baseline*: the median of the latest `spike_window` losses that belong
+//! to no spike (of an even number of them, so that a loss that swings at every step, as it does at
+//! the edge, has its middle there, and its swing for a deviation). A spike starts at the first loss
+//! (after at least four others) that exceeds the
+//! baseline b by more than (`spike_factor` - 1) |b| and by more than `spike_deviations` robust
+//! standard deviations of those losses, or that is not finite. Its baseline stays what it was. It
+//! ends, recovered, with the first of `spike_hold` losses in a row within (`spike_end_factor` - 1)
+//! |b| of it; it ends otherwise where the loss is not finite, with the run, or when it has lasted for
+//! `spike_longest` losses: then the loss has found another level, where a new baseline starts.
+//!
+//! The monitor's events and the labels that warnings are scored against come from this same rule: a
+//! second definition would measure the difference of two conventions. It needs no loss after the
+//! present one to see a start.
+
+use std::collections::VecDeque;
+
+use super::StabilitySettings;
+use super::trend::{median, robust_deviation};
+
+/// A spike of the loss.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spike {
+    /// The first step above the baseline's band.
+    pub start: usize,
+    /// The step of the largest loss.
+    pub peak: usize,
+    /// The largest loss; `None` where it is not finite.
+    pub peak_loss: Option<f64>,
+    /// The baseline.
+    pub baseline: f64,
+    /// The first step of the calm after it; `None` where there was none.
+    pub end: Option<usize>,
+    /// The last step that was seen of it.
+    pub last: usize,
+}
+
+impl Spike {
+    /// Whether the loss came back to the baseline.
+    pub fn recovered(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// The largest loss over the baseline, where both are finite and the baseline is positive.
+    pub fn height(&self) -> Option<f64> {
+        let height = self.peak_loss? / self.baseline;
+        (self.baseline > 0.0 && height.is_finite()).then_some(height)
+    }
+}
+
+/// Finds spikes in losses that are handed in one by one.
+#[derive(Debug, Clone)]
+pub struct SpikeDetector {
+    settings: StabilitySettings,
+    calm: VecDeque<f64>,
+    open: Option<Open>,
+}
+
+#[derive(Debug, Clone)]
+struct Open {
+    spike: Spike,
+    losses: usize,
+    /// Losses in a row within the band, and the step of the first.
+    within: usize,
+    calm_since: usize,
+}
+
+/// Before this many losses there is no baseline.
+const LEAST: usize = 4;
+
+impl SpikeDetector {
+    /// A detector that has seen nothing.
+    pub fn new(settings: &StabilitySettings) -> Self {
+        Self { settings: settings.clone(), calm: VecDeque::new(), open: None }
+    }
+
+    /// The spike under way, if there is one, and its first step.
+    pub fn started(&self) -> Option<usize> {
+        self.open.as_ref().map(|open| open.spike.start)
+    }
+
+    /// How many robust standard deviations `loss` is above the baseline, and by what factor of it;
+    /// `None` during a spike and before there is a baseline.
+    pub fn excess(&self, loss: f64) -> Option<(f64, f64)> {
+        if self.open.is_some() || self.calm.len() < LEAST {
+            return None;
+        }
+        let calm = self.latest();
+        let baseline = median(calm.iter().copied())?;
+        let rise = loss - baseline;
+        let over = |scale: f64| if rise == 0.0 { 0.0 } else { rise / scale };
+        Some((over(robust_deviation(&calm, baseline)), over(baseline.abs())))
+    }
+
+    /// Takes in the next loss; the spike that ends with it, if one does.
+    pub fn observe(&mut self, step: usize, loss: f64) -> Option<Spike> {
+        let Some(open) = &mut self.open else {
+            self.start(step, loss);
+            return None;
+        };
+        let s = &self.settings;
+        let spike = &mut open.spike;
+        spike.last = step;
+        open.losses += 1;
+        if !loss.is_finite() {
+            (spike.peak, spike.peak_loss) = (step, None);
+            self.calm.clear();
+            return self.finish();
+        }
+        if spike.peak_loss.is_some_and(|peak| loss > peak) {
+            (spike.peak, spike.peak_loss) = (step, Some(loss));
+        }
+        if loss - spike.baseline <= (s.spike_end_factor - 1.0) * spike.baseline.abs() {
+            if open.within == 0 {
+                open.calm_since = step;
+            }
+            open.within += 1;
+        } else {
+            open.within = 0;
+        }
+        if open.within >= s.spike_hold {
+            spike.end = Some(open.calm_since);
+            return self.finish();
+        }
+        if open.losses >= s.spike_longest {
+            self.calm.clear();
+            return self.finish();
+        }
+        None
+    }
+
+    /// The spike that is still under way at the end of a run.
+    pub fn finish(&mut self) -> Option<Spike> {
+        self.open.take().map(|open| open.spike)
+    }
+
+    /// The latest calm losses, an even number.
+    fn latest(&self) -> Vec<f64> {
+        self.calm.iter().skip(self.calm.len() % 2).copied().collect()
+    }
+
+    fn start(&mut self, step: usize, loss: f64) {
+        let s = &self.settings;
+        let beyond = match self.excess(loss) {
+            Some((deviations, share)) => {
+                !loss.is_finite()
+                    || (deviations > s.spike_deviations && share > s.spike_factor - 1.0)
+            }
+            None => false,
+        };
+        if beyond {
+            let baseline = median(self.latest()).unwrap_or(loss);
+            let peak_loss = Some(loss).filter(|loss| loss.is_finite());
+            let spike =
+                Spike { start: step, peak: step, peak_loss, baseline, end: None, last: step };
+            self.open = Some(Open { spike, losses: 1, within: 0, calm_since: step });
+        } else if loss.is_finite() {
+            if self.calm.len() == s.spike_window {
+                self.calm.pop_front();
+            }
+            self.calm.push_back(loss);
+        }
+    }
+}
+
+/// All spikes of a loss curve: steps in rising order, each with its loss.
+pub fn spikes(losses: &[(usize, f64)], settings: &StabilitySettings) -> Vec<Spike> {
+    let mut detector = SpikeDetector::new(settings);
+    let mut found: Vec<Spike> =
+        losses.iter().filter_map(|&(step, loss)| detector.observe(step, loss)).collect();
+    found.extend(detector.finish());
+    found
+}

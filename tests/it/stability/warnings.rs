@@ -1,0 +1,146 @@
+//! Forecasts of spikes, against the oscillation itself.
+
+use sharpscope::record::{EventKind, StepRow};
+use sharpscope::stability::{Alarm, Signal, StabilitySettings, growth, spikes};
+
+use super::{of_kind, oscillation, watch};
+
+/// The largest root in magnitude, by running heavy ball on a quadratic.
+fn measured_growth(edge_ratio: f64, beta: f64) -> f64 {
+    let (eta, steps) = (0.1, 2000);
+    let lambda = edge_ratio * (2.0 + 2.0 * beta) / eta;
+    let (mut w, mut v, mut logarithm) = (1.0f64, 0.0f64, 0.0);
+    for step in 0..steps {
+        v = beta * v + lambda * w;
+        w -= eta * v;
+        let scale = w.hypot(eta * v);
+        // Halfway the transient is over.
+        if step >= steps / 2 {
+            logarithm += scale.ln();
+        }
+        (w, v) = (w / scale, v / scale);
+    }
+    (logarithm / (steps / 2) as f64).exp()
+}
+
+#[test]
+fn growth_is_that_of_the_update_on_a_quadratic() {
+    for beta in [0.0, 0.5, 0.9] {
+        for edge_ratio in [1.0, 1.02, 1.2, 1.7, 3.0] {
+            let (found, expected) = (growth(edge_ratio, beta), measured_growth(edge_ratio, beta));
+            let error = (found / expected - 1.0).abs();
+            assert!(error < 5e-3, "r {edge_ratio}, beta {beta}: {found} against {expected}");
+        }
+    }
+    assert_eq!(growth(0.7, 0.9), 0.9f64.sqrt());
+    assert_eq!(growth(1.25, 0.0), 1.5);
+}
+
+fn signals(rows: &[StepRow]) -> Vec<Signal> {
+    watch(rows).signals
+}
+
+/// At a constant ratio beyond the edge the count of steps is exact.
+#[test]
+fn steps_until_visible_count_down_to_the_step() {
+    let rows = oscillation([12.0; 80], 1e-7, 1.0);
+    let signals = signals(&rows);
+    let share = StabilitySettings::default().visible_share;
+    let visible = signals.iter().position(|s| s.energy_share >= share).unwrap();
+    assert!(visible > 40);
+    for signal in &signals[..visible] {
+        // The loss grows with the energy at the last steps, so that the share lags a little.
+        match signal.in_steps {
+            Some(steps) => assert!((signal.step + steps).abs_diff(visible) <= 1, "{signal:?}"),
+            None => assert!(signal.step + 60 <= visible, "{signal:?}"),
+        }
+        assert!((signal.growth - 1.4).abs() < 1e-12);
+    }
+    for signal in &signals[10..visible - 3] {
+        let measured = signal.measured_growth.unwrap();
+        assert!((measured - 1.4).abs() < 0.01, "{signal:?}");
+    }
+}
+
+/// Heavy ball's threshold times its rate is 2 + 2 beta, so that the rows tell beta.
+#[test]
+fn momentum_is_read_off_the_rows() {
+    for (product, beta) in [(2.0, 0.0), (3.8, 0.9), (38.0, 0.9), (3.0, 0.5), (1.4, 0.0)] {
+        let mut rows = oscillation([12.0; 10], 1e-8, 1.0);
+        for row in &mut rows {
+            row.lr = product / 10.0;
+        }
+        assert!((signals(&rows)[5].growth - growth(1.2, beta)).abs() < 1e-12, "{product}");
+    }
+}
+
+#[test]
+fn below_the_edge_there_is_no_forecast_and_no_warning() {
+    let rows = oscillation([9.0; 100], 1e-3, 1.0);
+    let replay = watch(&rows);
+    assert!(replay.signals.iter().all(|signal| signal.in_steps.is_none()));
+    assert!(of_kind(&replay.events, "spike_warning").is_empty());
+}
+
+/// Sharpness rises through the edge: nothing is to be seen in the loss for long, and the
+/// warning comes well before the spike.
+#[test]
+fn a_slow_crossing_is_warned_of_before_the_loss_shows_it() {
+    let rows = oscillation((0..120).map(|t| 9.0 + 0.08 * f64::from(t)), 1e-4, 1.0);
+    let points: Vec<_> = rows.iter().map(|row| (row.step, row.train_loss.unwrap())).collect();
+    let spike = &spikes(&points, &StabilitySettings::default())[0];
+    let events = watch(&rows).events;
+    let warnings = of_kind(&events, "spike_warning");
+    let first = warnings[0];
+    let lead = spike.start - first.step;
+    assert!((5..=20).contains(&lead), "warned at {}, spike at {}", first.step, spike.start);
+    let EventKind::SpikeWarning { in_steps, edge_ratio, energy_share, .. } = first.kind else {
+        panic!("{first:?}")
+    };
+    assert!(edge_ratio > 1.0 && energy_share < 0.01);
+    assert!(in_steps.unwrap().abs_diff(lead) <= 4, "{in_steps:?} against {lead}");
+    // And not again while that warning stands.
+    assert!(warnings.iter().all(|w| w.step == first.step || w.step > first.step + 20));
+}
+
+#[test]
+fn rows_that_lack_what_it_takes_give_no_signal() {
+    let rows = oscillation([12.0; 10], 1e-3, 1.0);
+    let without = |change: fn(&mut StepRow)| {
+        let mut rows = rows.clone();
+        rows.iter_mut().for_each(change);
+        signals(&rows).len()
+    };
+    assert_eq!(signals(&rows).len(), 10);
+    assert_eq!(without(|row| row.edge_ratio = None), 0);
+    assert_eq!(without(|row| row.gradient_alignment = None), 0);
+    assert_eq!(without(|row| row.train_loss = None), 0);
+    assert_eq!(without(|row| row.grad_norm = None), 0);
+    assert_eq!(without(|row| row.train_loss = Some(0.0)), 0);
+    assert_eq!(without(|row| row.sharpness = Some(-1.0)), 0);
+    // A component of exactly zero is no oscillation, and no infinity.
+    assert_eq!(without(|row| row.gradient_alignment = Some(0.0)), 10);
+}
+
+/// A rate that jumps makes earlier ratios meaningless.
+#[test]
+fn a_jump_of_the_threshold_is_not_a_slope() {
+    let mut rows = oscillation([5.0; 20], 1e-3, 1.0);
+    for row in &mut rows[10..] {
+        (row.lr, row.threshold, row.edge_ratio) = (0.5, Some(4.0), Some(1.25));
+    }
+    assert!(signals(&rows).iter().all(|signal| signal.slope == 0.0));
+}
+
+#[test]
+fn an_alarm_stands_for_its_horizon() {
+    let mut alarm = Alarm::new(0.5, 3);
+    let scores = [0.1, 0.6, 0.9, 0.9, 0.9, 0.9, 0.2, 0.9, 0.9];
+    let raised: Vec<usize> =
+        (0..9).filter(|&step| alarm.observe(step, scores[step], false)).collect();
+    assert_eq!(raised, [1, 5]);
+    // A spike ends it.
+    let mut alarm = Alarm::new(0.5, 3);
+    let raised: Vec<usize> = (0..6).filter(|&step| alarm.observe(step, 0.9, step == 1)).collect();
+    assert_eq!(raised, [0, 2]);
+}
