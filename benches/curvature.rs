@@ -1,20 +1,22 @@
-//! Gradient, Hessian-vector product and a cold Lanczos solve of tanh networks from 9 thousand to
-//! 650 thousand parameters, on the CPU backend and on wgpu, and how many gradients a product costs.
+//! Gradient, Hessian-vector products (one, a block of four, one by reverse over reverse), a cold
+//! Lanczos solve and the spectral density of tanh networks from 9 thousand to 650 thousand parameters,
+//! on the CPU backend and on wgpu, and how many gradients a product costs.
 //!
 //! `cargo bench --bench curvature`, with a filter such as `cpu/` or `wgpu/64x64` behind `--` if not
 //! everything is wanted. `scripts/pytorch/bench.py` measures the same networks with PyTorch.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
 use serde_json::Value;
-use sharpscope::autodiff::{Objective, Precision, Samples};
+use sharpscope::autodiff::{Differentiation, Objective, Precision, Samples};
 use sharpscope::backend::{BackendChoice, Device};
-use sharpscope::curvature::CurvatureMeter;
+use sharpscope::curvature::{CurvatureMeter, Hessian};
 use sharpscope::data::{Dataset, InputShape};
-use sharpscope::linalg::{Lanczos, random_unit_vector};
+use sharpscope::linalg::{Lanczos, StochasticLanczos, random_unit_vector};
 use sharpscope::model::{ModelSpec, initial_parameters};
 use sharpscope::rng::{Stream, stream};
 use sharpscope::run::supervised;
@@ -23,13 +25,19 @@ use sharpscope::task::{Loss, Supervised};
 const WIDTHS: [&[usize]; 5] =
     [&[64, 64], &[128, 128], &[256, 256], &[512, 512, 256], &[768, 640, 160]];
 const SAMPLES: usize = 1000;
-const QUANTITIES: [&str; 3] = ["gradient", "hvp", "lanczos"];
+const QUANTITIES: [&str; 6] = ["gradient", "hvp", "block", "reverse", "lanczos", "density"];
+/// The density of larger networks takes minutes.
+const DENSITY_WIDTHS: [&[usize]; 2] = [&[64, 64], &[256, 256]];
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn model(widths: &[usize]) -> ModelSpec {
     serde_json::from_value(serde_json::json!({ "kind": "mlp", "hidden": widths })).unwrap()
 }
 
-fn objective(device: &Device, widths: &[usize]) -> Box<dyn Objective> {
+fn objective(device: &Device, widths: &[usize], how: Differentiation) -> Box<dyn Objective> {
+    let device = &device.clone().with_differentiation(how);
     let model = model(widths);
     let data = Arc::new(Dataset::load("digits").unwrap());
     let mut weights = stream(0, Stream::Initialisation);
@@ -60,15 +68,34 @@ fn bench_device(criterion: &mut Criterion, choice: BackendChoice) {
     group.sample_size(10).warm_up_time(Duration::from_millis(500));
     group.measurement_time(Duration::from_secs(3));
     for widths in WIDTHS {
-        let mut made: Option<Box<dyn Objective>> = None;
+        let mut made: HashMap<bool, Box<dyn Objective>> = HashMap::new();
         for quantity in QUANTITIES {
+            if quantity == "density" && !DENSITY_WIDTHS.contains(&widths) {
+                continue;
+            }
             group.bench_function(BenchmarkId::new(label(widths), quantity), |bencher| {
-                let objective = &**made.get_or_insert_with(|| objective(&device, widths));
+                let how = match quantity {
+                    "reverse" => Differentiation::Reverse,
+                    _ => Differentiation::Forward,
+                };
+                let made = made.entry(quantity == "reverse");
+                let objective = &**made.or_insert_with(|| objective(&device, widths, how));
+                let block: Vec<f64> = (0..4)
+                    .flat_map(|i| {
+                        random_unit_vector(objective.dim(), &mut stream(i, Stream::Split))
+                    })
+                    .collect();
                 let v = random_unit_vector(objective.dim(), &mut stream(1, Stream::Split));
                 let mut step = 0;
                 bencher.iter(|| match quantity {
                     "gradient" => objective.gradient(Samples::All).unwrap().gradient[0],
-                    "hvp" => objective.hvp(&v).unwrap()[0],
+                    "hvp" | "reverse" => objective.hvp(&v).unwrap()[0],
+                    "block" => objective.hvps(&block).unwrap()[0],
+                    "density" => {
+                        let mut rng = stream(2, Stream::Split);
+                        let mut hessian = Hessian::new(objective);
+                        DENSITY.run(&mut hessian, &mut rng).unwrap().range().1
+                    }
                     _ => {
                         step += 1;
                         METER.measure(objective, step).unwrap().lambda[0]
@@ -84,6 +111,8 @@ const METER: CurvatureMeter = CurvatureMeter {
     lanczos: Lanczos { largest: 1, smallest: 0, tolerance: 1e-3, max_iterations: 100 },
     seed: 0,
 };
+
+const DENSITY: StochasticLanczos = StochasticLanczos { probes: 10, iterations: 80 };
 
 /// Median, least and greatest time of the latest measurement, in milliseconds.
 fn measured(group: &str, widths: &[usize], quantity: &str) -> Option<(f64, f64, f64)> {
@@ -117,8 +146,14 @@ fn print_table() {
                     print!("  {quantity} {median:.2} ({least:.2} to {greatest:.2})");
                 }
             }
-            if let [Some(gradient), Some(hvp), _] = times {
-                print!("  hvp/gradient {:.2}", hvp.0 / gradient.0);
+            if let [Some(gradient), Some(hvp), Some(block), Some(reverse), ..] = times {
+                let ratio = |time: f64| time / gradient.0;
+                print!(
+                    "  in gradients: hvp {:.2}, of a block {:.2}, reverse {:.2}",
+                    ratio(hvp.0),
+                    ratio(block.0 / 4.0),
+                    ratio(reverse.0)
+                );
             }
             println!();
         }

@@ -33,6 +33,7 @@ pub mod config;
 pub mod curvature;
 pub mod data;
 pub mod error;
+pub mod forward;
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 mod input;

@@ -14,14 +14,16 @@ use std::time::Instant;
 
 use crate::autodiff::{Objective, Samples, Task, check_determinism};
 use crate::backend::Device;
-use crate::curvature::{CurvatureMeter, Objectives, StepMeter, Update, threshold};
+use crate::curvature::{
+    CurvatureMeter, Objectives, Repair, Start, StepMeter, Tracking, Update, threshold,
+};
 use crate::error::{Error, Result};
-use crate::linalg::{Lanczos, norm};
+use crate::linalg::{AUDIT_EVERY, Lanczos, TrackerSettings, norm};
 use crate::optim::{Optimizer, StabilityOperator};
-use crate::record::{Columns, Event, ExitStatus, StepRow, Summary};
+use crate::record::{Columns, Event, EventKind, ExitStatus, StepRow, Summary};
 use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter};
 use crate::run::git_revision;
-use crate::stability::EventDetector;
+use crate::stability::{Monitor, StabilitySettings};
 use crate::train::{Observer, SummaryBuilder};
 
 /// What is measured, and how well.
@@ -37,6 +39,9 @@ pub struct ProfilerSettings {
     pub max_iterations: usize,
     /// Curvature is measured at steps divisible by this.
     pub every: usize,
+    /// Steps between audits of the eigenvalues that are followed, by a solve from nothing; `None`
+    /// solves from nothing each time.
+    pub audit_every: Option<usize>,
     /// Seed of the eigensolver's start vectors.
     pub seed: u64,
 }
@@ -44,7 +49,29 @@ pub struct ProfilerSettings {
 impl Default for ProfilerSettings {
     /// As `sharpscope run`: the largest eigenvalue, at every step, to a residual of 1e-3.
     fn default() -> Self {
-        Self { top: 1, smallest: false, tolerance: 1e-3, max_iterations: 100, every: 1, seed: 0 }
+        Self {
+            top: 1,
+            smallest: false,
+            tolerance: 1e-3,
+            max_iterations: 100,
+            every: 1,
+            audit_every: Some(AUDIT_EVERY),
+            seed: 0,
+        }
+    }
+}
+
+impl ProfilerSettings {
+    /// The tracker, where eigenvalues are followed. The smallest comes from a solve only.
+    fn tracker(&self) -> Option<TrackerSettings> {
+        let audit_every = self.audit_every.filter(|_| !self.smallest)?;
+        Some(TrackerSettings {
+            audit_every,
+            max_products: self.max_iterations,
+            audit_products: self.max_iterations,
+            seed: self.seed,
+            ..TrackerSettings::new(self.top, self.tolerance)
+        })
     }
 }
 
@@ -67,14 +94,15 @@ pub struct Profiler {
     objective: Box<dyn Objective>,
     settings: ProfilerSettings,
     device: Device,
-    events: EventDetector,
+    tracking: Option<Tracking>,
+    monitor: Monitor,
     seen: Vec<Event>,
     checked: bool,
     output: Option<Output>,
     summary: SummaryBuilder,
     started: Instant,
     /// The row that waits for the norm of its update, with the parameters it describes.
-    pending: Option<(StepRow, Vec<f64>, Vec<Event>)>,
+    pending: Option<(StepRow, Vec<f64>, Option<Event>)>,
 }
 
 /// Where a run directory will be, or is.
@@ -97,17 +125,26 @@ impl Profiler {
         settings: ProfilerSettings,
     ) -> Result<Self> {
         let ProfilerSettings { top, max_iterations, every, .. } = settings;
-        for (key, value) in [("top", top), ("max_iterations", max_iterations), ("every", every)] {
+        let audit_every = settings.audit_every.unwrap_or(1);
+        for (key, value) in [
+            ("top", top),
+            ("max_iterations", max_iterations),
+            ("every", every),
+            ("audit_every", audit_every),
+        ] {
             if value == 0 {
                 return Err(Error::setting(key, 0, "must not be zero", "give 1 or more"));
             }
         }
+        let resolution = device.precision().resolution();
+        let stability = StabilitySettings { resolution, ..StabilitySettings::default() };
         let chunk = chunk.unwrap_or_else(|| device.default_chunk(samples.len()));
         Ok(Self {
             objective: device.objective(task, samples, chunk)?,
             settings,
             device: device.clone(),
-            events: EventDetector::new(settings.tolerance),
+            tracking: settings.tracker().map(Tracking::new),
+            monitor: Monitor::new(&stability, settings.tolerance),
             seen: Vec::new(),
             checked: false,
             output: None,
@@ -150,27 +187,38 @@ impl Profiler {
         self.start_output(theta, next)?;
         let mut row =
             StepRow { step, lr: next.lr, param_norm: Some(norm(theta)), ..StepRow::default() };
-        let mut stop = None;
+        let mut repair = None;
         if step.is_multiple_of(self.settings.every) {
-            let full = self.objective.gradient(Samples::All)?;
+            let (full, products) = match &self.tracking {
+                Some(tracking) => {
+                    let (full, products) = self.objective.gradient_and_hvps(&tracking.probe())?;
+                    (full, Some(products))
+                }
+                None => (self.objective.gradient(Samples::All)?, None),
+            };
             row.train_loss = Some(full.evaluation.loss);
             row.train_accuracy = full.evaluation.accuracy;
             row.grad_norm = Some(norm(&full.gradient));
             row.threshold = threshold(&row, next.optimizer);
             row.step_ms = clock.elapsed().as_secs_f64() * 1e3;
             let clock = Instant::now();
-            stop = self.measure(&mut row, &full.gradient, next)?;
+            let start =
+                Start { theta, gradient: Some(&full.gradient), products: products.as_deref() };
+            repair = self.measure(&mut row, start, next)?;
             row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
         } else {
             row.threshold = threshold(&row, next.optimizer);
         }
-        let events = self.events.observe(&row, stop.as_deref());
-        self.seen.extend(events.iter().cloned());
-        self.pending = Some((row.clone(), theta.to_vec(), events));
+        let repaired = repair.map(|Repair { followed, found }| Event {
+            step,
+            kind: EventKind::CurvatureRepaired { followed, found },
+        });
+        self.pending = Some((row.clone(), theta.to_vec(), repaired));
         Ok(row)
     }
 
-    /// The events since this was last asked.
+    /// The events since this was last asked. Those of a row come with the next one, when the norm of
+    /// its update is known.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.seen)
     }
@@ -191,9 +239,9 @@ impl Profiler {
     fn measure(
         &mut self,
         row: &mut StepRow,
-        gradient: &[f64],
+        start: Start<'_>,
         next: NextUpdate<'_>,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<Repair>> {
         let ProfilerSettings { top, smallest, tolerance, max_iterations, seed, .. } = self.settings;
         let smallest = usize::from(smallest);
         let lanczos = Lanczos { largest: top, smallest, tolerance, max_iterations };
@@ -211,23 +259,31 @@ impl Profiler {
         let operator = if unknown { StabilityOperator::default() } else { operator };
         let objectives = Objectives { train: &mut *self.objective, curvature: None };
         let update = Update { operator: &operator, perturbed: None };
-        let stop = meter.measure(row, objectives, Some(gradient), update)?;
+        let repair = meter.measure(row, objectives, start, update, self.tracking.as_mut())?;
         if unknown {
             // The plain Hessian's sharpness is not what this threshold bounds.
             row.edge_ratio = None;
         }
-        Ok(stop)
+        Ok(repair)
     }
 
     /// Writes the row before this one, now that the update taken from it is known.
     fn write_pending(&mut self, theta: Option<&[f64]>) -> Result<()> {
-        let Some((mut row, before, events)) = self.pending.take() else { return Ok(()) };
+        let Some((mut row, before, repaired)) = self.pending.take() else { return Ok(()) };
         if let Some(theta) = theta.filter(|theta| theta.len() == before.len()) {
             let change: Vec<f64> = theta.iter().zip(&before).map(|(a, b)| a - b).collect();
             let (update, parameters) = (norm(&change), norm(&before));
             row.update_norm = Some(update);
             row.relative_update = (parameters > 0.0).then(|| update / parameters);
         }
+        let observed = self.monitor.observe(&row);
+        row.phase = observed.phase.map(|phase| phase.name().to_string());
+        let mut events = observed.events;
+        events.extend(repaired);
+        if theta.is_none() {
+            events.extend(self.monitor.finish());
+        }
+        self.seen.extend(events.iter().cloned());
         self.summary.row(&row);
         events.iter().for_each(|event| self.summary.event(event));
         if let Some(Output::Started(writer)) = &mut self.output {
@@ -259,6 +315,7 @@ impl Profiler {
                 "tolerance": settings.tolerance,
                 "max_iterations": settings.max_iterations,
                 "every": settings.every,
+                "audit_every": settings.audit_every,
                 "seed": settings.seed,
             }),
             backend: self.device.backend().to_string(),

@@ -3,8 +3,9 @@
 Two modes:
 
     bench.py [--threads 2] [--repeats 20] [--out FILE.json]
-        Times the gradient, the Hessian-vector product and a cold eigensolve for tanh networks of
-        several sizes, on the first 1,000 digits with the mse loss, at PyTorch's initialization.
+        Times the gradient, the Hessian-vector product, a cold eigensolve and, for the smaller ones,
+        the spectral density for tanh networks of several sizes, on the first 1,000 digits with the
+        mse loss, at PyTorch's initialization.
 
     bench.py --train RUN_DIR --steps N [--tol 1e-3] [--retain-graph] [--threads 2] [--out FILE]
         Trains a run directory's problem by full-batch gradient descent with a cold eigensolve
@@ -31,6 +32,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np  # noqa: E402
 import scipy  # noqa: E402
+import scipy.linalg  # noqa: E402
 import torch  # noqa: E402
 from scipy.sparse.linalg import LinearOperator, eigsh  # noqa: E402
 
@@ -40,6 +42,9 @@ MADE_BY = "scripts/pytorch/bench.py"
 SAMPLES = 1000
 TOLERANCE = 1e-3
 WARM_UP = 3
+DENSITY_HIDDEN = [[64, 64], [256, 256]]
+DENSITY_PROBES = 10
+DENSITY_STEPS = 80
 HIDDEN = [[64, 64], [128, 128], [256, 256], [512, 512, 256], [768, 640, 160]]
 
 
@@ -91,6 +96,35 @@ def solve_top(
     return float(values[0]), products
 
 
+def density(problem: Problem, random: np.random.RandomState) -> np.ndarray:
+    """Nodes and weights of stochastic Lanczos quadrature, with full reorthogonalization.
+
+    The gradient's graph is built once and retained, the cheapest that eager PyTorch offers.
+    """
+    graph = problem.gradient_graph()
+    found = []
+    for _ in range(DENSITY_PROBES):
+        basis = torch.zeros(DENSITY_STEPS, problem.size, dtype=torch.float64)
+        basis[0] = torch.from_numpy(random.choice([-1.0, 1.0], problem.size))
+        basis[0] /= basis[0].norm()
+        alphas, betas = [], []
+        for step in range(DENSITY_STEPS):
+            rest = problem.hvp(basis[step].float(), graph).double()
+            known = basis[: step + 1]
+            along = 0.0
+            for _ in range(2):
+                overlap = known @ rest
+                rest = rest - known.T @ overlap
+                along += overlap[-1].item()
+            alphas.append(along)
+            if step + 1 < DENSITY_STEPS:
+                betas.append(rest.norm().item())
+                basis[step + 1] = rest / betas[-1]
+        values, vectors = scipy.linalg.eigh_tridiagonal(alphas, betas)
+        found.append(np.stack([values, vectors[0] ** 2]))
+    return np.stack(found)
+
+
 def measure(hidden: list[int], repeats: int) -> dict[str, Any]:
     """Times one network; each repeat takes every measurement once, in turn."""
     problem = make_problem(hidden)
@@ -120,6 +154,12 @@ def measure(hidden: list[int], repeats: int) -> dict[str, Any]:
             _, products = solve_top(problem, random, TOLERANCE, retain)
             times[name].append(1e3 * (time.perf_counter() - start))
             times["eigsh_hvps"].append(float(products))
+
+    if hidden in DENSITY_HIDDEN:
+        density(problem, random)
+        times["density_ms"] = [
+            milliseconds(lambda: density(problem, random)) for _ in range(max(repeats // 4, 1))
+        ]
 
     result: dict[str, Any] = {"config": hidden, "parameters": problem.size}
     result.update({name: summary(values) for name, values in times.items()})

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::logging::Terminal;
 use crate::error::Result;
-use crate::record::{Event, EventKind, StepRow};
+use crate::record::{Event, EventKind, PrecisionReason, StepRow};
 use crate::train::Observer;
 
 /// Shows rows and events of one run.
@@ -121,9 +121,55 @@ impl Observer for Progress {
                 self.formula.as_deref().unwrap_or("threshold"),
                 short(*threshold)
             ),
-            EventKind::CurvatureUnconverged { residual, tolerance, reason } => format!(
-                "an eigenvalue has not converged: residual {residual:.1e} above {tolerance:.1e} \
-                 ({reason}); raise --max-iterations"
+            EventKind::EdgeLeft { edge_ratio, .. } => {
+                format!("left the edge of stability: {} of the threshold", short(*edge_ratio))
+            }
+            EventKind::EdgeForecast { at_step, earliest, latest, .. } => format!(
+                "on its way to the edge of stability, about step {at_step:.0} ({earliest:.0} to {})",
+                latest.map_or("never".to_string(), |latest| format!("{latest:.0}"))
+            ),
+            EventKind::SpikeWarning { probability, horizon, .. } => format!(
+                "a loss spike is likely within {horizon} steps ({:.0}%)",
+                100.0 * probability
+            ),
+            EventKind::LossSpike { start, peak, height, recovered, .. } => format!(
+                "a loss spike began at step {start}: {} at step {peak}{}",
+                height.map_or("no finite loss".to_string(), |height| {
+                    format!("{} times the loss before", short(height))
+                }),
+                if *recovered { ", recovered" } else { ", not recovered" }
+            ),
+            EventKind::Catapult { sharpness_before, sharpness_after, .. } => format!(
+                "the spike left the sharpness at {}, down from {}",
+                short(*sharpness_after),
+                short(*sharpness_before)
+            ),
+            EventKind::Plateau { .. } => "the loss stands still".to_string(),
+            EventKind::Saddle { lambda_min, .. } => {
+                format!("near a saddle: the smallest eigenvalue is {}", short(*lambda_min))
+            }
+            EventKind::MinimumSuspected { .. } => "perhaps at a minimum".to_string(),
+            EventKind::PrecisionSuspect { reason, .. } => match reason {
+                PrecisionReason::UpdateBelowResolution => {
+                    "updates are below what the precision can tell apart; try --precision f64"
+                }
+                PrecisionReason::MeasurementsDisagree => {
+                    "a sharpness far below those before and after it: perhaps the top eigenvalue was \
+                     missed"
+                }
+                PrecisionReason::ResidualFloor => {
+                    "a residual is as small as the precision allows; try --precision f64"
+                }
+            }
+            .to_string(),
+            EventKind::CurvatureUnconverged { residual, tolerance } => format!(
+                "an eigenvalue has not converged: residual {residual:.1e} above {tolerance:.1e}; \
+                 raise --max-iterations"
+            ),
+            EventKind::CurvatureRepaired { followed, found } => format!(
+                "an audit found the largest eigenvalue at {}, which had been followed as {}",
+                short(*found),
+                short(*followed)
             ),
             EventKind::CurvatureNonFinite { .. } => {
                 "curvature is not finite; not measured".to_string()

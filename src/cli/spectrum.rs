@@ -45,10 +45,10 @@ pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Resul
     }
     let measured = measure(&request)?;
     let more = json!({
-        "threshold": measured.threshold, "layers": measured.layers,
-        "flatness": measured.flatness, "rescaled": measured.rescaled
+        "layers": measured.layers, "flatness": measured.flatness, "rescaled": measured.rescaled
     });
-    write_spectrum(&directory, &measured.spectrum, measured.threshold, &more)?;
+    let label = measured.formula.as_deref().unwrap_or("threshold");
+    write_spectrum(&directory, &measured.spectrum, label, &more)?;
     for line in lines(&measured) {
         terminal.result(&line);
     }
@@ -86,7 +86,7 @@ fn lines(measured: &Measurement) -> Vec<String> {
         ),
         format!("smallest        {}", spectrum.ends.smallest.map_or("-".to_string(), short)),
     ];
-    if let Some(threshold) = measured.threshold {
+    if let Some(threshold) = spectrum.threshold {
         lines.push(format!("threshold       {}", short(threshold)));
     }
     lines.extend([

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{ModelChoice, Settings, Values};
-use crate::autodiff::Precision;
+use crate::autodiff::{Differentiation, Precision};
 use crate::backend::BackendChoice;
 use crate::data::{self, DataOptions};
 use crate::error::{Error, Result};
+use crate::linalg::AUDIT_EVERY;
 use crate::model::ModelSpec;
 use crate::optim::{Base, Hyperparameters, OptimizerSpec, Schedule, ScheduleKind};
 use crate::record::Columns;
@@ -68,6 +69,12 @@ pub struct RunConfig {
     pub tolerance: f64,
     /// Most Hessian-vector products in one measurement.
     pub max_iterations: usize,
+    /// How the largest eigenvalues are found.
+    pub solver: Solver,
+    /// Measurements between audits of the eigenvalues that are followed; null where none are.
+    pub audit_every: Option<usize>,
+    /// How Hessian-vector products are differentiated.
+    pub hvp: Differentiation,
     /// Training samples that curvature is measured on.
     pub samples: Option<usize>,
     /// Minibatches that batch sharpness is averaged over; null where it is not measured.
@@ -102,6 +109,21 @@ pub struct RunConfig {
 const LEAST_TOLERANCE_F32: f64 = 1e-6;
 const LEAST_TOLERANCE_F64: f64 = 1e-12;
 
+/// How the largest eigenvalues are found at each measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Solver {
+    /// Followed from the measurement before, by Davidson's method.
+    Davidson,
+    /// Solved for from nothing, by the Lanczos method.
+    Lanczos,
+}
+
+impl Solver {
+    /// All of them, by name.
+    pub const NAMES: [&'static str; 2] = ["davidson", "lanczos"];
+}
+
 impl RunConfig {
     /// Fills in defaults and checks every value that can be checked without the data.
     ///
@@ -109,6 +131,8 @@ impl RunConfig {
     /// [`Error::UnknownName`], [`Error::Setting`] or [`Error::File`], naming the setting.
     pub fn resolve(settings: Settings) -> Result<Self> {
         let optimizer = resolve_optimizer(&settings)?;
+        let smallest = settings.smallest.unwrap_or(false);
+        let solver = solver(settings.solver, smallest)?;
         let (model, model_name) = match settings.model {
             None => (ModelSpec::load("mlp")?, "mlp".to_string()),
             Some(ModelChoice::Named(name)) => (ModelSpec::load(&name)?, stem(&name)),
@@ -162,10 +186,13 @@ impl RunConfig {
             seed: settings.seed.unwrap_or(0),
             eval_every: settings.eval_every.unwrap_or(every),
             top: settings.top.unwrap_or(1),
-            smallest: settings.smallest.unwrap_or(false),
+            smallest,
             every,
             tolerance: settings.tolerance.unwrap_or(1e-3),
             max_iterations: settings.max_iterations.unwrap_or(100),
+            solver,
+            audit_every: audit_every(settings.audit_every, solver)?,
+            hvp: named("hvp", settings.hvp, "forward", &Differentiation::NAMES)?,
             samples: settings.samples,
             sharpness_batches: sharpness_batches(settings.sharpness_batches, batch_size)?,
             perturbed_sharpness: perturbed_sharpness(settings.perturbed_sharpness, &optimizer)?,
@@ -265,6 +292,7 @@ impl RunConfig {
             ("--eval-every", Some(self.eval_every)),
             ("--top", Some(self.top)),
             ("--max-iterations", Some(self.max_iterations)),
+            ("--audit-every", self.audit_every),
             ("--samples", self.samples),
             ("--chunk", self.chunk),
             ("--train-size", self.train_size),
@@ -380,6 +408,35 @@ fn sharpness_batches(given: Option<usize>, batch_size: BatchSize) -> Result<Opti
             Err(Error::setting(FLAG, 1, problem, "give 2 or more, or 0 for none"))
         }
         (given, Some(_)) => Ok(Some(given.unwrap_or(DEFAULT))),
+    }
+}
+
+fn solver(given: Option<String>, smallest: bool) -> Result<Solver> {
+    let default = if smallest { "lanczos" } else { "davidson" };
+    match named("solver", given, default, &Solver::NAMES)? {
+        Solver::Davidson if smallest => {
+            let problem =
+                "it follows the largest eigenvalues, and --smallest asks for the other end";
+            let remedy = "use --solver lanczos, or leave --smallest out";
+            Err(Error::setting("--solver", "davidson", problem, remedy))
+        }
+        solver => Ok(solver),
+    }
+}
+
+fn audit_every(given: Option<usize>, solver: Solver) -> Result<Option<usize>> {
+    match (given, solver) {
+        (Some(n), Solver::Lanczos) => {
+            let problem = "lanczos solves anew each time";
+            Err(Error::setting(
+                "--audit-every",
+                n,
+                problem,
+                "leave it out, or use --solver davidson",
+            ))
+        }
+        (given, Solver::Davidson) => Ok(Some(given.unwrap_or(AUDIT_EVERY))),
+        (None, Solver::Lanczos) => Ok(None),
     }
 }
 

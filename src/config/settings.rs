@@ -171,6 +171,19 @@ pub struct Settings {
     #[arg(long, value_name = "N", help_heading = "Curvature",
           allow_negative_numbers = true, value_parser = count)]
     pub max_iterations: Option<usize>,
+    /// How the largest eigenvalues are found: davidson follows them from step to step, lanczos solves
+    /// for them anew each time [default: davidson, or lanczos with --smallest]
+    #[arg(long, value_name = "davidson|lanczos", help_heading = "Curvature")]
+    pub solver: Option<String>,
+    /// Measurements between audits of the eigenvalues that davidson follows, by a solve from nothing
+    /// [default: 50]
+    #[arg(long, value_name = "N", help_heading = "Curvature",
+          allow_negative_numbers = true, value_parser = count)]
+    pub audit_every: Option<usize>,
+    /// How Hessian-vector products are differentiated: forward over reverse, or reverse over reverse
+    /// [default: forward]
+    #[arg(long, value_name = "forward|reverse", help_heading = "Curvature")]
+    pub hvp: Option<String>,
     /// Measure curvature on a fixed, seeded subset of N training samples [default: all of them]
     #[arg(long, value_name = "N", help_heading = "Curvature",
           allow_negative_numbers = true, value_parser = count)]
@@ -284,6 +297,9 @@ impl Settings {
             every: self.every.or(other.every),
             tolerance: self.tolerance.or(other.tolerance),
             max_iterations: self.max_iterations.or(other.max_iterations),
+            solver: self.solver.or(other.solver),
+            audit_every: self.audit_every.or(other.audit_every),
+            hvp: self.hvp.or(other.hvp),
             samples: self.samples.or(other.samples),
             sharpness_batches: self.sharpness_batches.or(other.sharpness_batches),
             perturbed_sharpness: self.perturbed_sharpness.or(other.perturbed_sharpness),

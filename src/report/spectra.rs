@@ -36,8 +36,8 @@ pub fn spectrum_stem(
     format!("{FOLDER}/{stem}")
 }
 
-/// Writes a spectrum's table, numbers and pictures, the `threshold` being marked in them, and draws
-/// the waterfall of the Hessian's spectra that are there anew. `more` is an object of further
+/// Writes a spectrum's table, numbers and pictures, its threshold being marked in them as
+/// `threshold_label`, and draws the waterfall of the Hessian's spectra that are there anew. `more` is an object of further
 /// numbers.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub fn spectrum_stem(
 pub fn write_spectrum(
     directory: &RunDirectory,
     spectrum: &Spectrum,
-    threshold: Option<f64>,
+    threshold_label: &str,
     more: &Value,
 ) -> Result<()> {
     directory.make_folder(FOLDER)?;
@@ -65,8 +65,8 @@ pub fn write_spectrum(
         density: curve(&table).map_err(|e| failed(&e))?,
         largest: spectrum.ends.largest.clone(),
         smallest: spectrum.ends.smallest,
-        threshold,
-        threshold_label: "threshold".to_string(),
+        threshold: spectrum.threshold,
+        threshold_label: threshold_label.to_string(),
         note: note(spectrum),
     };
     directory.write(&format!("{stem}.svg"), spectrum_svg(&figure)?.as_bytes())?;
@@ -177,6 +177,7 @@ mod tests {
             group: None,
             density: SpectralDensity { dim: 10, probes: vec![probe.clone(), probe], products: 6 },
             sigma: 0.25,
+            threshold: Some(15.0),
             ends: Ends {
                 largest: vec![12.0],
                 smallest: Some(-0.5),
@@ -194,7 +195,7 @@ mod tests {
     }
 
     fn write(directory: &RunDirectory, spectrum: &Spectrum) {
-        write_spectrum(directory, spectrum, Some(15.0), &json!({"threshold": 15.0})).unwrap();
+        write_spectrum(directory, spectrum, "2/η", &json!({"layers": []})).unwrap();
     }
 
     fn text(directory: &RunDirectory, name: &str) -> String {
@@ -211,7 +212,7 @@ mod tests {
         let svg = text(&directory, "spectra/step-30.svg");
         for part in [
             "mlp &lt;2&gt;: Hessian spectrum at step 30\n",
-            "threshold 15\n",
+            "2/η 15\n",
             "12.0\n",
             "−0.500\n",
             "σ = 0.25; 2 probes × 3 Lanczos steps\n",
@@ -224,7 +225,7 @@ mod tests {
             serde_json::from_str(&text(&directory, "spectra/step-30.json")).unwrap();
         assert_eq!((&numbers["step"], &numbers["threshold"]), (&json!(30), &json!(15.0)));
         let read = curve(text(&directory, "spectra/step-30.csv").as_bytes()).unwrap();
-        assert_eq!(read, spectrum(30).density.curve(0.25, 20_000));
+        assert_eq!(read, spectrum(30).density.curve(0.25));
     }
 
     #[test]

@@ -122,6 +122,6 @@ impl Observer for RunWriter {
     }
 
     fn spectrum(&mut self, spectrum: &Spectrum) -> Result<()> {
-        write_spectrum(&self.directory, spectrum, None, &serde_json::Value::Null)
+        write_spectrum(&self.directory, spectrum, &self.labels.threshold, &serde_json::Value::Null)
     }
 }

@@ -10,7 +10,7 @@ use crate::config::RunConfig;
 use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, StepMeter};
 use crate::data::{Dataset, Inputs, Split, Standardisation, Targets};
 use crate::error::{Error, Result};
-use crate::linalg::{Lanczos, StochasticLanczos};
+use crate::linalg::{Lanczos, StochasticLanczos, TrackerSettings};
 use crate::model::initial_parameters;
 use crate::optim::StabilityOperator;
 use crate::report::{RunDirectory, read_safetensors};
@@ -62,7 +62,7 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
         "data loaded"
     );
 
-    let device = Device::open(config.backend, config.precision)?;
+    let device = Device::open(config.backend, config.precision)?.with_differentiation(config.hvp);
     tracing::debug!(backend = device.backend(), adapter = device.adapter(), "device opened");
     let dataset = Arc::new(dataset);
     let task = Arc::new(Supervised {
@@ -174,6 +174,13 @@ impl Prepared {
                 ),
                 perturbed_sharpness: config.perturbed_sharpness,
             },
+            tracker: config.audit_every.map(|audit_every| TrackerSettings {
+                audit_every,
+                max_products: config.max_iterations,
+                audit_products: config.max_iterations,
+                seed: config.seed,
+                ..TrackerSettings::new(config.top, config.tolerance)
+            }),
             spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
             checkpoint_every: config.checkpoint_every,
             seed: config.seed,

@@ -58,6 +58,8 @@ pub struct Spectrum {
     pub density: SpectralDensity,
     /// The smoothing's standard deviation, in units of eigenvalues.
     pub sigma: f64,
+    /// The stability threshold of the optimizer, where it bounds this matrix.
+    pub threshold: Option<f64>,
     /// The ends.
     pub ends: Ends,
     /// Trace by Hutch++.
@@ -121,7 +123,7 @@ pub struct GroupSpectrum {
 const NEAR_ZERO: f64 = 1e-3;
 
 impl SpectrumMeter {
-    /// Measures at the objective's current parameters.
+    /// Measures at the objective's current parameters. The threshold is left empty.
     ///
     /// # Errors
     /// [`crate::Error::NonFinite`] if a product is not finite; [`crate::Error::Numerical`] for a
@@ -166,6 +168,7 @@ impl SpectrumMeter {
             effective_rank: density.effective_rank(),
             masses: Masses { near_zero, negative, zero, positive },
             density,
+            threshold: None,
             seconds: clock.elapsed().as_secs_f64(),
         })
     }

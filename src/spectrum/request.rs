@@ -88,8 +88,8 @@ impl Request {
 pub struct Measurement {
     /// The spectrum.
     pub spectrum: Spectrum,
-    /// The stability threshold of the run's optimizer at that step, for the operator that it bounds.
-    pub threshold: Option<f64>,
+    /// The formula of the optimizer's threshold, where it has one.
+    pub formula: Option<String>,
     /// Each layer's block.
     pub layers: Vec<GroupSpectrum>,
     /// Flatness as the network stands.
@@ -138,7 +138,7 @@ pub fn measure(request: &Request) -> Result<Measurement> {
         None => &mut prepared.problem.train,
     };
     objective.set_parameters(&theta)?;
-    let spectrum = meter.measure(&**objective, step)?;
+    let mut spectrum = meter.measure(&**objective, step)?;
     let layers = match request.layers {
         true => meter.by_group(&**objective, &groups(&layout), step)?,
         false => Vec::new(),
@@ -169,8 +169,9 @@ pub fn measure(request: &Request) -> Result<Measurement> {
             == (optimizer.is_preconditioned() || optimizer.operator().shift > 0.0)
         && request.parameters.is_none();
     let context = StabilityContext { lr, grad_norm: None };
-    let threshold = bounds.then(|| optimizer.threshold(&context)).flatten();
-    Ok(Measurement { spectrum, threshold, layers, flatness: measured, rescaled })
+    spectrum.threshold = bounds.then(|| optimizer.threshold(&context)).flatten();
+    let formula = optimizer.formula();
+    Ok(Measurement { spectrum, formula, layers, flatness: measured, rescaled })
 }
 
 /// The run's problem, from its manifest.

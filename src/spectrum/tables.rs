@@ -5,9 +5,6 @@ use serde_json::{Value, json};
 use super::Spectrum;
 use crate::error::{Error, Result};
 
-/// Most points of the curve that is written.
-const MOST_POINTS: usize = 20_000;
-
 /// `eigenvalue,density,probe,weight`: first the smoothed density's curve, whose last two cells are
 /// empty, then each probe's nodes with their weights, whose density is empty.
 ///
@@ -19,7 +16,7 @@ pub fn to_csv(spectrum: &Spectrum) -> Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
     let number = |x: f64| format!("{x:?}");
     table.write_record(["eigenvalue", "density", "probe", "weight"]).map_err(failed)?;
-    for (eigenvalue, density) in spectrum.density.curve(spectrum.sigma, MOST_POINTS) {
+    for (eigenvalue, density) in spectrum.density.curve(spectrum.sigma) {
         let cells = [number(eigenvalue), number(density), String::new(), String::new()];
         table.write_record(cells).map_err(failed)?;
     }
@@ -49,6 +46,7 @@ pub fn to_json(spectrum: &Spectrum) -> Value {
         "probes": spectrum.density.probes.len(),
         "iterations": spectrum.density.probes.iter().map(|p| p.nodes.len()).max(),
         "sigma": spectrum.sigma,
+        "threshold": spectrum.threshold,
         "products": spectrum.products,
         "seconds": spectrum.seconds,
     })

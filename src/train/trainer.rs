@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use super::{BatchOrder, Checkpoint, Observer, SummaryBuilder};
 use crate::autodiff::{GradientEvaluation, Objective, Precision, Samples, check_determinism};
-use crate::curvature::{Objectives, StepMeter, Update, threshold};
+use crate::curvature::{Objectives, Repair, Start, StepMeter, Tracking, Update, threshold};
 use crate::error::{Error, Result};
-use crate::linalg::norm;
+use crate::linalg::{TrackerSettings, norm};
 use crate::optim::{Optimizer, Schedule};
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
 use crate::spectrum::SpectrumMeter;
-use crate::stability::{EventDetector, divergence};
+use crate::stability::{Monitor, StabilitySettings, divergence};
 
 /// What is trained: the same loss over different samples.
 pub struct Problem {
@@ -39,6 +39,9 @@ pub struct TrainSettings {
     pub eval_every: usize,
     /// How curvature is measured.
     pub meter: StepMeter,
+    /// How the largest eigenvalues are followed from step to step; `None` solves for them anew each
+    /// time.
+    pub tracker: Option<TrackerSettings>,
     /// How spectra are measured, and at which steps: those divisible by the number.
     pub spectrum: Option<(usize, SpectrumMeter)>,
     /// A checkpoint is due at steps divisible by this, and after the last update.
@@ -87,8 +90,12 @@ impl Trainer<'_> {
         let mut batches = settings
             .batch_size
             .map(|size| BatchOrder::new(self.problem.train.samples(), size, settings.seed));
-        let mut events = EventDetector::new(settings.meter.meter.lanczos.tolerance);
+        let tolerance = settings.meter.meter.lanczos.tolerance;
+        let resolution = settings.precision.resolution();
+        let stability = StabilitySettings { resolution, ..StabilitySettings::default() };
+        let mut monitor = Monitor::new(&stability, tolerance);
         let mut initial_loss = None;
+        let mut tracking = settings.tracker.map(Tracking::new);
         self.move_to(&theta, true)?;
         check_determinism(&*self.problem.train, settings.precision)?;
 
@@ -105,7 +112,10 @@ impl Trainer<'_> {
             };
 
             let batch = batches.as_mut().map(BatchOrder::next_batch);
-            let (full, update) = self.gradients(batch, evaluates)?;
+            // The first products of the eigenvalues that are followed come with the gradient.
+            let probe = tracking.as_ref().filter(|_| measures && self.problem.curvature.is_none());
+            let probe = probe.map(Tracking::probe);
+            let (full, products, update) = self.gradients(batch, evaluates, probe)?;
             if let Some(full) = &full {
                 row.train_loss = Some(full.evaluation.loss);
                 row.train_accuracy = full.evaluation.accuracy;
@@ -121,9 +131,13 @@ impl Trainer<'_> {
             let initial_loss = *initial_loss.get_or_insert(loss);
             if let Some(reason) = divergence(loss, norm(&update.gradient), initial_loss) {
                 row.step_ms = milliseconds(clock);
-                log.row(&row)?;
-                let kind = EventKind::Divergence { train_loss: row.train_loss, reason };
-                log.event(&Event { step, kind })?;
+                log.observed(&mut monitor, &mut row)?;
+                log.end(&mut monitor)?;
+                // A minibatch may show it before the rows do.
+                if !monitor.has_diverged() {
+                    let kind = EventKind::Divergence { train_loss: row.train_loss, reason };
+                    log.event(&Event { step, kind })?;
+                }
                 return Ok(ExitStatus::Diverged);
             }
 
@@ -141,43 +155,62 @@ impl Trainer<'_> {
                 && due(Some(*every), step)
             {
                 let clock = Instant::now();
-                row.hvps += self.spectrum(meter, step, &before, log)?;
+                row.hvps += self.spectrum(meter, &row, &before, log)?;
                 row.curvature_ms = Some(milliseconds(clock));
             }
             let curvature = match measures {
-                true => self.measure(&before, full.as_ref(), &mut row)?,
+                true => {
+                    let start = Start {
+                        theta: &before,
+                        gradient: full.as_ref().map(|full| &full.gradient[..]),
+                        products: products.as_deref(),
+                    };
+                    self.measure(start, &mut row, tracking.as_mut())?
+                }
                 false => None,
             };
             row.step_ms = milliseconds(clock) - row.curvature_ms.unwrap_or(0.0);
 
-            log.row(&row)?;
-            let stop = curvature.as_ref().and_then(Option::as_deref);
-            for event in events.observe(&row, stop) {
-                log.event(&event)?;
+            log.observed(&mut monitor, &mut row)?;
+            if let Some(repair) = curvature.flatten() {
+                let kind =
+                    EventKind::CurvatureRepaired { followed: repair.followed, found: repair.found };
+                log.event(&Event { step, kind })?;
             }
             if measures && curvature.is_none() {
                 let kind = EventKind::CurvatureNonFinite { train_loss: row.train_loss };
                 log.event(&Event { step, kind })?;
             }
             if self.interrupted.load(Ordering::SeqCst) {
+                log.end(&mut monitor)?;
                 self.checkpoint(step + 1, &theta, log)?;
                 return Ok(ExitStatus::Interrupted);
             }
         }
+        log.end(&mut monitor)?;
         self.checkpoint(settings.steps, &theta, log)?;
         Ok(ExitStatus::Completed)
     }
 
-    /// The full gradient, where it is the update's or this step evaluates, and the minibatch's.
+    /// The full gradient, where it is the update's or this step evaluates, with the Hessian's products
+    /// with the vectors of `probe`, and the minibatch's gradient.
     fn gradients(
         &self,
         batch: Option<&[usize]>,
         evaluates: bool,
-    ) -> Result<(Option<GradientEvaluation>, Option<GradientEvaluation>)> {
-        let gradient = |samples| self.problem.train.gradient(samples);
-        let full = (batch.is_none() || evaluates).then(|| gradient(Samples::All)).transpose()?;
-        let minibatch = batch.map(|batch| gradient(Samples::Batch(batch))).transpose()?;
-        Ok((full, minibatch))
+        probe: Option<Vec<f64>>,
+    ) -> Result<Gradients> {
+        let train = &self.problem.train;
+        let (full, products) = match probe {
+            Some(probe) => {
+                let (full, products) = train.gradient_and_hvps(&probe)?;
+                (Some(full), Some(products))
+            }
+            None if batch.is_none() || evaluates => (Some(train.gradient(Samples::All)?), None),
+            None => (None, None),
+        };
+        let minibatch = batch.map(|batch| train.gradient(Samples::Batch(batch))).transpose()?;
+        Ok((full, products, minibatch))
     }
 
     /// Takes the optimizer's step from `before`, which `theta` holds too, in the precision of the run,
@@ -215,34 +248,38 @@ impl Trainer<'_> {
     fn spectrum(
         &mut self,
         meter: &SpectrumMeter,
-        step: usize,
+        row: &StepRow,
         theta: &[f64],
         log: &mut Log<'_, '_>,
     ) -> Result<usize> {
         let objective = self.problem.curvature.as_mut().unwrap_or(&mut self.problem.train);
         objective.set_parameters(theta)?;
-        let spectrum = match meter.measure(&**objective, step) {
+        let mut spectrum = match meter.measure(&**objective, row.step) {
             Ok(spectrum) => spectrum,
             // The coming steps will show whether training diverges.
             Err(Error::NonFinite { .. }) => return Ok(0),
             Err(error) => return Err(error),
         };
+        // The spectrum is the Hessian's; with another operator it is not what the threshold bounds.
+        let bounds = meter.operator.is_hessian()
+            && self.optimizer.operator().is_hessian()
+            && !self.optimizer.is_preconditioned();
+        spectrum.threshold = row.threshold.filter(|_| bounds);
         log.observers.iter_mut().try_for_each(|observer| observer.spectrum(&spectrum))?;
         Ok(spectrum.products)
     }
 
-    /// Measures curvature at `theta`, from which the optimizer has just stepped, into `row`; `None`
-    /// where a product was not finite, which the coming steps will show to be divergence or not.
+    /// Measures curvature where the optimizer has just stepped from, into `row`; `None` where a product was not finite, which the coming steps will show to be divergence or not.
     fn measure(
         &mut self,
-        theta: &[f64],
-        full: Option<&GradientEvaluation>,
+        start: Start<'_>,
         row: &mut StepRow,
-    ) -> Result<Option<Stop>> {
+        tracking: Option<&mut Tracking>,
+    ) -> Result<Option<Option<Repair>>> {
         let clock = Instant::now();
         let perturbed = self.optimizer.perturbed();
         if perturbed.is_some() {
-            self.problem.train.set_parameters(theta)?;
+            self.problem.train.set_parameters(start.theta)?;
         }
         let operator = self.optimizer.operator();
         let objectives = Objectives {
@@ -250,11 +287,10 @@ impl Trainer<'_> {
             curvature: self.problem.curvature.as_mut().map(|other| &mut **other as _),
         };
         let update = Update { operator: &operator, perturbed };
-        let gradient = full.map(|full| &full.gradient[..]);
-        let measured = self.settings.meter.measure(row, objectives, gradient, update);
+        let measured = self.settings.meter.measure(row, objectives, start, update, tracking);
         row.curvature_ms = Some(row.curvature_ms.unwrap_or(0.0) + milliseconds(clock));
         match measured {
-            Ok(stop) => Ok(Some(stop)),
+            Ok(repair) => Ok(Some(repair)),
             Err(Error::NonFinite { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -273,8 +309,8 @@ impl Trainer<'_> {
     }
 }
 
-/// Why the eigensolver stopped, where an eigenvalue did not converge.
-type Stop = Option<String>;
+/// The full gradient, products that came with it, and the minibatch's gradient.
+type Gradients = (Option<GradientEvaluation>, Option<Vec<f64>>, Option<GradientEvaluation>);
 
 /// numerator / denominator, where both were measured and the quotient is defined.
 fn ratio(numerator: Option<f64>, denominator: Option<f64>) -> Option<f64> {
@@ -299,6 +335,19 @@ impl Log<'_, '_> {
     fn row(&mut self, row: &StepRow) -> Result<()> {
         self.summary.row(row);
         self.observers.iter_mut().try_for_each(|observer| observer.row(row))
+    }
+
+    /// Names the row's phase, and tells of it and of what the monitor sees in it.
+    fn observed(&mut self, monitor: &mut Monitor, row: &mut StepRow) -> Result<()> {
+        let seen = monitor.observe(row);
+        row.phase = seen.phase.map(|phase| phase.name().to_string());
+        self.row(row)?;
+        seen.events.iter().try_for_each(|event| self.event(event))
+    }
+
+    /// What the monitor has left to say at the end.
+    fn end(&mut self, monitor: &mut Monitor) -> Result<()> {
+        monitor.finish().iter().try_for_each(|event| self.event(event))
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {

@@ -47,7 +47,7 @@ const COLUMNS: [&str; 3] = [
 /// schedule takes it.
 fn not_taken() -> Value {
     json!({
-        "spectrum_every": null, "sigma": null, "checkpoint_every": null,
+        "spectrum_every": null, "sigma": null, "checkpoint_every": null, "audit_every": null,
         "init": null, "points": null, "degree": null, "classes": null, "noise": null,
         "label_noise": null, "target": null, "regression": null,
         "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
@@ -134,7 +134,8 @@ mod finished_runs {
             "standardize": false, "label_noise": 0.0, "optimizer": "sgd", "weight_decay": 0.0,
             "lr": 0.2, "schedule": "constant", "warmup": 0, "batch_size": "full", "steps": 5,
             "seed": 0, "eval_every": 1, "top": 1, "smallest": false, "every": 1,
-            "tolerance": 1e-3, "max_iterations": 100, "samples": 1000,
+            "tolerance": 1e-3, "max_iterations": 100, "solver": "davidson", "audit_every": 50,
+            "hvp": "forward", "samples": 1000,
             "perturbed_sharpness": false, "probes": 10, "iterations": 80, "backend": "cpu",
             "precision": "f32", "chunk": 250, "out": "DIR", "name": "mlp-digits-sgd", "force": false
         });
@@ -233,7 +234,7 @@ mod finished_runs {
     }
 
     fn check_cells(table: &Table, row: usize) {
-        let empty = ["preconditioned_sharpness", "batch_sharpness", "lambda_min", "phase"];
+        let empty = ["preconditioned_sharpness", "batch_sharpness", "lambda_min"];
         for (name, cell) in &table.rows[row] {
             match name.as_str() {
                 name if empty.contains(&name) => assert_eq!(cell, "", "{name}"),
@@ -241,6 +242,10 @@ mod finished_runs {
                     assert_eq!(cell.parse::<usize>().unwrap().to_string(), *cell, "{name}")
                 }
                 "converged" => assert_eq!(cell, "true"),
+                "phase" => assert!(
+                    ["sharpening", "edge", "unstable", "stable", "flat"].contains(&&cell[..]),
+                    "{cell}"
+                ),
                 name if TIMES.contains(&name) => {
                     assert_eq!(format!("{:.3}", table.number(row, name)), *cell, "{name}")
                 }

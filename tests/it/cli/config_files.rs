@@ -34,11 +34,12 @@ fn keys_are_the_flags_and_flags_win() {
         "validation_size": 20, "standardize": true, "optimizer": "sgd", "lr": 0.05,
         "weight_decay": 0.0, "schedule": "constant", "warmup": 0, "batch_size": 16, "steps": 4,
         "seed": 7, "eval_every": 2, "top": 2, "smallest": true, "every": 2, "tolerance": 0.01,
-        "max_iterations": 50, "samples": 30, "sharpness_batches": 3, "perturbed_sharpness": false,
+        "max_iterations": 50, "solver": "lanczos", "hvp": "reverse", "samples": 30, "sharpness_batches": 3, "perturbed_sharpness": false,
         "probes": 2, "iterations": 5, "backend": "cpu", "precision": "f64", "chunk": 25,
         "out": "elsewhere", "name": "from-file", "checkpoint_every": 3, "force": true
     });
-    let over_shared = json!({"lr": 0.1, "steps": 2, "smallest": false, "name": "here"});
+    let over_shared =
+        json!({"lr": 0.1, "steps": 2, "smallest": false, "hvp": "forward", "name": "here"});
     let cases = [
         (
             json!({
@@ -67,11 +68,11 @@ fn keys_are_the_flags_and_flags_win() {
         (
             json!({
                 "dataset": "chebyshev", "points": 80, "degree": 3, "spectrum_every": 2,
-                "sigma": 0.25
+                "sigma": 0.25, "smallest": false, "solver": "davidson", "audit_every": 3
             }),
             json!({
                 "degree": 4, "spectrum_every": 1, "sigma": 0.5, "probes": 1, "iterations": 3,
-                "checkpoint_every": 1
+                "checkpoint_every": 1, "audit_every": 1
             }),
         ),
         (

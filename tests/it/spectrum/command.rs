@@ -86,9 +86,9 @@ fn check(table: &Table, numbers: &Value) {
     close(number(&numbers["quadrature_trace"]["value"]), n * mean(&|x| x), 1e-12);
     close(number(&numbers["frobenius"]["value"]), (n * mean(&|x| x * x)).sqrt(), 1e-12);
 
-    let step = curve[1].0 - curve[0].0;
     assert!(curve.is_sorted_by(|a, b| a.0 < b.0));
-    let integral: f64 = curve.windows(2).map(|pair| 0.5 * step * (pair[0].1 + pair[1].1)).sum();
+    let trapezium = |pair: &[(f64, f64)]| 0.5 * (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1);
+    let integral: f64 = curve.windows(2).map(trapezium).sum();
     close(integral, 1.0, 1e-6);
     let height = 1.0 / (sigma * (2.0 * std::f64::consts::PI).sqrt());
     for (at, density) in curve.iter().step_by(37) {
@@ -393,6 +393,9 @@ fn a_run_writes_spectra_that_the_command_repeats_to_the_last_bit() {
         check_single(&table, &numbers);
         // Both solve to a residual of 1e-3, of which the error is of second order.
         close(number(&numbers["ends"]["largest"][0]), steps.number(step, "sharpness"), 1e-4);
+        close(number(&numbers["threshold"]), steps.number(step, "threshold"), 1e-12);
+        let texts = svg_texts(&read(folder.join(format!("step-{step}.svg"))));
+        assert!(texts.iter().any(|text| text.starts_with("2/η")), "{texts:?}");
         assert!(steps.number(step, "hvps") > number(&numbers["products"]), "step {step}");
         let path = folder.join(format!("step-{step}.csv"));
         let before = read(&path);

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use sharpscope::Error;
 use sharpscope::autodiff::{
-    Likelihood, ModuleObjective, Objective, OutputMatrix, Placement, Precision, Task,
+    Likelihood, Objective, OutputMatrix, Placement, Precision, ReverseObjective, Task,
 };
 
 use crate::derivatives::assert_close;
@@ -50,10 +50,10 @@ impl Squares {
         }
     }
 
-    fn objective(self, chunk: usize) -> ModuleObjective<Flex, Self> {
+    fn objective(self, chunk: usize) -> ReverseObjective<Flex, Self> {
         let placement = Placement { device: FlexDevice, precision: Precision::F64, workers: 1 };
         let mut objective =
-            ModuleObjective::new(Arc::new(self), placement, (0..5).collect(), chunk).unwrap();
+            ReverseObjective::new(Arc::new(self), placement, (0..5).collect(), chunk).unwrap();
         objective.set_parameters(&[FIRST, OTHER, 9.0]).unwrap();
         objective
     }
@@ -125,6 +125,25 @@ fn closed_forms_of_squares() {
         let empirical = product(OutputMatrix::EmpiricalFisher);
         assert_close(&empirical, &[g * along, h * along, 0.0], 1e-14, "empirical Fisher");
     }
+}
+
+/// burn keeps the tapes of all threads in one table, and clears it of what looks unused at the end of
+/// each backward pass, on any thread. A leaf that belonged to two tapes, one after the other, lost
+/// branches of its gradient in nearly half of such products.
+#[test]
+fn products_are_the_same_beside_those_of_other_threads() {
+    let expected = [4.0 * SECOND * FIRST * FIRST * V[0], SECOND * V[1], 0.0];
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for chunk in [1, 2, 5].into_iter().cycle().take(60) {
+                    let objective = ALL.objective(chunk);
+                    let found = objective.output_product(OutputMatrix::GaussNewton, &V).unwrap();
+                    assert_close(&found, &expected, 1e-14, "Gauss-Newton");
+                }
+            });
+        }
+    });
 }
 
 /// Categories with logits t a^2 and t b.
