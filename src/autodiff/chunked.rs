@@ -29,6 +29,9 @@ pub(super) struct Chunked<A: Backend, T: Task> {
 /// A chunk of a task's samples on a backend.
 pub(super) type ChunkOf<A, T> = Chunk<<T as Task>::Batch<A>>;
 
+/// Chunks that are there, or were uploaded for a batch.
+type Chunks<'a, A, T> = Cow<'a, [ChunkOf<A, T>]>;
+
 #[derive(Clone)]
 pub(super) struct Chunk<Batch> {
     pub batch: Batch,
@@ -87,7 +90,7 @@ impl<A: Backend, T: Task> Chunked<A, T> {
     ///
     /// # Errors
     /// [`Error::Setting`] for a batch that is empty or out of range.
-    pub fn of(&self, samples: Samples<'_>) -> Result<(Cow<'_, [ChunkOf<A, T>]>, usize)> {
+    pub fn of(&self, samples: Samples<'_>) -> Result<(Chunks<'_, A, T>, usize)> {
         match samples {
             Samples::All => Ok((Cow::Borrowed(&self.chunks), self.samples.len())),
             Samples::Batch(positions) => {

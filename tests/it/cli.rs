@@ -16,6 +16,7 @@ mod config_files;
 mod list;
 mod optimizers;
 mod refusals;
+mod solvers;
 
 /// What is in the folder of a run that ended, besides its checkpoints.
 const FILES: [&str; 7] = [

@@ -110,7 +110,7 @@ fn what_is_left_out_depends_on_optimizer_batch_and_schedule() {
     let adam = json!({"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0});
     let momentum = json!({"lr": 0.02, "momentum": 0.9, "weight_decay": 0.0});
     let sam = json!({"lr": 0.2, "base": "sgd", "rho": 0.05, "weight_decay": 0.0});
-    let digits = with(&not_taken(), &json!({"label_noise": 0.0}));
+    let digits = with(&not_taken(), &json!({"label_noise": 0.0, "audit_every": 50}));
     let of = |base: &Value, over: Value| with(base, &over);
     let cases = [
         ("", json!({"optimizer": "sgd", "lr": 0.2, "weight_decay": 0.0})),
@@ -144,6 +144,8 @@ fn what_is_left_out_depends_on_optimizer_batch_and_schedule() {
             "--schedule step --steps 7",
             json!({"schedule": "step", "decay_factor": 0.1, "decay_every": 2}),
         ),
+        ("--solver lanczos", json!({"solver": "lanczos", "audit_every": null})),
+        ("--smallest", json!({"solver": "lanczos", "audit_every": null})),
         ("--warmup 4", json!({"schedule": "constant", "warmup": 4})),
     ];
     let place = Place::new();
