@@ -29,6 +29,8 @@ pub(super) enum Command {
     Compare(Box<CompareArgs>),
     /// Density, trace and ends of the spectrum at a run's checkpoint
     Spectrum(Box<SpectrumArgs>),
+    /// Read events off a run's steps.csv anew, one JSON object a line
+    Events(EventsArgs),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
     /// List models, datasets, activations and optimizers
@@ -43,6 +45,17 @@ pub(super) struct RunArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: Settings,
+}
+
+/// Arguments of `events`.
+#[derive(Debug, Args)]
+pub(super) struct EventsArgs {
+    /// The run directory
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// JSON file of constants by which rows are judged, instead of the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
 }
 
 /// Arguments of `compare`.

@@ -4,6 +4,7 @@
 mod args;
 mod compare;
 mod devices;
+mod events;
 mod list;
 mod logging;
 mod progress;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args, &terminal),
         Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
+        Command::Events(args) => events::events(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::List(args) => list::list(&args),
     });

@@ -13,6 +13,7 @@ use crate::support::{
 };
 
 mod config_files;
+mod events;
 mod list;
 mod optimizers;
 mod refusals;
