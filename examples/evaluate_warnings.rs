@@ -20,9 +20,9 @@ use sharpscope::record::{EventKind, StepRow};
 use sharpscope::report::RunDirectory;
 use sharpscope::stability::evaluation::{
     Counts, FitSettings, Method, Report, ScoredRun, TradeOff, best_bar, best_pair, fit, labelled,
-    score, trade_off,
+    losses, trade_off,
 };
-use sharpscope::stability::{Alarm, Replay, StabilitySettings, replay, spikes};
+use sharpscope::stability::{Replay, StabilitySettings, replay, spikes};
 
 /// No more false alarms than this in 1000 quiet steps.
 const FALSE_ALARMS: f64 = 2.0;
@@ -58,7 +58,7 @@ impl Run {
     }
 
     fn losses(&self) -> Vec<(usize, f64)> {
-        self.rows.iter().filter_map(|row| Some((row.step, row.train_loss?))).collect()
+        losses(&self.rows)
     }
 
     fn last(&self) -> usize {
@@ -250,10 +250,7 @@ fn first_spikes(runs: &[&Run], settings: &StabilitySettings) -> Report {
         run.spikes.truncate(1);
         run.last = run.spikes.first().map_or(run.last, |spike| spike.last);
         run.rows.retain(|row| row.step <= run.last);
-        let mut alarm = Alarm::new(0.0, settings.warning_horizon);
-        let raised = run.rows.iter().filter(|row| alarm.observe(row.step, row.score, row.in_spike));
-        let warnings: Vec<usize> = raised.map(|row| row.step).collect();
-        counts.add(&score(&warnings, &run.spikes, run.last, settings.warning_horizon));
+        counts.add(&run.warned_from(0.0, settings.warning_horizon));
     }
     counts.report()
 }

@@ -20,7 +20,7 @@ use crate::curvature::{
 use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Lanczos, TrackerSettings, norm};
 use crate::optim::{Optimizer, StabilityOperator};
-use crate::record::{Columns, Event, EventKind, ExitStatus, StepRow, Summary};
+use crate::record::{Columns, Event, ExitStatus, StepRow, Summary};
 use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter};
 use crate::run::git_revision;
 use crate::stability::{Monitor, StabilitySettings};
@@ -62,16 +62,16 @@ impl Default for ProfilerSettings {
 }
 
 impl ProfilerSettings {
+    fn meter(&self) -> CurvatureMeter {
+        let &Self { top, smallest, tolerance, max_iterations, seed, .. } = self;
+        let smallest = usize::from(smallest);
+        let lanczos = Lanczos { largest: top, smallest, tolerance, max_iterations };
+        CurvatureMeter { lanczos, seed }
+    }
+
     /// The tracker, where eigenvalues are followed. The smallest comes from a solve only.
     fn tracker(&self) -> Option<TrackerSettings> {
-        let audit_every = self.audit_every.filter(|_| !self.smallest)?;
-        Some(TrackerSettings {
-            audit_every,
-            max_products: self.max_iterations,
-            audit_products: self.max_iterations,
-            seed: self.seed,
-            ..TrackerSettings::new(self.top, self.tolerance)
-        })
+        self.audit_every.filter(|_| !self.smallest).map(|every| self.meter().tracker(every))
     }
 }
 
@@ -136,8 +136,7 @@ impl Profiler {
                 return Err(Error::setting(key, 0, "must not be zero", "give 1 or more"));
             }
         }
-        let resolution = device.precision().resolution();
-        let stability = StabilitySettings { resolution, ..StabilitySettings::default() };
+        let stability = StabilitySettings::at_resolution(device.precision().resolution());
         let chunk = chunk.unwrap_or_else(|| device.default_chunk(samples.len()));
         Ok(Self {
             objective: device.objective(task, samples, chunk)?,
@@ -209,10 +208,7 @@ impl Profiler {
         } else {
             row.threshold = threshold(&row, next.optimizer);
         }
-        let repaired = repair.map(|Repair { followed, found }| Event {
-            step,
-            kind: EventKind::CurvatureRepaired { followed, found },
-        });
+        let repaired = repair.map(|repair| Event { step, kind: repair.into() });
         self.pending = Some((row.clone(), theta.to_vec(), repaired));
         Ok(row)
     }
@@ -242,11 +238,8 @@ impl Profiler {
         start: Start<'_>,
         next: NextUpdate<'_>,
     ) -> Result<Option<Repair>> {
-        let ProfilerSettings { top, smallest, tolerance, max_iterations, seed, .. } = self.settings;
-        let smallest = usize::from(smallest);
-        let lanczos = Lanczos { largest: top, smallest, tolerance, max_iterations };
         let meter = StepMeter {
-            meter: CurvatureMeter { lanczos, seed },
+            meter: self.settings.meter(),
             batch_sharpness: None,
             perturbed_sharpness: false,
         };
@@ -276,9 +269,7 @@ impl Profiler {
             row.update_norm = Some(update);
             row.relative_update = (parameters > 0.0).then(|| update / parameters);
         }
-        let observed = self.monitor.observe(&row);
-        row.phase = observed.phase.map(|phase| phase.name().to_string());
-        let mut events = observed.events;
+        let mut events = self.monitor.judge(&mut row);
         events.extend(repaired);
         if theta.is_none() {
             events.extend(self.monitor.finish());

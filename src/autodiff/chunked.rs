@@ -1,20 +1,23 @@
-//! A task's samples on a backend, in chunks, and sums over them.
+//! A task's samples and parameters on a backend, and sums over chunks of the samples: what objectives
+//! share, however they differentiate.
 //!
 //! The loss over all samples is the mean over chunks weighted by their sizes, so that a ragged last
 //! chunk changes nothing, and activations are held for the chunks in work only.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use rayon::prelude::*;
 
-use super::{Evaluation, ParameterLayout, Placement, Samples, Task};
+use super::output_product::check_output_matrix;
+use super::{Evaluation, OutputMatrix, ParameterEntry, ParameterLayout, Placement, Samples, Task};
 use crate::error::{Error, Result, check_length};
 
-/// A task and the samples that its loss is a mean over, on backend `A`, which differentiates.
-pub(super) struct Chunked<A: Backend, T: Task> {
+/// A task and the samples that its loss is a mean over, on backend `A`, which differentiates tensors of
+/// `B`.
+pub(super) struct Chunked<B: Backend, A: Backend<Device = B::Device>, T: Task> {
     pub task: Arc<T>,
     pub placement: Placement<A::Device>,
     /// A model whose parameters have the right shapes.
@@ -22,6 +25,10 @@ pub(super) struct Chunked<A: Backend, T: Task> {
     pub layout: ParameterLayout,
     /// Numbers of the task's samples.
     pub samples: Vec<usize>,
+    /// theta on the device, cut by parameter.
+    pub theta: Vec<Tensor<B, 1>>,
+    /// Whether the task says what its outputs are, once it was asked.
+    says_outputs: OnceLock<bool>,
     chunk_size: usize,
     chunks: Vec<ChunkOf<A, T>>,
 }
@@ -41,8 +48,8 @@ pub(super) struct Chunk<Batch> {
     pub weight: f64,
 }
 
-impl<A: Backend, T: Task> Chunked<A, T> {
-    /// Uploads the samples, at most `chunk_size` to a chunk.
+impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
+    /// Uploads the samples, at most `chunk_size` to a chunk. The parameters start at zero.
     ///
     /// # Errors
     /// [`Error::Setting`] without samples or with chunks of zero.
@@ -62,9 +69,19 @@ impl<A: Backend, T: Task> Chunked<A, T> {
         }
         let template = task.model::<A>(&placement);
         let layout = ParameterLayout::of(&template);
-        let mut chunked =
-            Self { task, placement, template, layout, samples, chunk_size, chunks: Vec::new() };
+        let mut chunked = Self {
+            task,
+            placement,
+            template,
+            layout,
+            samples,
+            theta: Vec::new(),
+            says_outputs: OnceLock::new(),
+            chunk_size,
+            chunks: Vec::new(),
+        };
         chunked.chunks = chunked.upload(&chunked.samples);
+        chunked.set_parameters(&vec![0.0; chunked.layout.len()])?;
         Ok(chunked)
     }
 
@@ -110,29 +127,61 @@ impl<A: Backend, T: Task> Chunked<A, T> {
     ///
     /// # Errors
     /// [`Error::Length`] for another length.
-    pub fn pieces<B>(&self, what: &'static str, flat: &[f64]) -> Result<Vec<Tensor<B, 1>>>
-    where
-        B: Backend<Device = A::Device>,
-    {
+    pub fn pieces(&self, what: &'static str, flat: &[f64]) -> Result<Vec<Tensor<B, 1>>> {
         check_length(what, flat.len(), self.layout.len())?;
-        let piece = |entry: &super::ParameterEntry| {
+        let piece = |entry: &ParameterEntry| {
             let values = &flat[entry.offset..entry.offset + entry.len];
             self.placement.float(values, [entry.len])
         };
         Ok(self.layout.entries().iter().map(piece).collect())
     }
 
+    /// Moves to these parameters.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for another length than P.
+    pub fn set_parameters(&mut self, theta: &[f64]) -> Result<()> {
+        self.theta = self.pieces("parameter vector", theta)?;
+        Ok(())
+    }
+
+    /// Loss and accuracy over all samples; `plain` takes a value off the tape.
+    pub fn evaluate(
+        &self,
+        model: impl Fn() -> T::Model<A>,
+        plain: impl Fn(Tensor<A, 1>) -> Tensor<B, 1> + Sync,
+    ) -> Result<Evaluation> {
+        let task = &self.task;
+        let read = self.sum(&self.chunks, model, |model, chunk| {
+            let (loss, correct) = task.evaluate(&model, &chunk.batch);
+            scalars(plain(loss), correct.map(&plain), chunk.weight)
+        })?;
+        Ok(split_evaluation(read, 0, self.samples.len()).1)
+    }
+
+    /// Whether products with J' M J of `matrix` can be had from the task; `model` is any of its models.
+    ///
+    /// # Errors
+    /// [`Error::Numerical`] where they cannot.
+    pub fn check_output_matrix(
+        &self,
+        matrix: OutputMatrix,
+        model: impl FnOnce() -> T::Model<A>,
+    ) -> Result<()> {
+        let says_outputs = || self.task.outputs(&model(), &self.chunks[0].batch).is_some();
+        check_output_matrix(&*self.task, matrix, *self.says_outputs.get_or_init(says_outputs))
+    }
+
     /// The sum over chunks of `compute(model(), chunk)`, read back at once. As many chunks as there
     /// are workers are in work at a time; they are added in their own order, so that rounding does not
     /// depend on that number. Each has a model of its own: leaves of a tape are not shared.
-    pub fn sum<B, M, F>(
+    pub fn sum<M, F>(
         &self,
         chunks: &[ChunkOf<A, T>],
         model: impl Fn() -> M,
         compute: F,
     ) -> Result<Vec<f64>>
     where
-        B: Backend<Device = A::Device>,
         M: Send,
         F: Fn(M, &ChunkOf<A, T>) -> Tensor<B, 1> + Sync,
     {

@@ -4,7 +4,7 @@
 //! the gradient as a value and H v_1, ..., H v_k as its tangents (Pearlmutter 1994): the values are
 //! computed once for all of them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use burn::backend::Autodiff;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use super::chunked::{Chunked, scalars, split_evaluation};
-use super::output_product::{OutputLoss, check_output_matrix, loss_of, outputs_of, weigh};
+use super::output_product::{OutputLoss, loss_of, outputs_of, weigh};
 use super::{
     Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Placement, Samples,
     Task,
@@ -26,11 +26,7 @@ type Recorded<B, K> = Autodiff<Forward<B, K>>;
 /// The loss of a [`Task`] over some of its samples, on backend `B`, whose elementwise functions `K`
 /// evaluates.
 pub struct ForwardObjective<B: Backend, K: Elementwise<B>, T: Task> {
-    chunked: Chunked<Recorded<B, K>, T>,
-    /// theta on the device, cut by parameter.
-    pieces: Vec<Tensor<B, 1>>,
-    /// Whether the task says what its outputs are, once it was asked.
-    says_outputs: OnceLock<bool>,
+    chunked: Chunked<B, Recorded<B, K>, T>,
 }
 
 impl<B: Backend, K: Elementwise<B>, T: Task> ForwardObjective<B, K, T> {
@@ -45,15 +41,13 @@ impl<B: Backend, K: Elementwise<B>, T: Task> ForwardObjective<B, K, T> {
         samples: Vec<usize>,
         chunk_size: usize,
     ) -> Result<Self> {
-        let chunked = Chunked::new(task, placement, samples, chunk_size)?;
-        let pieces = chunked.pieces("parameter vector", &vec![0.0; chunked.layout.len()])?;
-        Ok(Self { chunked, pieces, says_outputs: OnceLock::new() })
+        Ok(Self { chunked: Chunked::new(task, placement, samples, chunk_size)? })
     }
 
     /// The model at theta, the parameters changing along `tangents` (each cut by parameter), and
     /// `recorded` or not.
     fn model(&self, tangents: &[Vec<Tensor<B, 1>>], recorded: bool) -> T::Model<Recorded<B, K>> {
-        let mut loader = Loader::<B> { pieces: &self.pieces, tangents, next: 0, recorded };
+        let mut loader = Loader::<B> { pieces: &self.chunked.theta, tangents, next: 0, recorded };
         self.chunked.template.clone().map(&mut loader)
     }
 
@@ -170,22 +164,11 @@ impl<B: Backend, K: Elementwise<B>, T: Task> Objective for ForwardObjective<B, K
     }
 
     fn set_parameters(&mut self, theta: &[f64]) -> Result<()> {
-        self.pieces = self.chunked.pieces("parameter vector", theta)?;
-        Ok(())
+        self.chunked.set_parameters(theta)
     }
 
     fn evaluate(&self) -> Result<Evaluation> {
-        let Chunked { task, samples, .. } = &self.chunked;
-        let chunks = self.chunked.all();
-        let read = self.chunked.sum(
-            chunks,
-            || self.model(&[], false),
-            |model, chunk| {
-                let (loss, correct) = task.evaluate(&model, &chunk.batch);
-                scalars(plain(loss), correct.map(plain), chunk.weight)
-            },
-        )?;
-        Ok(split_evaluation(read, 0, samples.len()).1)
+        self.chunked.evaluate(|| self.model(&[], false), plain)
     }
 
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
@@ -214,8 +197,7 @@ impl<B: Backend, K: Elementwise<B>, T: Task> Objective for ForwardObjective<B, K
         check_length("vector", v.len(), self.dim())?;
         let Chunked { task, placement, .. } = &self.chunked;
         let chunks = self.chunked.all();
-        let says_outputs = || task.outputs(&self.model(&[], false), &chunks[0].batch).is_some();
-        check_output_matrix(&**task, matrix, *self.says_outputs.get_or_init(says_outputs))?;
+        self.chunked.check_output_matrix(matrix, || self.model(&[], false))?;
         let tangents = self.tangents(v)?;
         // Forward for J v, without a tape, and then backward for J', without tangents.
         let models = || (self.model(&tangents, false), self.model(&[], true));

@@ -4,14 +4,14 @@
 //! inner tape has recorded; a second backward pass through <g, v> gives Hv. burn consumes a tape
 //! when it runs backward, so that each product repeats the forward pass.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use burn::backend::Autodiff;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::chunked::{Chunked, scalars, split_evaluation};
-use super::output_product::{OutputLoss, check_output_matrix, loss_of, outputs_of, weigh};
+use super::output_product::{OutputLoss, loss_of, outputs_of, weigh};
 use super::parameters::{Nested, Tracking, inner_gradient, outer_gradient, with_parameters};
 use super::{
     Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Placement, Samples,
@@ -22,11 +22,7 @@ use crate::error::{Result, check_length};
 /// The loss of a [`Task`] over some of its samples, on backend `B`, differentiated twice in reverse:
 /// for tasks without anything that burn's tape cannot differentiate twice.
 pub struct ReverseObjective<B: Backend, T: Task> {
-    chunked: Chunked<Nested<B>, T>,
-    /// theta on the device, cut by parameter.
-    pieces: Vec<Tensor<B, 1>>,
-    /// Whether the task says what its outputs are, once it was asked.
-    says_outputs: OnceLock<bool>,
+    chunked: Chunked<B, Nested<B>, T>,
 }
 
 impl<B: Backend, T: Task> ReverseObjective<B, T> {
@@ -41,13 +37,11 @@ impl<B: Backend, T: Task> ReverseObjective<B, T> {
         samples: Vec<usize>,
         chunk_size: usize,
     ) -> Result<Self> {
-        let chunked = Chunked::new(task, placement, samples, chunk_size)?;
-        let pieces = chunked.pieces("parameter vector", &vec![0.0; chunked.layout.len()])?;
-        Ok(Self { chunked, pieces, says_outputs: OnceLock::new() })
+        Ok(Self { chunked: Chunked::new(task, placement, samples, chunk_size)? })
     }
 
     fn model(&self, tracking: Tracking) -> T::Model<Nested<B>> {
-        with_parameters(self.chunked.template.clone(), self.pieces.clone(), tracking)
+        with_parameters(self.chunked.template.clone(), self.chunked.theta.clone(), tracking)
     }
 }
 
@@ -65,22 +59,11 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
     }
 
     fn set_parameters(&mut self, theta: &[f64]) -> Result<()> {
-        self.pieces = self.chunked.pieces("parameter vector", theta)?;
-        Ok(())
+        self.chunked.set_parameters(theta)
     }
 
     fn evaluate(&self) -> Result<Evaluation> {
-        let Chunked { task, samples, .. } = &self.chunked;
-        let chunks = self.chunked.all();
-        let read = self.chunked.sum(
-            chunks,
-            || self.model(Tracking::None),
-            |model, chunk| {
-                let (loss, correct) = task.evaluate(&model, &chunk.batch);
-                scalars(plain(loss), correct.map(plain), chunk.weight)
-            },
-        )?;
-        Ok(split_evaluation(read, 0, samples.len()).1)
+        self.chunked.evaluate(|| self.model(Tracking::None), plain)
     }
 
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
@@ -122,8 +105,7 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
         check_length("vector", v.len(), self.dim())?;
         let Chunked { task, placement, .. } = &self.chunked;
         let chunks = self.chunked.all();
-        let says_outputs = || task.outputs(&self.model(Tracking::None), &chunks[0].batch).is_some();
-        check_output_matrix(&**task, matrix, *self.says_outputs.get_or_init(says_outputs))?;
+        self.chunked.check_output_matrix(matrix, || self.model(Tracking::None))?;
         let v: Tensor<B, 1> = placement.float(v, [v.len()]);
         // A model for each tape: burn clears what looks unused at the end of any backward pass, on
         // any thread, and a leaf between two tapes may look so.

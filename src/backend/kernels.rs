@@ -8,13 +8,12 @@
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::ops::{ActivationOps, FloatTensorOps};
 use burn::tensor::{Bytes, DType};
 use rten_simd::ops::{BitOps, FloatOps, NumOps};
 use rten_simd::{Isa, SimdUnaryOp};
 use rten_vecmath::{Exp, ExtendInit, Sigmoid, Tanh};
 
-use crate::forward::Elementwise;
+use crate::forward::{Elementwise, Native};
 
 /// Kernels for [`Flex`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,30 +21,30 @@ pub struct CpuKernels;
 
 impl Elementwise<Flex> for CpuKernels {
     fn exp(x: FlexTensor) -> FlexTensor {
-        map(x, &Exp {}, Flex::float_exp)
+        map(x, &Exp {}, <Native as Elementwise<Flex>>::exp)
     }
 
     fn tanh(x: FlexTensor) -> FlexTensor {
-        map(x, &Tanh {}, Flex::float_tanh)
+        map(x, &Tanh {}, <Native as Elementwise<Flex>>::tanh)
     }
 
     fn erf(x: FlexTensor) -> FlexTensor {
-        map(x, &Erf {}, Flex::float_erf)
+        map(x, &Erf {}, <Native as Elementwise<Flex>>::erf)
     }
 
     fn sigmoid(x: FlexTensor) -> FlexTensor {
-        map(x, &Sigmoid {}, Flex::sigmoid)
+        map(x, &Sigmoid {}, <Native as Elementwise<Flex>>::sigmoid)
     }
 
     fn tanh_slope(y: FlexTensor) -> FlexTensor {
-        map(y, &OneMinusSquare {}, native_slope)
+        map(y, &OneMinusSquare {}, <Native as Elementwise<Flex>>::tanh_slope)
     }
 
     fn sum_of_products(a: FlexTensor, b: FlexTensor, c: FlexTensor, d: FlexTensor) -> FlexTensor {
         let factors = [&a, &b, &c, &d];
         let same = |x: &&FlexTensor| dense_single(x) && x.layout().shape() == a.layout().shape();
         if !factors.iter().all(same) {
-            return Flex::float_add(Flex::float_mul(a, b), Flex::float_mul(c, d));
+            return <Native as Elementwise<Flex>>::sum_of_products(a, b, c, d);
         }
         let len = a.layout().num_elements();
         let [w, x, y, z] = factors.map(|factor| &factor.storage::<f32>()[..len]);
@@ -53,10 +52,6 @@ impl Elementwise<Flex> for CpuKernels {
         let sum: Vec<f32> = pairs.map(|((w, x), (y, z))| w * x + y * z).collect();
         FlexTensor::new(Bytes::from_elems(sum), a.layout().clone(), DType::F32)
     }
-}
-
-fn native_slope(y: FlexTensor) -> FlexTensor {
-    Flex::float_add_scalar(Flex::float_neg(Flex::float_mul(y.clone(), y)), 1.into())
 }
 
 /// Whether a tensor is in single precision, its elements in order from the start of its storage.
@@ -141,6 +136,7 @@ impl SimdUnaryOp<f32> for Erf {
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::ops::FloatTensorOps;
     use burn::tensor::{Shape, TensorData};
 
     use super::*;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use burn::backend::flex::FlexDevice;
 use burn::backend::wgpu::WgpuDevice;
 use burn::backend::{Flex, Wgpu};
+use burn::tensor::backend::Backend;
 
 pub use adapters::{Adapter, AdapterInfo, AdapterKind, adapters};
 pub use kernels::CpuKernels;
@@ -17,7 +18,7 @@ use crate::autodiff::{
     Differentiation, ForwardObjective, Objective, Placement, Precision, ReverseObjective, Task,
 };
 use crate::error::{Error, Result};
-use crate::forward::Native;
+use crate::forward::{Elementwise, Native};
 
 /// Which kind of device is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -207,29 +208,31 @@ impl Device {
         samples: Vec<usize>,
         chunk: usize,
     ) -> Result<Box<dyn Objective>> {
-        use Differentiation::{Forward, Reverse};
-        Ok(match &self.kind {
+        match &self.kind {
             Kind::Cpu => {
-                let at = self.placement(FlexDevice, cpu_workers());
-                match self.differentiation {
-                    Forward => Box::new(ForwardObjective::<Flex, CpuKernels, T>::new(
-                        task, at, samples, chunk,
-                    )?),
-                    Reverse => {
-                        Box::new(ReverseObjective::<Flex, T>::new(task, at, samples, chunk)?)
-                    }
-                }
+                let placement = self.placement(FlexDevice, cpu_workers());
+                self.differentiated::<Flex, CpuKernels, T>(placement, task, samples, chunk)
             }
             Kind::Wgpu(device) => {
-                let at = self.placement(device.clone(), 1);
-                match self.differentiation {
-                    Forward => Box::new(ForwardObjective::<Wgpu, Native, T>::new(
-                        task, at, samples, chunk,
-                    )?),
-                    Reverse => {
-                        Box::new(ReverseObjective::<Wgpu, T>::new(task, at, samples, chunk)?)
-                    }
-                }
+                let placement = self.placement(device.clone(), 1);
+                self.differentiated::<Wgpu, Native, T>(placement, task, samples, chunk)
+            }
+        }
+    }
+
+    fn differentiated<B: Backend, K: Elementwise<B>, T: Task>(
+        &self,
+        placement: Placement<B::Device>,
+        task: Arc<T>,
+        samples: Vec<usize>,
+        chunk: usize,
+    ) -> Result<Box<dyn Objective>> {
+        Ok(match self.differentiation {
+            Differentiation::Forward => {
+                Box::new(ForwardObjective::<B, K, T>::new(task, placement, samples, chunk)?)
+            }
+            Differentiation::Reverse => {
+                Box::new(ReverseObjective::<B, T>::new(task, placement, samples, chunk)?)
             }
         })
     }

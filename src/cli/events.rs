@@ -27,9 +27,7 @@ pub(super) fn events(args: &EventsArgs) -> anyhow::Result<u8> {
             settings.validate()?;
             settings
         }
-        None => {
-            StabilitySettings { resolution: precision.resolution(), ..StabilitySettings::default() }
-        }
+        None => StabilitySettings::at_resolution(precision.resolution()),
     };
     // What `run` asks for unless told otherwise.
     const TOLERANCE: f64 = 1e-3;

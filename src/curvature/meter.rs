@@ -3,7 +3,9 @@
 use crate::autodiff::Objective;
 use crate::curvature::{Hessian, Preconditioned};
 use crate::error::Result;
-use crate::linalg::{Lanczos, LanczosOutcome, StopReason, SymmetricOperator, random_unit_vector};
+use crate::linalg::{
+    Lanczos, LanczosOutcome, StopReason, SymmetricOperator, TrackerSettings, random_unit_vector,
+};
 use crate::optim::StabilityOperator;
 use crate::rng::{self, Stream};
 
@@ -36,6 +38,19 @@ pub struct Curvature {
 }
 
 impl CurvatureMeter {
+    /// How the same eigenvalues are followed from step to step, with an audit every `audit_every`
+    /// steps. Steps and audits may each take as many products as a solve.
+    pub fn tracker(&self, audit_every: usize) -> TrackerSettings {
+        let Lanczos { largest, tolerance, max_iterations, .. } = self.lanczos;
+        TrackerSettings {
+            audit_every,
+            max_products: max_iterations,
+            audit_products: max_iterations,
+            seed: self.seed,
+            ..TrackerSettings::new(largest, tolerance)
+        }
+    }
+
     /// Measures the Hessian at training step `step`, which chooses the start vector.
     ///
     /// # Errors

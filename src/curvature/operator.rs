@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::autodiff::{Objective, OutputMatrix};
 use crate::error::{Result, check_length};
-use crate::linalg::SymmetricOperator;
+use crate::linalg::{SymmetricOperator, each_column};
 use crate::optim::StabilityOperator;
 
 /// The Hessian of an objective at its current parameters, of dimension P. One product is one
@@ -150,8 +150,7 @@ impl SymmetricOperator for CurvatureOperator<'_> {
         if self.matrix == Matrix::Hessian {
             return Hessian::new(self.objective).apply_block(x, y);
         }
-        let n = self.dim();
-        x.chunks_exact(n).zip(y.chunks_exact_mut(n)).try_for_each(|(x, y)| self.apply(x, y))
+        each_column(self, x, y)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::autodiff::Objective;
 use crate::error::Result;
 use crate::linalg::{Products, Secant, StopReason, Tracked, Tracker, TrackerSettings};
 use crate::optim::StabilityOperator;
+use crate::record::EventKind;
 
 /// Follows the largest eigenvalues of the Hessian, and the largest of the preconditioned Hessian
 /// where there is a preconditioner.
@@ -56,6 +57,12 @@ pub struct Repair {
     pub followed: f64,
     /// The largest eigenvalue that the audit found.
     pub found: f64,
+}
+
+impl From<Repair> for EventKind {
+    fn from(Repair { followed, found }: Repair) -> Self {
+        EventKind::CurvatureRepaired { followed, found }
+    }
 }
 
 impl Tracking {

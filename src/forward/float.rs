@@ -7,12 +7,12 @@ use burn::tensor::ops::{
 };
 use burn::tensor::{
     BoolDType, Distribution, FloatDType, IndexingUpdateOp, IntDType, Scalar, Shape, Slice,
-    TensorData, TensorMetadata, get_device_settings,
+    TensorData, TensorMetadata,
 };
 
 use super::arithmetic::{self, one_minus_square, one_plus_square, recip_sqrt};
 use super::dual::Remembered;
-use super::selection::{self, flat, index_dtype, kept, picked};
+use super::selection::{self, flat, index_dtype, picked};
 use super::{DualTensor, Elementwise, Forward, SAMPLED_GRID, no_rule, scan};
 
 /// New tensors, which depend on no direction.
@@ -311,32 +311,21 @@ impl<B: Backend, K: Elementwise<B>> FloatTensorOps<Self> for Forward<B, K> {
     }
 
     fn float_clamp_min(tensor: FloatTensor<Self>, min: Scalar) -> FloatTensor<Self> {
-        if tensor.is_constant() {
-            return DualTensor::constant(B::float_clamp_min(tensor.primal, min));
-        }
-        let bools = get_device_settings::<B>(&B::float_device(&tensor.primal)).bool_dtype;
-        let below = B::float_lower_elem(tensor.primal.clone(), min, bools);
-        kept(tensor.tangents, below, B::float_clamp_min(tensor.primal, min))
+        let below = |x, bools| B::float_lower_elem(x, min, bools);
+        selection::clamp(tensor, below, |x| B::float_clamp_min(x, min))
     }
 
     fn float_clamp_max(tensor: FloatTensor<Self>, max: Scalar) -> FloatTensor<Self> {
-        if tensor.is_constant() {
-            return DualTensor::constant(B::float_clamp_max(tensor.primal, max));
-        }
-        let bools = get_device_settings::<B>(&B::float_device(&tensor.primal)).bool_dtype;
-        let above = B::float_greater_elem(tensor.primal.clone(), max, bools);
-        kept(tensor.tangents, above, B::float_clamp_max(tensor.primal, max))
+        let above = |x, bools| B::float_greater_elem(x, max, bools);
+        selection::clamp(tensor, above, |x| B::float_clamp_max(x, max))
     }
 
     fn float_clamp(tensor: FloatTensor<Self>, min: Scalar, max: Scalar) -> FloatTensor<Self> {
-        if tensor.is_constant() {
-            return DualTensor::constant(B::float_clamp(tensor.primal, min, max));
-        }
-        let bools = get_device_settings::<B>(&B::float_device(&tensor.primal)).bool_dtype;
-        let below = B::float_lower_elem(tensor.primal.clone(), min, bools);
-        let above = B::float_greater_elem(tensor.primal.clone(), max, bools);
-        let outside = B::bool_or(below, above);
-        kept(tensor.tangents, outside, B::float_clamp(tensor.primal, min, max))
+        let outside = |x: B::FloatTensorPrimitive, bools| {
+            let below = B::float_lower_elem(x.clone(), min, bools);
+            B::bool_or(below, B::float_greater_elem(x, max, bools))
+        };
+        selection::clamp(tensor, outside, |x| B::float_clamp(x, min, max))
     }
 
     fn float_gather(

@@ -108,6 +108,73 @@ macro_rules! transposed_input_gradients {
     };
 }
 
+/// Maximum pooling, alone and with the places of the maxima, and the gradient of its input, which the
+/// input enters by its shape.
+macro_rules! max_pools {
+    ($(
+        $pool:ident $indexed:ident $backward:ident $WithIndices:ident $Gradient:ident $size:ty;
+    )*) => {
+        $(
+            fn $pool(
+                x: FloatTensor<Self>,
+                kernel_size: $size,
+                stride: $size,
+                padding: $size,
+                dilation: $size,
+                ceil_mode: bool,
+            ) -> FloatTensor<Self> {
+                if x.is_constant() {
+                    let x = x.primal;
+                    let pooled = B::$pool(x, kernel_size, stride, padding, dilation, ceil_mode);
+                    return DualTensor::constant(pooled);
+                }
+                Self::$indexed(x, kernel_size, stride, padding, dilation, ceil_mode).output
+            }
+
+            fn $indexed(
+                x: FloatTensor<Self>,
+                kernel_size: $size,
+                stride: $size,
+                padding: $size,
+                dilation: $size,
+                ceil_mode: bool,
+            ) -> $WithIndices<Self> {
+                let (x, tangents) = x.into_parts();
+                let $WithIndices { output: primal, indices } =
+                    B::$indexed(x, kernel_size, stride, padding, dilation, ceil_mode);
+                let one = |tangent| pooled::<B>(tangent, indices.clone());
+                let tangents = tangents.into_iter().map(one).collect();
+                $WithIndices::new(DualTensor::of(primal, tangents), indices)
+            }
+
+            fn $backward(
+                x: FloatTensor<Self>,
+                kernel_size: $size,
+                stride: $size,
+                padding: $size,
+                dilation: $size,
+                ceil_mode: bool,
+                output_grad: FloatTensor<Self>,
+                indices: IntTensor<Self>,
+            ) -> $Gradient<Self> {
+                $Gradient::new(output_grad.linear(|grad| {
+                    B::$backward(
+                        x.primal.clone(),
+                        kernel_size,
+                        stride,
+                        padding,
+                        dilation,
+                        ceil_mode,
+                        grad,
+                        indices.clone(),
+                    )
+                    .x_grad
+                }))
+            }
+        )*
+    };
+}
+
 /// The tangent at the positions where pooling found its maxima: numbers of an element within its
 /// channel.
 fn pooled<B: Backend>(tangent: FloatTensor<B>, indices: IntTensor<B>) -> FloatTensor<B> {
@@ -245,118 +312,11 @@ impl<B: Backend, K: Elementwise<B>> ModuleOps<Self> for Forward<B, K> {
         layers::deform_conv2d_backward(x, offset, weight, mask, bias, output_grad, options)
     }
 
-    fn max_pool1d(
-        x: FloatTensor<Self>,
-        kernel_size: usize,
-        stride: usize,
-        padding: usize,
-        dilation: usize,
-        ceil_mode: bool,
-    ) -> FloatTensor<Self> {
-        if x.is_constant() {
-            let x = x.primal;
-            let pooled = B::max_pool1d(x, kernel_size, stride, padding, dilation, ceil_mode);
-            return DualTensor::constant(pooled);
-        }
-        Self::max_pool1d_with_indices(x, kernel_size, stride, padding, dilation, ceil_mode).output
-    }
-
-    fn max_pool1d_with_indices(
-        x: FloatTensor<Self>,
-        kernel_size: usize,
-        stride: usize,
-        padding: usize,
-        dilation: usize,
-        ceil_mode: bool,
-    ) -> MaxPool1dWithIndices<Self> {
-        let (x, tangents) = x.into_parts();
-        let MaxPool1dWithIndices { output: primal, indices } =
-            B::max_pool1d_with_indices(x, kernel_size, stride, padding, dilation, ceil_mode);
-        let one = |tangent| pooled::<B>(tangent, indices.clone());
-        let tangents = tangents.into_iter().map(one).collect();
-        MaxPool1dWithIndices::new(DualTensor::of(primal, tangents), indices)
-    }
-
-    fn max_pool1d_with_indices_backward(
-        x: FloatTensor<Self>,
-        kernel_size: usize,
-        stride: usize,
-        padding: usize,
-        dilation: usize,
-        ceil_mode: bool,
-        output_grad: FloatTensor<Self>,
-        indices: IntTensor<Self>,
-    ) -> MaxPool1dBackward<Self> {
-        MaxPool1dBackward::new(output_grad.linear(|grad| {
-            B::max_pool1d_with_indices_backward(
-                x.primal.clone(),
-                kernel_size,
-                stride,
-                padding,
-                dilation,
-                ceil_mode,
-                grad,
-                indices.clone(),
-            )
-            .x_grad
-        }))
-    }
-
-    fn max_pool2d(
-        x: FloatTensor<Self>,
-        kernel_size: [usize; 2],
-        stride: [usize; 2],
-        padding: [usize; 2],
-        dilation: [usize; 2],
-        ceil_mode: bool,
-    ) -> FloatTensor<Self> {
-        if x.is_constant() {
-            let x = x.primal;
-            let pooled = B::max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode);
-            return DualTensor::constant(pooled);
-        }
-        Self::max_pool2d_with_indices(x, kernel_size, stride, padding, dilation, ceil_mode).output
-    }
-
-    fn max_pool2d_with_indices(
-        x: FloatTensor<Self>,
-        kernel_size: [usize; 2],
-        stride: [usize; 2],
-        padding: [usize; 2],
-        dilation: [usize; 2],
-        ceil_mode: bool,
-    ) -> MaxPool2dWithIndices<Self> {
-        let (x, tangents) = x.into_parts();
-        let MaxPool2dWithIndices { output: primal, indices } =
-            B::max_pool2d_with_indices(x, kernel_size, stride, padding, dilation, ceil_mode);
-        let one = |tangent| pooled::<B>(tangent, indices.clone());
-        let tangents = tangents.into_iter().map(one).collect();
-        MaxPool2dWithIndices::new(DualTensor::of(primal, tangents), indices)
-    }
-
-    fn max_pool2d_with_indices_backward(
-        x: FloatTensor<Self>,
-        kernel_size: [usize; 2],
-        stride: [usize; 2],
-        padding: [usize; 2],
-        dilation: [usize; 2],
-        ceil_mode: bool,
-        output_grad: FloatTensor<Self>,
-        indices: IntTensor<Self>,
-    ) -> MaxPool2dBackward<Self> {
-        MaxPool2dBackward::new(output_grad.linear(|grad| {
-            B::max_pool2d_with_indices_backward(
-                x.primal.clone(),
-                kernel_size,
-                stride,
-                padding,
-                dilation,
-                ceil_mode,
-                grad,
-                indices.clone(),
-            )
-            .x_grad
-        }))
+    max_pools! {
+        max_pool1d max_pool1d_with_indices max_pool1d_with_indices_backward MaxPool1dWithIndices
+            MaxPool1dBackward usize;
+        max_pool2d max_pool2d_with_indices max_pool2d_with_indices_backward MaxPool2dWithIndices
+            MaxPool2dBackward [usize; 2];
     }
 
     fn attention(

@@ -3,7 +3,7 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::{BoolTensor, FloatTensor, IntTensor};
 use burn::tensor::{
-    IndexingUpdateOp, IntDType, Scalar, Shape, TensorMetadata, get_device_settings,
+    BoolDType, IndexingUpdateOp, IntDType, Scalar, Shape, TensorMetadata, get_device_settings,
 };
 
 use super::DualTensor;
@@ -46,6 +46,20 @@ pub(super) fn mask_fill<B: Backend>(
         |x| B::float_mask_fill(x, mask, fill),
         |tangent| B::float_mask_fill(tangent, at.clone(), 0.into()),
     )
+}
+
+/// x clamped; where it is `outside` of the bounds, it does not change.
+pub(super) fn clamp<B: Backend>(
+    x: DualTensor<B>,
+    outside: impl FnOnce(FloatTensor<B>, BoolDType) -> BoolTensor<B>,
+    clamped: impl FnOnce(FloatTensor<B>) -> FloatTensor<B>,
+) -> DualTensor<B> {
+    if x.is_constant() {
+        return DualTensor::constant(clamped(x.primal));
+    }
+    let bools = get_device_settings::<B>(&B::float_device(&x.primal)).bool_dtype;
+    let outside = outside(x.primal.clone(), bools);
+    kept(x.tangents, outside, clamped(x.primal))
 }
 
 /// `value` where the mask holds, x elsewhere.

@@ -19,7 +19,7 @@ pub use dense::{EigenDecomposition, symmetric_eigen, tridiagonal_eigen};
 pub use density::{Quadrature, SpectralDensity, StochasticLanczos};
 pub use estimate::Estimate;
 pub use lanczos::{EigenPair, Lanczos, LanczosOutcome, StopReason};
-pub use operator::{DenseOperator, SymmetricOperator};
+pub use operator::{DenseOperator, SymmetricOperator, each_column};
 pub use trace::{HutchPlusPlus, Hutchinson, TraceEstimate, exact_trace};
 pub use tracker::{AUDIT_EVERY, Audit, Products, Secant, Tracked, Tracker, TrackerSettings};
 pub use vector::{dot, norm, rademacher_vector, random_unit_vector};

@@ -265,10 +265,8 @@ mod tests {
     use super::*;
 
     fn dense(model: &LowRankModel) -> Vec<f64> {
-        let unit = |i: usize| (0..model.n).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
-        (0..model.n)
-            .flat_map(|i| model.apply(&Vec::<f64>::from_iter::<Vec<f64>>(unit(i))))
-            .collect()
+        let unit = |i: usize| -> Vec<f64> { (0..model.n).map(|j| f64::from(i == j)).collect() };
+        (0..model.n).flat_map(|i| model.apply(&unit(i))).collect()
     }
 
     /// A model of some products, with the vectors and products.

@@ -22,12 +22,24 @@ pub trait SymmetricOperator {
     /// # Errors
     /// As [`SymmetricOperator::apply`].
     fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        let n = self.dim();
-        if n == 0 {
-            return Ok(());
-        }
-        x.chunks_exact(n).zip(y.chunks_exact_mut(n)).try_for_each(|(x, y)| self.apply(x, y))
+        each_column(self, x, y)
     }
+}
+
+/// [`SymmetricOperator::apply_block`] by one product for each column.
+///
+/// # Errors
+/// As [`SymmetricOperator::apply`].
+pub fn each_column<A: SymmetricOperator + ?Sized>(
+    operator: &mut A,
+    x: &[f64],
+    y: &mut [f64],
+) -> Result<()> {
+    let n = operator.dim();
+    if n == 0 {
+        return Ok(());
+    }
+    x.chunks_exact(n).zip(y.chunks_exact_mut(n)).try_for_each(|(x, y)| operator.apply(x, y))
 }
 
 /// A symmetric matrix held as its n * n entries.

@@ -14,7 +14,8 @@
 //!
 //! Corrections are the Powell-symmetric-Broyden update, the least change of B that makes it right about
 //! a product. The guard takes one step of the power method at each step, on what is orthogonal to the
-//! pairs: a direction that becomes the largest is found by it without a product of its own.
+//! pairs: a direction that becomes the largest may be found by it before an audit, but often late, since
+//! it settles on the next eigenvector first.
 //!
 //! What is promised: residuals are those of this step's operator. That the pairs are the largest is
 //! checked by an *audit*, a Lanczos solve from a random vector, at the first step, at every

@@ -10,7 +10,7 @@ use crate::config::RunConfig;
 use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, StepMeter};
 use crate::data::{Dataset, Inputs, Split, Standardisation, Targets};
 use crate::error::{Error, Result};
-use crate::linalg::{Lanczos, StochasticLanczos, TrackerSettings};
+use crate::linalg::{Lanczos, StochasticLanczos};
 use crate::model::initial_parameters;
 use crate::optim::StabilityOperator;
 use crate::report::{RunDirectory, read_safetensors};
@@ -174,13 +174,7 @@ impl Prepared {
                 ),
                 perturbed_sharpness: config.perturbed_sharpness,
             },
-            tracker: config.audit_every.map(|audit_every| TrackerSettings {
-                audit_every,
-                max_products: config.max_iterations,
-                audit_products: config.max_iterations,
-                seed: config.seed,
-                ..TrackerSettings::new(config.top, config.tolerance)
-            }),
+            tracker: config.audit_every.map(|every| self.meter().tracker(every)),
             spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
             checkpoint_every: config.checkpoint_every,
             seed: config.seed,

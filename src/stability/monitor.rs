@@ -95,6 +95,13 @@ impl Monitor {
         Observation { phase, events, signal }
     }
 
+    /// The next row, into which its phase is written; returns what happened.
+    pub fn judge(&mut self, row: &mut StepRow) -> Vec<Event> {
+        let observed = self.observe(row);
+        row.phase = observed.phase.map(|phase| phase.name().to_string());
+        observed.events
+    }
+
     /// What is left to say at the end of a run: a spike that has not ended.
     pub fn finish(&mut self) -> Vec<Event> {
         let spike = self.spikes.finish();

@@ -131,6 +131,11 @@ impl Default for StabilitySettings {
 }
 
 impl StabilitySettings {
+    /// The constants for parameters with this unit roundoff.
+    pub fn at_resolution(resolution: f64) -> Self {
+        Self { resolution, ..Self::default() }
+    }
+
     /// Checks that every constant can be used.
     ///
     /// # Errors

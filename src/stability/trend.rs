@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use statrs::statistics::{Data, OrderStatistics};
+
 /// The latest points of a series.
 #[derive(Debug, Clone)]
 pub(super) struct Trend {
@@ -86,10 +88,8 @@ impl Trend {
 
 /// The median, or `None` of nothing. Values are finite.
 pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    let (upper, n) = (values.get(values.len() / 2)?, values.len());
-    Some(if n % 2 == 1 { *upper } else { (values[n / 2 - 1] + upper) / 2.0 })
+    let values: Vec<f64> = values.into_iter().collect();
+    (!values.is_empty()).then(|| Data::new(values).median())
 }
 
 /// The spread about `centre` as a standard deviation of a normal distribution: 1.4826 times the median

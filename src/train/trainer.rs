@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{BatchOrder, Checkpoint, Observer, SummaryBuilder};
 use crate::autodiff::{GradientEvaluation, Objective, Precision, Samples, check_determinism};
-use crate::curvature::{Objectives, Repair, Start, StepMeter, Tracking, Update, threshold};
+use crate::curvature::{Objectives, Start, StepMeter, Tracking, Update, threshold};
 use crate::error::{Error, Result};
 use crate::linalg::{TrackerSettings, norm};
 use crate::optim::{Optimizer, Schedule};
@@ -91,8 +91,7 @@ impl Trainer<'_> {
             .batch_size
             .map(|size| BatchOrder::new(self.problem.train.samples(), size, settings.seed));
         let tolerance = settings.meter.meter.lanczos.tolerance;
-        let resolution = settings.precision.resolution();
-        let stability = StabilitySettings { resolution, ..StabilitySettings::default() };
+        let stability = StabilitySettings::at_resolution(settings.precision.resolution());
         let mut monitor = Monitor::new(&stability, tolerance);
         let mut initial_loss = None;
         let mut tracking = settings.tracker.map(Tracking::new);
@@ -158,7 +157,7 @@ impl Trainer<'_> {
                 row.hvps += self.spectrum(meter, &row, &before, log)?;
                 row.curvature_ms = Some(milliseconds(clock));
             }
-            let curvature = match measures {
+            let remark = match measures {
                 true => {
                     let start = Start {
                         theta: &before,
@@ -172,13 +171,7 @@ impl Trainer<'_> {
             row.step_ms = milliseconds(clock) - row.curvature_ms.unwrap_or(0.0);
 
             log.observed(&mut monitor, &mut row)?;
-            if let Some(repair) = curvature.flatten() {
-                let kind =
-                    EventKind::CurvatureRepaired { followed: repair.followed, found: repair.found };
-                log.event(&Event { step, kind })?;
-            }
-            if measures && curvature.is_none() {
-                let kind = EventKind::CurvatureNonFinite { train_loss: row.train_loss };
+            if let Some(kind) = remark {
                 log.event(&Event { step, kind })?;
             }
             if self.interrupted.load(Ordering::SeqCst) {
@@ -214,8 +207,7 @@ impl Trainer<'_> {
     }
 
     /// Takes the optimizer's step from `before`, which `theta` holds too, in the precision of the run,
-    /// and records its norms. The training
-    /// objective may be left at the point that SAM ascended to.
+    /// and records its norms. The training objective may be left at the point that SAM ascended to.
     fn update(
         &mut self,
         before: &[f64],
@@ -269,13 +261,14 @@ impl Trainer<'_> {
         Ok(spectrum.products)
     }
 
-    /// Measures curvature where the optimizer has just stepped from, into `row`; `None` where a product was not finite, which the coming steps will show to be divergence or not.
+    /// Measures curvature where the optimizer has just stepped from, into `row`. Returns what is to be
+    /// told of it besides: an audit's finding, or that a product was not finite.
     fn measure(
         &mut self,
         start: Start<'_>,
         row: &mut StepRow,
         tracking: Option<&mut Tracking>,
-    ) -> Result<Option<Option<Repair>>> {
+    ) -> Result<Option<EventKind>> {
         let clock = Instant::now();
         let perturbed = self.optimizer.perturbed();
         if perturbed.is_some() {
@@ -290,8 +283,11 @@ impl Trainer<'_> {
         let measured = self.settings.meter.measure(row, objectives, start, update, tracking);
         row.curvature_ms = Some(row.curvature_ms.unwrap_or(0.0) + milliseconds(clock));
         match measured {
-            Ok(repair) => Ok(Some(repair)),
-            Err(Error::NonFinite { .. }) => Ok(None),
+            Ok(repair) => Ok(repair.map(EventKind::from)),
+            // The coming steps will show whether training diverges.
+            Err(Error::NonFinite { .. }) => {
+                Ok(Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss }))
+            }
             Err(error) => Err(error),
         }
     }
@@ -339,10 +335,9 @@ impl Log<'_, '_> {
 
     /// Names the row's phase, and tells of it and of what the monitor sees in it.
     fn observed(&mut self, monitor: &mut Monitor, row: &mut StepRow) -> Result<()> {
-        let seen = monitor.observe(row);
-        row.phase = seen.phase.map(|phase| phase.name().to_string());
+        let events = monitor.judge(row);
         self.row(row)?;
-        seen.events.iter().try_for_each(|event| self.event(event))
+        events.iter().try_for_each(|event| self.event(event))
     }
 
     /// What the monitor has left to say at the end.

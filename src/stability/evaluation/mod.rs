@@ -9,4 +9,4 @@ mod series;
 
 pub use logistic::{FitSettings, fit};
 pub use score::{Counts, Leads, Report, TradeOff, best_bar, best_pair, score, trade_off};
-pub use series::{LabelledRow, Method, ScoredRow, ScoredRun, labelled};
+pub use series::{LabelledRow, Method, ScoredRow, ScoredRun, labelled, losses};

@@ -131,6 +131,17 @@ pub fn score(warnings: &[usize], spikes: &[Spike], last: usize, horizon: usize) 
     counts
 }
 
+impl ScoredRun {
+    /// What came of warning from this score on, each warning for `horizon` steps.
+    pub fn warned_from(&self, bar: f64, horizon: usize) -> Counts {
+        let mut alarm = Alarm::new(bar, horizon);
+        let raised =
+            self.rows.iter().filter(|row| alarm.observe(row.step, row.score, row.in_spike));
+        let warnings: Vec<usize> = raised.map(|row| row.step).collect();
+        score(&warnings, &self.spikes, self.last, horizon)
+    }
+}
+
 /// One point of a trade-off: what warnings at this bar are worth.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TradeOff {
@@ -145,13 +156,7 @@ pub fn trade_off(runs: &[ScoredRun], bars: &[f64], horizon: usize) -> Vec<TradeO
     let report = |&bar: &f64| {
         let mut counts = Counts::default();
         for run in runs {
-            let mut alarm = Alarm::new(bar, horizon);
-            let rows = run.rows.iter();
-            let warnings: Vec<usize> = rows
-                .filter(|row| alarm.observe(row.step, row.score, row.in_spike))
-                .map(|row| row.step)
-                .collect();
-            counts.add(&score(&warnings, &run.spikes, run.last, horizon));
+            counts.add(&run.warned_from(bar, horizon));
         }
         TradeOff { bar, report: counts.report() }
     };

@@ -149,7 +149,8 @@ pub fn labelled(
         .collect()
 }
 
-fn losses(rows: &[StepRow]) -> Vec<(usize, f64)> {
+/// The loss curve: the steps at which the training loss was evaluated, each with it.
+pub fn losses(rows: &[StepRow]) -> Vec<(usize, f64)> {
     rows.iter().filter_map(|row| Some((row.step, row.train_loss?))).collect()
 }
 
