@@ -32,6 +32,11 @@ impl LowRankModel {
         self.basis.len() / self.n
     }
 
+    /// The columns of W.
+    pub fn basis(&self) -> &[f64] {
+        &self.basis
+    }
+
     /// Corrects the model so that B v = y for the unit vector `v`, changing it least (in the Frobenius
     /// norm) among symmetric matrices: the Powell-symmetric-Broyden update
     /// B + (v d' + d v') - (v'd) v v' with d = y - B v (Dennis and Schnabel 1996, section 9.1).

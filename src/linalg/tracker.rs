@@ -9,13 +9,15 @@
 //!    top, corrects B for nothing.
 //! 3. The first products, with the top eigenvectors of B as they are expected to have turned, and with a
 //!    *guard* vector, correct it further, and Rayleigh and Ritz's method on them gives the pairs.
-//! 4. While a pair's residual is above the tolerance, or B still predicts more than was found, the
-//!    vector that B now thinks best is multiplied as well, and corrects it.
+//! 4. While pairs' residuals are above the tolerance, or B still predicts more than was found, the
+//!    vectors that B now thinks best for those pairs are multiplied as well, in one block, and correct
+//!    it.
 //!
 //! Corrections are the Powell-symmetric-Broyden update, the least change of B that makes it right about
-//! a product. The guard takes one step of the power method at each step, on what is orthogonal to the
-//! pairs: a direction that becomes the largest may be found by it before an audit, but often late, since
-//! it settles on the next eigenvector first.
+//! a product. The guard takes one step of the power method at each step, on what is orthogonal to all of
+//! B: it climbs to the largest eigenvalue that B lacks, so that a direction is known before it overtakes.
+//! (Orthogonal to the pairs alone, it settles on the next eigenvector, which B holds anyway, and sees
+//! new ones no sooner than without it.)
 //!
 //! What is promised: residuals are those of this step's operator. That the pairs are the largest is
 //! checked by an *audit*, a Lanczos solve from a random vector, at the first step, at every
@@ -97,6 +99,8 @@ pub struct Tracked {
     pub pairs: Vec<EigenPair>,
     /// All products, those of an audit and those that were given included.
     pub products: usize,
+    /// In how many blocks they were taken; those of an audit are one each.
+    pub passes: usize,
     /// The audit, if there was one.
     pub audit: Option<Audit>,
 }
@@ -197,11 +201,12 @@ impl Tracker {
         for (x, ax) in columns(first, n) {
             self.take(&mut frame, x, ax);
         }
-        let mut products = first.x.len() / n.max(1);
+        let given = first.x.len() / n.max(1);
+        let mut spent = Spent { products: given, passes: usize::from(given > 0) };
         let mut audit = None;
         let known = frame.len() > 0;
         if known {
-            products += self.solve(operator, &mut frame, products)?;
+            self.solve(operator, &mut frame, &mut spent)?;
         }
         let pairs = self.pairs(&frame)?;
         let wanted = self.settings.largest.min(n);
@@ -210,8 +215,9 @@ impl Tracker {
         if !known || !converged || self.since_audit >= self.settings.audit_every {
             let found = self.audit(operator, &mut frame, &pairs)?;
             // The products of the audit are not of the step's own allowance.
-            let own = self.solve(operator, &mut frame, products)?;
-            products += own + found.products;
+            self.solve(operator, &mut frame, &mut spent)?;
+            spent.products += found.products;
+            spent.passes += found.products;
             self.since_audit = 0;
             audit = Some(found);
         }
@@ -228,7 +234,8 @@ impl Tracker {
         }
         self.sharpness = pairs.first().map(|pair| pair.value);
         self.prepare()?;
-        Ok(Tracked { pairs, products, audit })
+        let Spent { products, passes } = spent;
+        Ok(Tracked { pairs, products, passes, audit })
     }
 
     /// The operator changes from A to D A D for the diagonal D with these entries, all above zero.
@@ -240,8 +247,13 @@ impl Tracker {
         self.model = self.model.rescaled(diagonal)?;
         self.before = self.before.as_ref().map(|model| model.rescaled(diagonal)).transpose()?;
         self.guard.iter_mut().zip(diagonal).for_each(|(guard, d)| *guard *= d);
-        self.tops.clear();
-        self.turned.clear();
+        for vectors in [&mut self.tops, &mut self.turned] {
+            vectors.iter_mut().zip(diagonal.iter().cycle()).for_each(|(x, d)| *x *= d);
+        }
+        for top in self.tops.chunks_exact_mut(self.n) {
+            let length = norm(top);
+            top.iter_mut().for_each(|x| *x /= length);
+        }
         Ok(())
     }
 
@@ -287,46 +299,59 @@ impl Tracker {
         }
     }
 
-    /// Multiplies until all pairs have converged or the step's products, of which `spent` are, are
-    /// used up. Returns how many it took.
+    /// Multiplies until all pairs have converged or the step's allowance is used up.
     fn solve(
         &mut self,
         operator: &mut dyn SymmetricOperator,
         frame: &mut Frame,
-        spent: usize,
-    ) -> Result<usize> {
+        spent: &mut Spent,
+    ) -> Result<()> {
+        let n = self.n;
+        while frame.len() < n && spent.products < self.settings.max_products {
+            let mut x = self.expansion(frame)?;
+            x.truncate((self.settings.max_products - spent.products) * n);
+            if x.is_empty() {
+                break;
+            }
+            let mut ax = vec![0.0; x.len()];
+            operator.apply_block(&x, &mut ax)?;
+            check_finite(&ax)?;
+            spent.products += x.len() / n;
+            spent.passes += 1;
+            for (x, ax) in columns(Products { x: &x, ax: &ax }, n) {
+                self.take(frame, x, ax);
+            }
+        }
+        Ok(())
+    }
+
+    /// What to multiply for the pairs that have not converged, a vector for each: orthonormal, and
+    /// orthogonal to the frame.
+    fn expansion(&mut self, frame: &Frame) -> Result<Vec<f64>> {
         let (n, k) = (self.n, self.settings.largest.min(self.n));
         let tolerance = self.settings.tolerance;
-        let mut taken = 0;
-        while frame.len() < n && spent + taken < self.settings.max_products {
-            let ritz = frame.largest(k)?;
-            let eigen = self.model.eigen()?;
-            let q = eigen.values.len();
-            let open = |&i: &usize| match ritz.get(i) {
-                None => true,
-                Some(pair) => {
-                    // The model may know better than the frame what the largest is.
-                    let predicted = if i < q { eigen.values[q - 1 - i] } else { pair.value };
-                    relative(pair) > tolerance
-                        || predicted - pair.value > tolerance * pair.value.abs()
+        let ritz = frame.largest(k)?;
+        let eigen = self.model.eigen()?;
+        let q = eigen.values.len();
+        let mut held = frame.vectors().to_vec();
+        for i in 0..k {
+            let pair = ritz.get(i);
+            if let Some(pair) = pair {
+                // The model may know better than the frame what the largest is.
+                let predicted = if i < q { eigen.values[q - 1 - i] } else { pair.value };
+                let more = predicted - pair.value > tolerance * pair.value.abs();
+                if relative(pair) <= tolerance && !more {
+                    continue;
                 }
-            };
-            let Some(i) = (0..k).find(open) else { break };
+            }
             let model = (i < q).then(|| self.model.vector(eigen.vector(q - 1 - i)));
-            let residual = ritz.get(i).map(|pair| pair.residual.clone());
-            let candidates = [model, residual].into_iter().flatten();
-            let x = candidates
-                .filter_map(|candidate| outside(candidate, frame.vectors(), n))
-                .next()
-                .or_else(|| outside(random_unit_vector(n, &mut self.rng), frame.vectors(), n));
-            let Some(x) = x else { break };
-            let mut ax = vec![0.0; n];
-            operator.apply(&x, &mut ax)?;
-            check_finite(&ax)?;
-            taken += 1;
-            self.take(frame, &x, &ax);
+            let residual = pair.map(|pair| pair.residual.clone());
+            let random = std::iter::once_with(|| random_unit_vector(n, &mut self.rng));
+            let candidates = [model, residual].into_iter().flatten().chain(random);
+            let new = candidates.into_iter().find_map(|candidate| outside(candidate, &held, n));
+            held.extend(new.into_iter().flatten());
         }
-        Ok(taken)
+        Ok(held.split_off(frame.vectors().len()))
     }
 
     fn pairs(&self, frame: &Frame) -> Result<Vec<EigenPair>> {
@@ -407,13 +432,20 @@ impl Tracker {
         }
         self.tops = tops;
         self.guard_at = block.len() / n.max(1);
-        if frame.len() < n {
-            let mut guard = outside(std::mem::take(&mut self.guard), frame.vectors(), n);
-            while guard.is_none() {
-                guard = outside(random_unit_vector(n, &mut self.rng), frame.vectors(), n);
+        let mut known = self.model.basis().to_vec();
+        for x in frame.vectors().chunks_exact(n.max(1)) {
+            let new = outside(x.to_vec(), &known, n);
+            known.extend(new.into_iter().flatten());
+        }
+        // Where the model fills the space there is nothing to guard against.
+        while known.len() < n * n {
+            let guard = std::mem::take(&mut self.guard);
+            if let Some(guard) = outside(guard, &known, n) {
+                block.extend_from_slice(&guard);
+                self.guard = guard;
+                break;
             }
-            self.guard = guard.unwrap_or_default();
-            block.extend_from_slice(&self.guard);
+            self.guard = random_unit_vector(n, &mut self.rng);
         }
         self.directions = block;
         Ok(())
@@ -445,6 +477,12 @@ impl Tracker {
         self.turned = turned;
         if denominator > 0.0 { (numerator / denominator).clamp(-1.0, 1.0) } else { 0.0 }
     }
+}
+
+/// Products taken in a step, and in how many blocks.
+struct Spent {
+    products: usize,
+    passes: usize,
 }
 
 fn columns(products: Products<'_>, n: usize) -> impl Iterator<Item = (&[f64], &[f64])> {

@@ -8,10 +8,17 @@ use sharpscope::linalg::{
 };
 use sharpscope::rng::{Stream, stream};
 
-/// Counts products.
+/// Counts products, and the blocks that they were asked for in.
 struct Counted {
     matrix: DenseOperator,
     products: usize,
+    passes: usize,
+}
+
+impl Counted {
+    fn new(n: usize, entries: Vec<f64>) -> Self {
+        Self { matrix: DenseOperator::new(n, entries).unwrap(), products: 0, passes: 0 }
+    }
 }
 
 impl SymmetricOperator for Counted {
@@ -21,7 +28,14 @@ impl SymmetricOperator for Counted {
 
     fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
         self.products += 1;
+        self.passes += 1;
         self.matrix.apply(x, y)
+    }
+
+    fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        self.products += x.len() / self.dim();
+        self.passes += usize::from(!x.is_empty());
+        self.matrix.apply_block(x, y)
     }
 }
 
@@ -35,7 +49,7 @@ fn matrix(n: usize, pairs: &[(f64, &[f64])]) -> Counted {
             }
         }
     }
-    Counted { matrix: DenseOperator::new(n, entries).unwrap(), products: 0 }
+    Counted::new(n, entries)
 }
 
 /// An orthonormal basis, turned by `angle` in a few fixed planes.
@@ -68,6 +82,7 @@ fn step(tracker: &mut Tracker, operator: &mut Counted) -> Tracked {
     operator.apply_block(&x, &mut ax).unwrap();
     let tracked = tracker.update(operator, Products { x: &x, ax: &ax }, None).unwrap();
     assert_eq!(tracked.products, operator.products, "products");
+    assert_eq!(tracked.passes, operator.passes, "passes");
     tracked
 }
 
@@ -101,7 +116,7 @@ fn a_crossing_is_followed() {
     const N: usize = 60;
     for k in [1, 3, 6] {
         let mut tracker = Tracker::new(N, TrackerSettings::new(k, 1e-3));
-        let mut products = Vec::new();
+        let (mut products, mut passes) = (Vec::new(), Vec::new());
         for t in 0..100 {
             let time = t as f64 / 100.0;
             let vectors = basis(N, 7, 2.0 * time);
@@ -125,46 +140,112 @@ fn a_crossing_is_followed() {
             }
             let audited = tracked.audit.as_ref().map_or(0, |audit| audit.products);
             products.push(tracked.products - audited);
+            passes.push(tracked.passes - audited);
         }
         products.sort_unstable();
-        assert!(products[50] <= 3 * k + 2, "k {k}: median of {} products", products[50]);
+        passes.sort_unstable();
+        // The first pass has the k vectors and the guard; another may be needed now and then.
+        assert!(products[50] <= k + 2, "k {k}: median of {} products", products[50]);
+        assert!(passes[95] <= 2, "k {k}: {} passes", passes[95]);
     }
+}
+
+/// Pairs that have not converged are improved together: each pass has a vector for each of them.
+#[test]
+fn unconverged_pairs_share_a_pass() {
+    const N: usize = 60;
+    let mut tracker = Tracker::new(N, TrackerSettings::new(3, 1e-3));
+    for t in 0..6 {
+        let vectors = basis(N, 13, if t < 5 { 0.0 } else { 0.3 });
+        let value = |i: usize| if i < 3 { 10.0 - i as f64 } else { 4.0 * 0.9_f64.powi(i as i32) };
+        let pairs: Vec<(f64, &[f64])> =
+            vectors.iter().enumerate().map(|(i, v)| (value(i), &v[..])).collect();
+        let mut operator = matrix(N, &pairs);
+        let tracked = step(&mut tracker, &mut operator);
+        check_pairs(&tracked, &mut operator);
+        if t == 5 {
+            let (products, passes) = (tracked.products - 4, tracked.passes - 1);
+            assert!(products >= 4, "the change is too small to tell: {products} products");
+            assert!(2 * passes <= products, "{products} products in {passes} passes");
+        }
+    }
+}
+
+/// Steps at which the largest eigenvalue found is wrong by more than 1%, and audits that disagreed.
+fn wrong_and_repaired(
+    settings: TrackerSettings,
+    operators: impl Iterator<Item = Counted>,
+) -> (usize, usize) {
+    let (mut tracker, mut wrong, mut repaired) = (None, 0, 0);
+    for mut operator in operators {
+        let tracker = tracker.get_or_insert_with(|| Tracker::new(operator.dim(), settings));
+        let tracked = step(tracker, &mut operator);
+        check_pairs(&tracked, &mut operator);
+        let top = exact(&operator)[0];
+        wrong += usize::from((tracked.pairs[0].value - top).abs() > 0.01 * top);
+        repaired += usize::from(tracked.audit.is_some_and(|audit| audit.disagrees));
+    }
+    (wrong, repaired)
 }
 
 /// A direction orthogonal to all that is known becomes the largest from one step to the next.
 #[test]
-fn what_overtakes_is_found_by_the_guard_and_at_the_latest_by_the_audit() {
+fn what_jumps_ahead_is_found_by_the_guard_and_at_the_latest_by_the_audit() {
     const N: usize = 80;
     let vectors = basis(N, 3, 0.0);
     let low = |i: usize| 5.0 * 0.85_f64.powi(i as i32);
-    let wrong_steps = |seed: u64, audit_every: usize| {
-        let settings = TrackerSettings { seed, audit_every, ..TrackerSettings::new(1, 1e-3) };
-        let mut tracker = Tracker::new(N, settings);
-        let mut wrong = 0;
-        let mut repaired = 0;
-        for t in 0..60 {
+    let run = |seed: u64, audit_every: usize| {
+        let operators = (0..40).map(|t| {
             let jump = if t < 13 { 0.0 } else { 12.0 };
             let value = |i: usize| if i == N - 1 { jump } else { low(i) };
             let pairs: Vec<(f64, &[f64])> =
                 vectors.iter().enumerate().map(|(i, v)| (value(i), &v[..])).collect();
-            let mut operator = matrix(N, &pairs);
-            let tracked = step(&mut tracker, &mut operator);
-            check_pairs(&tracked, &mut operator);
-            let top = exact(&operator)[0];
-            wrong += usize::from((tracked.pairs[0].value - top).abs() > 0.01 * top);
-            repaired += usize::from(tracked.audit.is_some_and(|audit| audit.disagrees));
-        }
-        (wrong, repaired)
+            matrix(N, &pairs)
+        });
+        let settings = TrackerSettings { seed, audit_every, ..TrackerSettings::new(1, 1e-3) };
+        wrong_and_repaired(settings, operators)
     };
     for seed in 0..10 {
-        // The guard begins with rounding along the new direction, and magnifies it by 12/4.25 at each
-        // step.
-        let (wrong, repaired) = wrong_steps(seed, 1000);
-        assert!((1..=36).contains(&wrong), "seed {seed}: {wrong} steps wrong with the guard alone");
-        assert_eq!(repaired, 0);
-        let (wrong, repaired) = wrong_steps(seed, 10);
-        assert!(wrong <= 7, "seed {seed}: {wrong} steps wrong with an audit at every tenth");
-        assert_eq!(repaired, 1, "seed {seed}");
+        // Of what the guard is orthogonal to the largest is 5 * 0.85^12 = 0.7: it turns fast.
+        let (wrong, repaired) = run(seed, 1000);
+        assert!((1..=6).contains(&wrong), "seed {seed}: {wrong} steps wrong with the guard alone");
+        assert_eq!(repaired, 0, "seed {seed}");
+        assert_eq!(run(seed, 1), (0, 1), "seed {seed}: an audit at each step");
+    }
+}
+
+/// A direction orthogonal to all others rises slowly and overtakes them, while they turn among
+/// themselves. (A guard orthogonal to the followed vector alone was 25 steps late at 1e-2.)
+#[test]
+fn what_rises_is_known_soon_after_it_overtakes() {
+    const N: usize = 120;
+    let fixed = basis(N, 8, 0.0);
+    for tolerance in [1e-3, 1e-2] {
+        for seed in 0..3 {
+            let mut turning = fixed.clone();
+            let operators = (0..120).map(|t| {
+                for i in 0..40 {
+                    let (sin, cos) = 0.02_f64.sin_cos();
+                    let j = 41 + (7 * i + t) % (N - 42);
+                    let (a, b) = (turning[i].clone(), turning[j].clone());
+                    turning[i] = a.iter().zip(&b).map(|(a, b)| cos * a + sin * b).collect();
+                    turning[j] = a.iter().zip(&b).map(|(a, b)| cos * b - sin * a).collect();
+                }
+                // It is the largest from step 66 on, by 1% from 67 on.
+                let value = |i: usize| match i {
+                    i if i == N - 1 => 0.15 * t as f64,
+                    i if i == N - 2 => -12.0,
+                    i => 10.0 / (1.0 + 0.3 * i as f64),
+                };
+                let pairs: Vec<(f64, &[f64])> =
+                    turning.iter().enumerate().map(|(i, v)| (value(i), &v[..])).collect();
+                matrix(N, &pairs)
+            });
+            let base = TrackerSettings::new(1, tolerance);
+            let settings = TrackerSettings { seed, audit_every: 1000, ..base };
+            let (wrong, _) = wrong_and_repaired(settings, operators);
+            assert!(wrong <= 20, "tolerance {tolerance}, seed {seed}: {wrong} steps wrong");
+        }
     }
 }
 
@@ -190,7 +271,7 @@ fn a_diagonal_scaling_is_followed() {
             .enumerate()
             .map(|(at, a)| d[at % N] * a * d[at / N])
             .collect();
-        let mut operator = Counted { matrix: DenseOperator::new(N, entries).unwrap(), products: 0 };
+        let mut operator = Counted::new(N, entries);
         if t > 0 {
             let old = diagonal(t - 1);
             let ratio: Vec<f64> = d.iter().zip(&old).map(|(new, old)| new / old).collect();
@@ -272,8 +353,7 @@ fn small_zero_and_repeated_spectra() {
             (0..n * n).map(diagonal).collect()
         };
         for zero in [false, false, true, true, false] {
-            let mut operator =
-                Counted { matrix: DenseOperator::new(n, entries(zero)).unwrap(), products: 0 };
+            let mut operator = Counted::new(n, entries(zero));
             let tracked = step(&mut tracker, &mut operator);
             let expected = exact(&operator);
             assert!(!tracked.pairs.is_empty() && tracked.pairs.len() <= n.min(3));
@@ -317,8 +397,7 @@ fn the_same_seed_gives_the_same_and_what_cannot_be_is_refused() {
     assert_eq!(run(), run());
 
     let mut tracker = Tracker::new(3, TrackerSettings::new(1, 1e-3));
-    let nan = DenseOperator::new(3, vec![f64::NAN; 9]).unwrap();
-    let mut operator = Counted { matrix: nan, products: 0 };
+    let mut operator = Counted::new(3, vec![f64::NAN; 9]);
     let none = Products { x: &[], ax: &[] };
     let error = tracker.update(&mut operator, none, None).unwrap_err();
     assert!(matches!(error, Error::NonFinite { .. }), "{error}");
