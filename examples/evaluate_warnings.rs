@@ -16,13 +16,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use sharpscope::config::RunConfig;
 use sharpscope::record::{EventKind, StepRow};
 use sharpscope::report::RunDirectory;
+use sharpscope::run::stored_settings;
 use sharpscope::stability::evaluation::{
     Counts, FitSettings, Method, Report, ScoredRun, TradeOff, best_bar, best_pair, fit, labelled,
     losses, trade_off,
 };
-use sharpscope::stability::{Replay, StabilitySettings, replay, spikes};
+use sharpscope::stability::{Monitor, Replay, StabilitySettings, spikes};
 
 /// No more false alarms than this in 1000 quiet steps.
 const FALSE_ALARMS: f64 = 2.0;
@@ -33,7 +35,7 @@ const BARS: usize = 150;
 struct Run {
     name: String,
     tunes: bool,
-    tolerance: f64,
+    config: RunConfig,
     rows: Vec<StepRow>,
 }
 
@@ -48,13 +50,14 @@ impl Run {
         Ok(Some(Self {
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             tunes: seed % 2 == 0,
-            tolerance: manifest.config["tolerance"].as_f64().unwrap_or(1e-3),
+            config: RunConfig::resolve(stored_settings(&directory)?)?,
             rows: directory.steps()?.rows()?,
         }))
     }
 
     fn replay(&self, settings: &StabilitySettings) -> Replay {
-        replay(&self.rows, settings, self.tolerance)
+        let monitor = Monitor::new(settings, self.config.tolerance);
+        monitor.with_schedule(self.config.learning_rate()).replay(&self.rows)
     }
 
     fn losses(&self) -> Vec<(usize, f64)> {

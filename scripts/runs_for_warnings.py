@@ -1,13 +1,14 @@
 """The runs on which spike warnings are tuned and scored.
 
     runs_for_warnings.py --out runs/warnings [--binary target/release/sharpscope] [--seeds 0,1]
-                         [--only WORD] [--jobs 2] [--list]
+                         [--only WORD] [--jobs 2] [--list] [--on-warning halve-lr]
 
 Trains small networks that are quiet, that settle at the edge of stability, that spike and recover,
 and that diverge: gradient descent, momentum, Adam, SAM and minibatches on digits and text, with
 constant rates, warm-ups that are too fast and rates that jump (`--schedule step` with a factor above
 1). Each setting is run once for each seed, into OUT/NAME-seed-S; runs that are there are kept.
-`evaluate_warnings` reads that folder. Needs Python's standard library only.
+`evaluate_warnings` reads that folder; `spikes_avoided.py` compares two of them, of which one was made
+with `--on-warning halve-lr`. Needs Python's standard library only.
 """
 
 from __future__ import annotations
@@ -96,6 +97,8 @@ def train(name: str, seed: int, arguments: argparse.Namespace) -> str:
     if is_done(folder):
         return f"{folder.name}: there already"
     command = [arguments.binary, "run", "--backend", "cpu", "--quiet", "--force"]
+    if arguments.on_warning:
+        command += ["--on-warning", arguments.on_warning]
     command += SETTINGS[name].split() + ["--seed", str(seed), "--out", str(folder)]
     # One thread each: networks this small do not fill two.
     environment = {**os.environ, "RAYON_NUM_THREADS": "1"}
@@ -113,6 +116,7 @@ def main() -> None:
     parser.add_argument("--binary", default="target/release/sharpscope")
     parser.add_argument("--seeds", default="0,1")
     parser.add_argument("--only", default="", help="settings whose name contains this")
+    parser.add_argument("--on-warning", help="what each run does where a spike is warned of")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--list", action="store_true", help="name the runs and do nothing")
     arguments = parser.parse_args()

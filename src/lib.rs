@@ -32,6 +32,7 @@ pub mod compare;
 pub mod config;
 pub mod curvature;
 pub mod data;
+pub mod doctor;
 pub mod error;
 pub mod forward;
 #[doc = include_str!("../docs/guide.md")]

@@ -295,6 +295,7 @@ impl Profiler {
             version: env!("CARGO_PKG_VERSION").to_string(),
             git_revision: git_revision(),
             started: crate::report::now(),
+            resumed: Vec::new(),
             finished: None,
             exit_code: None,
             error: None,

@@ -154,7 +154,7 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
         let task = &self.task;
         let read = self.sum(&self.chunks, model, |model, chunk| {
             let (loss, correct) = task.evaluate(&model, &chunk.batch);
-            scalars(plain(loss), correct.map(&plain), chunk.weight)
+            joined(Vec::new(), plain(loss), correct.map(&plain), chunk.weight)
         })?;
         Ok(split_evaluation(read, 0, self.samples.len()).1)
     }
@@ -202,18 +202,28 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
     }
 }
 
-/// `[loss, correct]` of one chunk, the loss weighted: what every evaluation reads besides the
-/// gradient, in the same transfer.
-pub(super) fn scalars<B: Backend>(
+/// A chunk's part of a mean; the only chunk is all of it.
+pub(super) fn share<B: Backend>(values: Tensor<B, 1>, weight: f64) -> Tensor<B, 1> {
+    if weight == 1.0 { values } else { values.mul_scalar(weight) }
+}
+
+/// `pieces`, then `[loss, correct]` of one chunk, all but the last weighted: what every evaluation
+/// reads, in one transfer and put together by as few kernels as can be.
+pub(super) fn joined<B: Backend>(
+    mut pieces: Vec<Tensor<B, 1>>,
     loss: Tensor<B, 1>,
     correct: Option<Tensor<B, 1>>,
     weight: f64,
 ) -> Tensor<B, 1> {
-    let loss = loss.reshape([1]).mul_scalar(weight);
-    match correct {
-        Some(correct) => Tensor::cat(vec![loss, correct.reshape([1])], 0),
-        None => loss,
+    pieces.push(loss.reshape([1]));
+    let correct = correct.map(|correct| correct.reshape([1]));
+    if weight == 1.0 {
+        pieces.extend(correct);
+        return Tensor::cat(pieces, 0);
     }
+    let mut parts = vec![Tensor::cat(pieces, 0).mul_scalar(weight)];
+    parts.extend(correct);
+    Tensor::cat(parts, 0)
 }
 
 /// Splits what was read into the evaluation and the `dim` numbers before it.

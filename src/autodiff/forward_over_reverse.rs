@@ -11,7 +11,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
-use super::chunked::{Chunked, scalars, split_evaluation};
+use super::chunked::{Chunked, joined, share, split_evaluation};
 use super::output_product::{OutputLoss, loss_of, outputs_of, weigh};
 use super::{
     Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Placement, Samples,
@@ -73,13 +73,9 @@ impl<B: Backend, K: Elementwise<B>, T: Task> ForwardObjective<B, K, T> {
             };
             let pieces =
                 gradient_pieces::<B, K, _>(&model, loss.backward(), tangents.len(), wanted);
-            let flat = Tensor::cat(pieces, 0).mul_scalar(chunk.weight);
             match wanted {
-                true => {
-                    let scalars = scalars(plain(loss), correct.map(plain), chunk.weight);
-                    Tensor::cat(vec![flat, scalars], 0)
-                }
-                false => flat,
+                true => joined(pieces, plain(loss), correct.map(plain), chunk.weight),
+                false => share(Tensor::cat(pieces, 0), chunk.weight),
             }
         })?;
         Ok((read, count))
@@ -212,7 +208,7 @@ impl<B: Backend, K: Elementwise<B>, T: Task> Objective for ForwardObjective<B, K
             let outputs = outputs_of(&**task, &recorded, &chunk.batch);
             let total = (outputs * Tensor::from_inner(constant(weighted))).sum();
             let pieces = gradient_pieces::<B, K, _>(&recorded, total.backward(), 0, true);
-            Tensor::cat(pieces, 0).mul_scalar(chunk.weight)
+            share(Tensor::cat(pieces, 0), chunk.weight)
         })
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Command {
     Spectrum(Box<SpectrumArgs>),
     /// Read events off a run's steps.csv anew, one JSON object a line
     Events(EventsArgs),
+    /// Go through a checklist: is a run fit to draw conclusions from?
+    Doctor(DoctorArgs),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
     /// List models, datasets, activations and optimizers
@@ -43,6 +45,9 @@ pub(super) struct RunArgs {
     /// JSON file of settings; its keys are the flags below, underscores for dashes, and flags win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Go on with the stopped run in this directory, from its last checkpoint
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
     #[command(flatten)]
     pub settings: Settings,
 }
@@ -56,6 +61,17 @@ pub(super) struct EventsArgs {
     /// JSON file of constants by which rows are judged, instead of the built-in ones
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// The run directory
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `compare`.

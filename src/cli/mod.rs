@@ -4,6 +4,7 @@
 mod args;
 mod compare;
 mod devices;
+mod doctor;
 mod events;
 mod list;
 mod logging;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
         Command::Events(args) => events::events(&args),
+        Command::Doctor(args) => doctor::doctor(&args, &terminal),
         Command::Devices(args) => devices::devices(&args),
         Command::List(args) => list::list(&args),
     });

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::logging::Terminal;
 use crate::error::Result;
-use crate::record::{Event, EventKind, PrecisionReason, StepRow};
+use crate::record::{Event, EventKind, PrecisionReason, StepRow, WarningAction};
 use crate::train::Observer;
 
 /// Shows rows and events of one run.
@@ -171,6 +171,13 @@ impl Observer for Progress {
                 short(*found),
                 short(*followed)
             ),
+            EventKind::ActionTaken { action, next_step, lr } => match action {
+                WarningAction::Stop => "stopped, as --on-warning says".to_string(),
+                WarningAction::HalveLr => {
+                    format!("learning rate halved: {} from step {next_step} on", short(*lr))
+                }
+                WarningAction::Checkpoint => format!("checkpoint of step {next_step} written"),
+            },
             EventKind::CurvatureNonFinite { .. } => {
                 "curvature is not finite; not measured".to_string()
             }

@@ -8,7 +8,7 @@ use super::logging::Terminal;
 use super::progress::{Progress, short};
 use crate::config::{RunConfig, Settings, lower};
 use crate::record::{ExitStatus, Summary};
-use crate::run::{Finished, Prepared, prepare};
+use crate::run::{Finished, Prepared, prepare, resume};
 
 /// Runs and returns the exit code.
 pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
@@ -16,15 +16,20 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
         Some(path) => Settings::read(path)?,
         None => Settings::default(),
     };
-    let config = RunConfig::resolve(args.settings.or(from_file))?;
-    let prepared = prepare(config)?;
+    let settings = args.settings.or(from_file);
+    let started = match &args.resume {
+        Some(directory) => resume(directory, settings)?,
+        None => prepare(RunConfig::resolve(settings)?)?.start()?,
+    };
     let interrupted = watch_for_interrupts();
-    let started = prepared.start()?;
     // Not before: an error is to stand alone.
     if let Some(notice) = started.prepared().device.notice() {
         terminal.note(notice);
     }
     terminal.note(&describe(started.prepared()));
+    if args.resume.is_some() {
+        terminal.note(&format!("goes on at step {}", started.first_step()));
+    }
     let formula = started.formula();
     let config = &started.prepared().config;
     if formula.is_none() {
@@ -95,7 +100,7 @@ fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {
         ExitStatus::Completed => "done      ",
         ExitStatus::Failed => "failed    ",
         ExitStatus::Diverged => "diverged  ",
-        ExitStatus::Interrupted => "stopped   ",
+        ExitStatus::Interrupted | ExitStatus::StoppedOnWarning => "stopped   ",
     };
     let mut lines = vec![
         format!(

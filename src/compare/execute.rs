@@ -168,7 +168,7 @@ impl Member {
         let mut rows = Rows { member: self, observer };
         let finished = started.train(&mut rows, interrupted)?;
         Ok(match (finished.summary.status, finished.error) {
-            (ExitStatus::Completed | ExitStatus::Diverged, _) => {
+            (ExitStatus::Completed | ExitStatus::Diverged | ExitStatus::StoppedOnWarning, _) => {
                 MemberStatus::Done { summary: Box::new(finished.summary), resumed: false }
             }
             (ExitStatus::Interrupted, _) => MemberStatus::Unfinished,

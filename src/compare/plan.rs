@@ -70,6 +70,11 @@ impl Comparison {
                 .map(|run| Ok(only_optimizer(run)?.or(shared.clone())))
                 .collect::<Result<_>>()?,
         };
+        if shared.on_warning.as_deref() == Some("stop") {
+            let problem = "runs of unequal length cannot be compared";
+            let remedy = "use halve-lr or checkpoint, or leave it out";
+            return Err(Error::setting("--on-warning", "stop", problem, remedy));
+        }
         let (out, name) = (shared.out.clone(), shared.name.clone());
         let force = shared.force.unwrap_or(false);
         if let Some(name) = &name {

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::linalg::AUDIT_EVERY;
 use crate::model::ModelSpec;
 use crate::optim::{Base, Hyperparameters, OptimizerSpec, Schedule, ScheduleKind};
-use crate::record::Columns;
+use crate::record::{Columns, WarningAction};
 use crate::task::Loss;
 
 /// A run's configuration. Fields whose default depends on the data are `None` until
@@ -57,6 +57,8 @@ pub struct RunConfig {
     pub steps: usize,
     /// Seed of everything random.
     pub seed: u64,
+    /// What is done where a loss spike is warned of; null for nothing.
+    pub on_warning: Option<WarningAction>,
     /// Steps between evaluations.
     pub eval_every: usize,
     /// Eigenvalues logged.
@@ -184,6 +186,7 @@ impl RunConfig {
             batch_size,
             steps,
             seed: settings.seed.unwrap_or(0),
+            on_warning: on_warning(settings.on_warning)?,
             eval_every: settings.eval_every.unwrap_or(every),
             top: settings.top.unwrap_or(1),
             smallest,
@@ -393,6 +396,12 @@ fn only_with(
         }
         _ => Ok(()),
     }
+}
+
+fn on_warning(given: Option<String>) -> Result<Option<WarningAction>> {
+    given
+        .map(|name| named("action on a warning", Some(name), "", &WarningAction::NAMES))
+        .transpose()
 }
 
 fn sharpness_batches(given: Option<usize>, batch_size: BatchSize) -> Result<Option<usize>> {

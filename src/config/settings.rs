@@ -98,6 +98,10 @@ pub struct Settings {
     #[arg(long, value_name = "N", help_heading = "Training",
           allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
+    /// Where a loss spike is warned of: stop (with a checkpoint), halve-lr (from the next update to the
+    /// end) or checkpoint [default: nothing]
+    #[arg(long, value_name = "stop|halve-lr|checkpoint", help_heading = "Training")]
+    pub on_warning: Option<String>,
     /// Evaluate validation every N steps, besides where curvature is measured [default: --every]
     #[arg(long, value_name = "N", help_heading = "Training",
           allow_negative_numbers = true, value_parser = count)]
@@ -291,6 +295,7 @@ impl Settings {
             decay_factor: self.decay_factor.or(other.decay_factor),
             decay_every: self.decay_every.or(other.decay_every),
             seed: self.seed.or(other.seed),
+            on_warning: self.on_warning.or(other.on_warning),
             eval_every: self.eval_every.or(other.eval_every),
             top: self.top.or(other.top),
             smallest: self.smallest.or(other.smallest),

@@ -123,3 +123,63 @@ pub(super) fn matrix_vector(
         Par::Seq,
     );
 }
+
+/// An orthonormal basis Q (n x r) of the span of the columns of `x` (n x m), without the directions in
+/// which they are less than `least`, and U (r x m) with X = Q U but for those: by the eigenvectors of the
+/// Gram matrix.
+///
+/// # Errors
+/// As [`symmetric_eigen`].
+pub(super) fn orthonormal(mut x: Vec<f64>, n: usize, least: f64) -> Result<(Vec<f64>, Vec<f64>)> {
+    /// A Gram matrix conditioned better than this leaves columns orthogonal.
+    const TAME: f64 = 10.0;
+    let m = x.len() / n.max(1);
+    let mut u: Vec<f64> = (0..m * m).map(|at| f64::from(at.is_multiple_of(m + 1))).collect();
+    // A second pass repairs what the conditioning costs the first.
+    for least in [least, 0.5] {
+        let r = x.len() / n.max(1);
+        if r == 0 {
+            break;
+        }
+        let columns = MatRef::from_column_major_slice(&x, n, r);
+        let gram = symmetric_eigen(r, &matrix_product(columns.transpose(), columns))?;
+        let kept: Vec<usize> = (0..r).filter(|&i| gram.values[i] > least * least).collect();
+        let (mut down, mut up) = (Vec::new(), Vec::new());
+        for &i in &kept {
+            let length = gram.values[i].sqrt();
+            down.extend(gram.vector(i).iter().map(|v| v / length));
+            up.extend(gram.vector(i).iter().map(|v| v * length));
+        }
+        let up = MatRef::from_column_major_slice(&up, r, kept.len());
+        u = matrix_product(up.transpose(), MatRef::from_column_major_slice(&u, r, m));
+        x = matrix_product(columns, MatRef::from_column_major_slice(&down, r, kept.len()));
+        if kept.first().is_none_or(|&least| gram.values[r - 1] < TAME * gram.values[least]) {
+            break;
+        }
+    }
+    Ok((x, u))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orthonormal_columns_and_their_factor_give_the_columns_back() {
+        const N: usize = 50;
+        let at = |i: usize, j: usize| ((i * (j + 2)) as f64 * 0.37).sin();
+        // Nearly alike, so that one pass leaves them far from orthogonal; the last is the sum of two.
+        let mut x: Vec<f64> = (0..3 * N).map(|e| at(e % N, 0) + 1e-4 * at(e % N, e / N)).collect();
+        x.extend((0..N).map(|i| x[i] + x[N + i]).collect::<Vec<_>>());
+        let (q, u) = orthonormal(x.clone(), N, 1e-6).unwrap();
+        let r = q.len() / N;
+        assert_eq!(r, 3);
+        let (q, u) =
+            (MatRef::from_column_major_slice(&q, N, r), MatRef::from_column_major_slice(&u, r, 4));
+        let gram = matrix_product(q.transpose(), q);
+        let identity = |at: usize| f64::from(at.is_multiple_of(r + 1));
+        assert!((0..r * r).all(|at| (gram[at] - identity(at)).abs() < 1e-14), "{gram:?}");
+        assert!(matrix_product(q, u).iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-7));
+        assert!(orthonormal(Vec::new(), N, 1e-6).unwrap().0.is_empty());
+    }
+}

@@ -1,8 +1,11 @@
 //! An orthonormal frame with the products of its vectors, and Rayleigh-Ritz on it.
+//!
+//! As in the model, vectors are coordinates.
 
 use faer::MatRef;
 
 use super::dense::{matrix_vector, symmetric_eigen};
+use super::space::widened;
 use super::{dot, norm};
 use crate::error::Result;
 
@@ -25,6 +28,14 @@ pub(super) struct Ritz {
     pub residual: Vec<f64>,
 }
 
+impl Ritz {
+    /// The residual's norm over the value's magnitude; an exact pair has 0 whatever its value.
+    pub fn relative_residual(&self) -> f64 {
+        let absolute = norm(&self.residual);
+        if absolute == 0.0 { 0.0 } else { absolute / self.value.abs() }
+    }
+}
+
 /// A vector of which less than this is left outside the frame is left out: dividing by so little
 /// would magnify the rounding of single-precision products.
 const DEPENDENT: f64 = 1e-4;
@@ -33,6 +44,13 @@ impl Frame {
     /// Without vectors.
     pub fn new(n: usize) -> Self {
         Self { n, vectors: Vec::new(), products: Vec::new(), projected: Vec::new() }
+    }
+
+    /// The same for vectors of length `n`, as long as before or longer: those held end in zeros.
+    pub fn widen(&mut self, n: usize) {
+        self.vectors = widened(&self.vectors, self.n, n);
+        self.products = widened(&self.products, self.n, n);
+        self.n = n;
     }
 
     /// The number of vectors m.

@@ -11,6 +11,7 @@ mod krylov;
 mod lanczos;
 mod model;
 mod operator;
+mod space;
 mod trace;
 mod tracker;
 mod vector;

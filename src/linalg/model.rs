@@ -1,9 +1,14 @@
 //! A low-rank symmetric model of an operator, corrected by products with it.
+//!
+//! The tracker's vectors are coordinates in a [`super::space::Space`], which makes all here small.
 
 use faer::MatRef;
 
-use super::dense::{EigenDecomposition, matrix_product, matrix_vector, symmetric_eigen};
+use super::dense::{
+    EigenDecomposition, matrix_product, matrix_vector, orthonormal, symmetric_eigen,
+};
 use super::krylov::orthogonalise;
+use super::space::widened;
 use super::{dot, norm};
 use crate::error::Result;
 
@@ -16,15 +21,22 @@ pub(super) struct LowRankModel {
     basis: Vec<f64>,
     /// T, q * q entries.
     core: Vec<f64>,
+    /// Its eigenpairs, once they have been asked for.
+    eigen: Option<EigenDecomposition>,
 }
 
-/// What is left of a unit vector outside W is rounding below this, and no new direction.
-const ROUNDING: f64 = 1e-12;
+/// What is left of a unit vector outside W may be rounding below this, and is no new direction: in a small
+/// space rounding points to what else that holds, as the tracker's guard. More than the root of the
+/// machine's precision, which is the least for which a direction is known better than it is told from none.
+const ROUNDING: f64 = 1e-7;
+
+/// A direction of which less than this is left outside W, relative to the longest, is left out of a sum.
+const LEAST: f64 = 1e-6;
 
 impl LowRankModel {
     /// The model that is zero.
     pub fn zero(n: usize) -> Self {
-        Self { n, basis: Vec::new(), core: Vec::new() }
+        Self { n, basis: Vec::new(), core: Vec::new(), eigen: None }
     }
 
     /// The number of columns q of W.
@@ -41,6 +53,7 @@ impl LowRankModel {
     /// norm) among symmetric matrices: the Powell-symmetric-Broyden update
     /// B + (v d' + d v') - (v'd) v v' with d = y - B v (Dennis and Schnabel 1996, section 9.1).
     pub fn correct(&mut self, v: &[f64], y: &[f64]) {
+        self.eigen = None;
         let mut c = self.coordinates(v);
         let d = self.coordinates(y);
         let q = self.rank();
@@ -72,8 +85,12 @@ impl LowRankModel {
     ///
     /// # Errors
     /// As [`symmetric_eigen`].
-    pub fn eigen(&self) -> Result<EigenDecomposition> {
-        symmetric_eigen(self.rank(), &self.core)
+    pub fn eigen(&mut self) -> Result<EigenDecomposition> {
+        let eigen = match self.eigen.take() {
+            Some(eigen) => eigen,
+            None => symmetric_eigen(self.rank(), &self.core)?,
+        };
+        Ok(self.eigen.insert(eigen).clone())
     }
 
     /// W times `coordinates` (length q).
@@ -88,7 +105,7 @@ impl LowRankModel {
     ///
     /// # Errors
     /// As [`symmetric_eigen`].
-    pub fn largest_vectors(&self, k: usize) -> Result<Vec<f64>> {
+    pub fn largest_vectors(&mut self, k: usize) -> Result<Vec<f64>> {
         let eigen = self.eigen()?;
         let q = eigen.values.len();
         Ok((q.saturating_sub(k)..q).rev().flat_map(|i| self.vector(eigen.vector(i))).collect())
@@ -108,6 +125,7 @@ impl LowRankModel {
         let basis = MatRef::from_column_major_slice(&self.basis, self.n, q);
         let rotation = MatRef::from_column_major_slice(&rotation, q, r);
         self.basis = matrix_product(basis, rotation);
+        self.eigen = None;
         self.core = vec![0.0; r * r];
         for (j, &i) in kept.iter().enumerate() {
             self.core[j * r + j] = eigen.values[i];
@@ -148,15 +166,28 @@ impl LowRankModel {
         Ok(sum)
     }
 
-    /// D B D for a diagonal D with these entries.
+    /// The same for vectors of length `n`, as long as before or longer: B on the first of their entries,
+    /// zero on the others.
+    pub fn widen(&mut self, n: usize) {
+        self.basis = widened(&self.basis, self.n, n);
+        self.n = n;
+    }
+
+    /// The same for vectors by their coordinates in the orthonormal columns R (n x m), which hold W.
+    pub fn turn(&mut self, rotation: MatRef<'_, f64>) {
+        let basis = MatRef::from_column_major_slice(&self.basis, self.n, self.rank());
+        self.basis = matrix_product(rotation.transpose(), basis);
+        self.n = rotation.ncols();
+    }
+
+    /// M B M' for M (m x n).
     ///
     /// # Errors
     /// As [`symmetric_eigen`].
-    pub fn rescaled(&self, diagonal: &[f64]) -> Result<Self> {
-        let scaled: Vec<f64> =
-            self.basis.iter().zip(diagonal.iter().cycle()).map(|(w, d)| w * d).collect();
-        let mut model = Self::zero(self.n);
-        model.add(1.0, &scaled, &self.core)?;
+    pub fn mapped(&self, map: MatRef<'_, f64>) -> Result<Self> {
+        let basis = MatRef::from_column_major_slice(&self.basis, self.n, self.rank());
+        let mut model = Self::zero(map.nrows());
+        model.add(1.0, &matrix_product(map, basis), &self.core)?;
         Ok(model)
     }
 
@@ -174,7 +205,7 @@ impl LowRankModel {
             outside.iter_mut().zip(along).for_each(|(x, along)| *x -= along);
         }
         let most = (0..r).map(|j| norm(&x[j * n..(j + 1) * n])).fold(0.0, f64::max);
-        self.basis.extend(orthonormal(outside, n, most)?);
+        self.basis.extend(orthonormal(outside, n, LEAST * most)?.0);
         let q = self.rank();
         let basis = MatRef::from_column_major_slice(&self.basis, n, q);
         let c = matrix_product(basis.transpose(), columns);
@@ -197,6 +228,7 @@ impl LowRankModel {
             }
         }
         self.core = core;
+        self.eigen = None;
         Ok(())
     }
 
@@ -233,32 +265,6 @@ impl LowRankModel {
         }
         c
     }
-}
-
-/// An orthonormal basis of the span of `x` (columns of length n), without the directions in which it
-/// is less than a millionth of `scale`: by the eigenvectors of its Gram matrix, twice, since the first
-/// pass leaves what the conditioning of that matrix costs.
-fn orthonormal(mut x: Vec<f64>, n: usize, scale: f64) -> Result<Vec<f64>> {
-    const LEAST: f64 = 1e-6;
-    for least in [LEAST * scale, 0.5] {
-        let r = x.len() / n;
-        if r == 0 {
-            break;
-        }
-        let columns = MatRef::from_column_major_slice(&x, n, r);
-        let gram = symmetric_eigen(r, &matrix_product(columns.transpose(), columns))?;
-        let kept: Vec<usize> = (0..r).filter(|&i| gram.values[i] > least * least).collect();
-        let turned: Vec<f64> = kept
-            .iter()
-            .flat_map(|&i| {
-                let length = gram.values[i].sqrt();
-                gram.vector(i).iter().map(move |v| v / length)
-            })
-            .collect();
-        let turned = MatRef::from_column_major_slice(&turned, r, kept.len());
-        x = matrix_product(columns, turned);
-    }
-    Ok(x)
 }
 
 #[cfg(test)]
@@ -318,7 +324,9 @@ mod tests {
         assert!(close(&dense(&twice), &dense(&a).iter().map(|x| 2.0 * x).collect::<Vec<_>>()));
 
         let diagonal: Vec<f64> = (0..20).map(|i| 0.5 + 0.1 * i as f64).collect();
-        let scaled = a.rescaled(&diagonal).unwrap();
+        let mut map = vec![0.0; 400];
+        map.iter_mut().step_by(21).zip(&diagonal).for_each(|(entry, d)| *entry = *d);
+        let scaled = a.mapped(MatRef::from_column_major_slice(&map, 20, 20)).unwrap();
         let expected: Vec<f64> = dense(&a)
             .iter()
             .enumerate()
@@ -335,5 +343,58 @@ mod tests {
         let after = model.eigen().unwrap();
         let most = &before.values[before.values.len() - 3..];
         assert!(close(&after.values, most) && orthonormal_basis(&model));
+    }
+
+    #[test]
+    fn widening_and_turning_are_changes_of_coordinates() {
+        let (mut a, b) = (model(20, 3, 1), model(20, 2, 2));
+        let plain = dense(&a);
+        a.widen(22);
+        let wide: Vec<f64> = (0..22 * 22)
+            .map(|at| (at % 22, at / 22))
+            .map(|(i, j)| if i.max(j) < 20 { plain[j * 20 + i] } else { 0.0 })
+            .collect();
+        assert_eq!(dense(&a), wide);
+
+        // Columns that hold the first model, and of the second what they happen to.
+        let mut rotation = a.basis().to_vec();
+        let mut rest: Vec<f64> = (0..22).map(|i| f64::from(i == 21)).collect();
+        orthogonalise(&mut rest, &rotation, 22);
+        let length = norm(&rest);
+        rotation.extend(rest.iter().map(|x| x / length));
+        let r = MatRef::from_column_major_slice(&rotation, 22, a.rank() + 1);
+        let before = a.clone();
+        a.turn(r);
+        assert!(a.n == before.rank() + 1 && orthonormal_basis(&a));
+        assert!(close(&dense(&a.mapped(r).unwrap()), &wide));
+        let mut b = b;
+        b.widen(22);
+        let expected = matrix_product(
+            matrix(&matrix_product(r.transpose(), matrix(&dense(&b), 22)), r.ncols()),
+            r,
+        );
+        b.turn(r);
+        assert!(close(&dense(&b), &expected));
+    }
+
+    fn matrix(entries: &[f64], rows: usize) -> MatRef<'_, f64> {
+        MatRef::from_column_major_slice(entries, rows, entries.len() / rows)
+    }
+
+    #[test]
+    fn eigenpairs_are_those_of_the_latest_core() {
+        let mut model = model(20, 3, 1);
+        let fresh = |model: &LowRankModel| symmetric_eigen(model.rank(), &model.core).unwrap();
+        let check = |model: &mut LowRankModel| {
+            assert_eq!(model.eigen().unwrap().values, fresh(model).values);
+        };
+        check(&mut model);
+        let v: Vec<f64> = (0..20).map(|i| f64::from(i == 3)).collect();
+        model.correct(&v, &v);
+        check(&mut model);
+        model.truncate(3).unwrap();
+        check(&mut model);
+        let mut sum = model.combined(2.0, &model, 0.5).unwrap();
+        check(&mut sum);
     }
 }

@@ -19,16 +19,25 @@
 //! (Orthogonal to the pairs alone, it settles on the next eigenvector, which B holds anyway, and sees
 //! new ones no sooner than without it.)
 //!
+//! All vectors are coordinates in a small space (`Space`), which holds this model, the one before, and what a step
+//! multiplied; the length of the vectors counts where they come in and go out, and once for each step.
+//!
 //! What is promised: residuals are those of this step's operator. That the pairs are the largest is
 //! checked by an *audit*, a Lanczos solve from a random vector, at the first step, at every
 //! [`TrackerSettings::audit_every`]th and where pairs do not converge; it restores the model.
 
+mod prepare;
+mod solve;
+
+use faer::MatRef;
 use rand_chacha::ChaCha8Rng;
 
+use super::dense::matrix_product;
 use super::frame::{Frame, Ritz};
 use super::krylov::orthogonalise;
 use super::model::LowRankModel;
-use super::{EigenPair, Lanczos, SymmetricOperator, dot, norm, random_unit_vector};
+use super::space::{Space, widened};
+use super::{EigenPair, SymmetricOperator, dot, norm, random_unit_vector};
 use crate::error::{Error, Result, check_length};
 use crate::rng::{self, Stream};
 
@@ -38,9 +47,6 @@ pub const AUDIT_EVERY: usize = 50;
 /// Of the change of a gradient, only a curvature along the step of this share of the largest eigenvalue
 /// tells something of it; less did harm to relu networks.
 const SECANT_SHARE: f64 = 0.3;
-
-/// A top eigenvector of the model with more than this outside of the first vectors is added to them.
-const FORGOTTEN: f64 = 0.7;
 
 /// Less than this of a vector is left outside of others: nothing but rounding.
 const ROUNDING: f64 = 1e-9;
@@ -128,6 +134,8 @@ pub struct Products<'a> {
 pub struct Tracker {
     settings: TrackerSettings,
     n: usize,
+    /// Holds all of what follows, by coordinates.
+    space: Space,
     model: LowRankModel,
     /// The model as it was a step before.
     before: Option<LowRankModel>,
@@ -139,7 +147,9 @@ pub struct Tracker {
     /// Top eigenvectors of the model, and how they turned at the last step.
     tops: Vec<f64>,
     turned: Vec<f64>,
+    /// The next first vectors, of length n, and their coordinates; none after a change of metric.
     directions: Vec<f64>,
+    known: Vec<f64>,
     /// How many of the directions are for the pairs, and which one is the guard.
     wanted: usize,
     guard_at: usize,
@@ -152,17 +162,21 @@ impl Tracker {
     /// For operators of dimension `n`, of which nothing is known.
     pub fn new(n: usize, settings: TrackerSettings) -> Self {
         let mut rng = rng::stream(settings.seed, Stream::Tracker);
+        let mut space = Space::new(n);
+        let guard = space.absorb(&random_unit_vector(n, &mut rng));
         Self {
             settings,
             n,
-            model: LowRankModel::zero(n),
+            model: LowRankModel::zero(space.rank()),
+            space,
             before: None,
             swing: 0.0,
-            guard: random_unit_vector(n, &mut rng),
+            guard,
             lift: 0.0,
             tops: Vec::new(),
             turned: Vec::new(),
             directions: Vec::new(),
+            known: Vec::new(),
             wanted: 0,
             guard_at: 0,
             sharpness: None,
@@ -192,13 +206,18 @@ impl Tracker {
         check_length("operator", operator.dim(), n)?;
         check_length("products", first.ax.len(), first.x.len())?;
         check_finite(first.ax)?;
-        let model = self.model.clone();
-        self.move_on(first)?;
-        if let Some(secant) = secant {
-            self.learn(secant);
+        let mut before = self.model.clone();
+        let (coordinates, secant) = self.begin(first, secant);
+        let q = self.space.rank();
+        let (x, ax) = coordinates.split_at(coordinates.len() / 2);
+        let coordinates = Products { x, ax };
+        self.move_on(coordinates)?;
+        if let Some((s, y)) = secant {
+            self.model.correct(&s, &y);
         }
-        let mut frame = Frame::new(n);
-        for (x, ax) in columns(first, n) {
+        self.climb(coordinates);
+        let mut frame = Frame::new(q);
+        for (x, ax) in columns(coordinates, q) {
             self.take(&mut frame, x, ax);
         }
         let given = first.x.len() / n.max(1);
@@ -208,9 +227,9 @@ impl Tracker {
         if known {
             self.solve(operator, &mut frame, &mut spent)?;
         }
-        let pairs = self.pairs(&frame)?;
+        let pairs = frame.largest(self.settings.largest)?;
         let wanted = self.settings.largest.min(n);
-        let converged = pairs.len() == wanted && pairs.iter().all(|pair| pair.converged);
+        let converged = pairs.len() == wanted && pairs.iter().all(|pair| self.is_converged(pair));
         self.since_audit += 1;
         if !known || !converged || self.since_audit >= self.settings.audit_every {
             let found = self.audit(operator, &mut frame, &pairs)?;
@@ -221,19 +240,19 @@ impl Tracker {
             self.since_audit = 0;
             audit = Some(found);
         }
-        let pairs = self.pairs(&frame)?;
+        let pairs = frame.largest(self.settings.largest)?;
         if let Some(audit) = &mut audit {
             audit.after = pairs.iter().map(|pair| pair.value).collect();
         }
-        self.climb(first);
         self.model.truncate(self.settings.rank)?;
+        before.widen(self.space.rank());
         // What an audit found, the model before did not know.
-        self.before = audit.is_none().then_some(model);
+        self.before = audit.is_none().then_some(before);
         if audit.is_some() {
             self.swing = 0.0;
         }
         self.sharpness = pairs.first().map(|pair| pair.value);
-        self.prepare()?;
+        let pairs = self.finish(&pairs)?;
         let Spent { products, passes } = spent;
         Ok(Tracked { pairs, products, passes, audit })
     }
@@ -244,17 +263,60 @@ impl Tracker {
     /// [`Error::Length`] for another length than n.
     pub fn rescale(&mut self, diagonal: &[f64]) -> Result<()> {
         check_length("diagonal", diagonal.len(), self.n)?;
-        self.model = self.model.rescaled(diagonal)?;
-        self.before = self.before.as_ref().map(|model| model.rescaled(diagonal)).transpose()?;
-        self.guard.iter_mut().zip(diagonal).for_each(|(guard, d)| *guard *= d);
-        for vectors in [&mut self.tops, &mut self.turned] {
-            vectors.iter_mut().zip(diagonal.iter().cycle()).for_each(|(x, d)| *x *= d);
+        let old = self.space.rank();
+        let map = self.space.rescale(diagonal)?;
+        let q = self.space.rank();
+        let map = MatRef::from_column_major_slice(&map, q, old);
+        self.model = self.model.mapped(map)?;
+        self.before = self.before.as_ref().map(|model| model.mapped(map)).transpose()?;
+        for held in [&mut self.guard, &mut self.tops, &mut self.turned] {
+            *held = by_coordinates(map, held);
         }
-        for top in self.tops.chunks_exact_mut(self.n) {
+        for top in self.tops.chunks_exact_mut(q) {
             let length = norm(top);
             top.iter_mut().for_each(|x| *x /= length);
         }
+        self.known.clear();
         Ok(())
+    }
+
+    /// Coordinates of the first products' vectors, then of the products, and of the change of the
+    /// parameters, to unit length, with that of the gradient, where this tells something.
+    fn begin(&mut self, first: Products<'_>, secant: Option<Secant<'_>>) -> (Vec<f64>, Learned) {
+        let known = !self.known.is_empty() && first.x == self.directions;
+        let mut block = if known { Vec::new() } else { first.x.to_vec() };
+        block.extend_from_slice(first.ax);
+        let secant = secant.filter(|secant| self.tells(secant));
+        if let Some(Secant { s, y }) = secant {
+            let length = norm(s);
+            block.extend(s.iter().chain(y).map(|x| x / length));
+        }
+        let mut coordinates = self.absorb(&block);
+        let q = self.space.rank();
+        let learned = secant.map(|_| {
+            let y = coordinates.split_off(coordinates.len() - q);
+            (coordinates.split_off(coordinates.len() - q), y)
+        });
+        if known {
+            coordinates.splice(0..0, self.known.iter().copied());
+        }
+        (coordinates, learned)
+    }
+
+    /// Coordinates of the columns of `x` (of length n), for which the space grows if it must, and with it
+    /// all that is known.
+    fn absorb(&mut self, x: &[f64]) -> Vec<f64> {
+        let old = self.space.rank();
+        let coordinates = self.space.absorb(x);
+        let q = self.space.rank();
+        self.model.widen(q);
+        if let Some(before) = &mut self.before {
+            before.widen(q);
+        }
+        for held in [&mut self.guard, &mut self.tops, &mut self.turned, &mut self.known] {
+            *held = widened(held, old, q);
+        }
+        coordinates
     }
 
     /// Puts that share of the model before in place of the model which fits the first products best:
@@ -262,7 +324,7 @@ impl Tracker {
     fn move_on(&mut self, first: Products<'_>) -> Result<()> {
         let Some(before) = &self.before else { return Ok(()) };
         let (mut numerator, mut denominator) = (0.0, 0.0);
-        for (x, ax) in columns(first, self.n).take(self.wanted) {
+        for (x, ax) in columns(first, self.space.rank()).take(self.wanted) {
             let (now, then) = (self.model.apply(x), before.apply(x));
             for ((now, then), ax) in now.iter().zip(&then).zip(ax) {
                 numerator += (now - ax) * (now - then);
@@ -279,205 +341,40 @@ impl Tracker {
         Ok(())
     }
 
-    /// Corrects the model by the change of the gradient.
-    fn learn(&mut self, Secant { s, y }: Secant<'_>) {
-        let length = norm(s);
-        let curvature = dot(s, y) / (length * length);
-        let Some(sharpness) = self.sharpness else { return };
-        if !(curvature.is_finite() && curvature > SECANT_SHARE * sharpness) {
-            return;
-        }
-        let unit = |x: &[f64]| -> Vec<f64> { x.iter().map(|x| x / length).collect() };
-        self.model.correct(&unit(s), &unit(y));
+    /// Whether the change of the gradient is to correct the model.
+    fn tells(&self, Secant { s, y }: &Secant<'_>) -> bool {
+        let curvature = dot(s, y) / dot(s, s);
+        let least = self.sharpness.map(|sharpness| SECANT_SHARE * sharpness);
+        least.is_some_and(|least| curvature.is_finite() && curvature > least)
     }
 
-    /// Takes a product into the frame and the model.
-    fn take(&mut self, frame: &mut Frame, x: &[f64], ax: &[f64]) {
-        if frame.push(x, ax) {
-            let (v, y) = frame.pair(frame.len() - 1);
-            self.model.correct(v, y);
-        }
+    fn is_converged(&self, pair: &Ritz) -> bool {
+        pair.relative_residual() <= self.settings.tolerance
     }
 
-    /// Multiplies until all pairs have converged or the step's allowance is used up.
-    fn solve(
-        &mut self,
-        operator: &mut dyn SymmetricOperator,
-        frame: &mut Frame,
-        spent: &mut Spent,
-    ) -> Result<()> {
-        let n = self.n;
-        while frame.len() < n && spent.products < self.settings.max_products {
-            let mut x = self.expansion(frame)?;
-            x.truncate((self.settings.max_products - spent.products) * n);
-            if x.is_empty() {
-                break;
-            }
-            let mut ax = vec![0.0; x.len()];
-            operator.apply_block(&x, &mut ax)?;
-            check_finite(&ax)?;
-            spent.products += x.len() / n;
-            spent.passes += 1;
-            for (x, ax) in columns(Products { x: &x, ax: &ax }, n) {
-                self.take(frame, x, ax);
-            }
-        }
-        Ok(())
-    }
-
-    /// What to multiply for the pairs that have not converged, a vector for each: orthonormal, and
-    /// orthogonal to the frame.
-    fn expansion(&mut self, frame: &Frame) -> Result<Vec<f64>> {
-        let (n, k) = (self.n, self.settings.largest.min(self.n));
-        let tolerance = self.settings.tolerance;
-        let ritz = frame.largest(k)?;
-        let eigen = self.model.eigen()?;
-        let q = eigen.values.len();
-        let mut held = frame.vectors().to_vec();
-        for i in 0..k {
-            let pair = ritz.get(i);
-            if let Some(pair) = pair {
-                // The model may know better than the frame what the largest is.
-                let predicted = if i < q { eigen.values[q - 1 - i] } else { pair.value };
-                let more = predicted - pair.value > tolerance * pair.value.abs();
-                if relative(pair) <= tolerance && !more {
-                    continue;
-                }
-            }
-            let model = (i < q).then(|| self.model.vector(eigen.vector(q - 1 - i)));
-            let residual = pair.map(|pair| pair.residual.clone());
-            let random = std::iter::once_with(|| random_unit_vector(n, &mut self.rng));
-            let candidates = [model, residual].into_iter().flatten().chain(random);
-            let new = candidates.into_iter().find_map(|candidate| outside(candidate, &held, n));
-            held.extend(new.into_iter().flatten());
-        }
-        Ok(held.split_off(frame.vectors().len()))
-    }
-
-    fn pairs(&self, frame: &Frame) -> Result<Vec<EigenPair>> {
-        let pair = |ritz: Ritz| {
-            let residual = relative(&ritz);
-            let converged = residual <= self.settings.tolerance;
-            EigenPair { value: ritz.value, vector: ritz.vector, residual, converged }
+    /// Chooses the next step's first vectors, and leaves this step's space for the next one's. Returns the
+    /// pairs.
+    fn finish(&mut self, pairs: &[Ritz]) -> Result<Vec<EigenPair>> {
+        let first = self.prepare()?;
+        let q = self.space.rank();
+        let mut block: Vec<f64> =
+            pairs.iter().flat_map(|pair| widened(&pair.vector, pair.vector.len(), q)).collect();
+        block.extend_from_slice(&first);
+        let mut vectors = self.space.vectors(&block);
+        self.directions = vectors.split_off(pairs.len() * self.n);
+        self.compress(&first);
+        let pair = |(pair, vector): (&Ritz, &[f64])| EigenPair {
+            value: pair.value,
+            vector: vector.to_vec(),
+            residual: pair.relative_residual(),
+            converged: self.is_converged(pair),
         };
-        Ok(frame.largest(self.settings.largest)?.into_iter().map(pair).collect())
-    }
-
-    /// Solves from nothing, and takes what it found into frame and model.
-    fn audit(
-        &mut self,
-        operator: &mut dyn SymmetricOperator,
-        frame: &mut Frame,
-        before: &[EigenPair],
-    ) -> Result<Audit> {
-        let lanczos = Lanczos {
-            largest: self.settings.largest,
-            smallest: 0,
-            tolerance: self.settings.tolerance,
-            max_iterations: self.settings.audit_products,
-        };
-        let start = random_unit_vector(self.n, &mut self.rng);
-        let (outcome, ritz) = lanczos.solve_with_products(operator, &start, self.settings.rank)?;
-        for (x, ax) in &ritz {
-            self.take(frame, x, ax);
-        }
-        let after = frame.largest(self.settings.largest)?;
-        let disagrees = before.iter().zip(&after).any(|(old, new)| {
-            let explained = old.residual * old.value.abs() + norm(&new.residual);
-            (new.value - old.value).abs() > explained
-        });
-        Ok(Audit {
-            products: outcome.applications,
-            before: before.iter().map(|pair| pair.value).collect(),
-            after: Vec::new(),
-            disagrees,
-        })
-    }
-
-    /// The guard's step of the power method, from its product among the first.
-    fn climb(&mut self, first: Products<'_>) {
-        let Some((x, ax)) = columns(first, self.n).nth(self.guard_at) else { return };
-        let quotient = dot(x, ax) / dot(x, x);
-        self.lift = (0.9 * self.lift).max(-quotient);
-        self.guard = x.iter().zip(ax).map(|(x, ax)| ax + self.lift * x).collect();
-    }
-
-    /// Chooses the next step's first vectors.
-    fn prepare(&mut self) -> Result<()> {
-        let (n, k) = (self.n, self.settings.largest.min(self.n));
-        let tops = self.model.largest_vectors(k)?;
-        let mut block = match &self.before {
-            // If it swings, it swings back.
-            Some(before) if self.swing > 0.0 => {
-                self.model.combined(1.0 - self.swing, before, self.swing)?.largest_vectors(k)?
-            }
-            _ => tops.clone(),
-        };
-        let steadiness = self.turn(&tops);
-        if self.swing == 0.0 && steadiness > 0.0 {
-            block.iter_mut().zip(&self.turned).for_each(|(x, turned)| *x += steadiness * turned);
-        }
-        self.wanted = block.len() / n.max(1);
-        let mut frame = Frame::new(n);
-        block.chunks_exact(n.max(1)).for_each(|x| {
-            frame.push(x, x);
-        });
-        // A pair that has just come up is not given up for what was before.
-        for top in tops.chunks_exact(n.max(1)) {
-            let mut rest = top.to_vec();
-            if frame.len() > 0 && orthogonalise(&mut rest, frame.vectors(), n).1 > FORGOTTEN {
-                frame.push(top, top);
-                block.extend_from_slice(top);
-            }
-        }
-        self.tops = tops;
-        self.guard_at = block.len() / n.max(1);
-        let mut known = self.model.basis().to_vec();
-        for x in frame.vectors().chunks_exact(n.max(1)) {
-            let new = outside(x.to_vec(), &known, n);
-            known.extend(new.into_iter().flatten());
-        }
-        // Where the model fills the space there is nothing to guard against.
-        while known.len() < n * n {
-            let guard = std::mem::take(&mut self.guard);
-            if let Some(guard) = outside(guard, &known, n) {
-                block.extend_from_slice(&guard);
-                self.guard = guard;
-                break;
-            }
-            self.guard = random_unit_vector(n, &mut self.rng);
-        }
-        self.directions = block;
-        Ok(())
-    }
-
-    /// Records how the top eigenvectors turned, and returns how much of the turn before that repeats,
-    /// in [-1, 1].
-    fn turn(&mut self, tops: &[f64]) -> f64 {
-        let n = self.n;
-        if self.tops.len() != tops.len() {
-            self.turned.clear();
-            return 0.0;
-        }
-        let mut turned = tops.to_vec();
-        let (mut numerator, mut denominator) = (0.0, 0.0);
-        for (top, turned) in tops.chunks_exact(n).zip(turned.chunks_exact_mut(n)) {
-            // The turn before, of the old eigenvectors that this one is made of.
-            let mut carried = vec![0.0; n];
-            for (j, old) in self.tops.chunks_exact(n).enumerate() {
-                let share = dot(old, top);
-                turned.iter_mut().zip(old).for_each(|(t, old)| *t -= share * old);
-                if let Some(last) = self.turned.get(j * n..(j + 1) * n) {
-                    carried.iter_mut().zip(last).for_each(|(c, last)| *c += share * last);
-                }
-            }
-            numerator += dot(turned, &carried);
-            denominator += dot(&carried, &carried);
-        }
-        self.turned = turned;
-        if denominator > 0.0 { (numerator / denominator).clamp(-1.0, 1.0) } else { 0.0 }
+        Ok(pairs.iter().zip(vectors.chunks_exact(self.n)).map(pair).collect())
     }
 }
+
+/// The change of the parameters and of the gradient, by coordinates.
+type Learned = Option<(Vec<f64>, Vec<f64>)>;
 
 /// Products taken in a step, and in how many blocks.
 struct Spent {
@@ -487,6 +384,12 @@ struct Spent {
 
 fn columns(products: Products<'_>, n: usize) -> impl Iterator<Item = (&[f64], &[f64])> {
     products.x.chunks_exact(n.max(1)).zip(products.ax.chunks_exact(n.max(1)))
+}
+
+/// M C for the columns of C, as long as M has columns.
+fn by_coordinates(map: MatRef<'_, f64>, c: &[f64]) -> Vec<f64> {
+    let columns = c.len() / map.ncols().max(1);
+    matrix_product(map, MatRef::from_column_major_slice(c, map.ncols(), columns))
 }
 
 /// What of `x` lies outside the span of `basis` (orthonormal columns), to unit length; `None` where that
@@ -505,11 +408,6 @@ fn outside(mut x: Vec<f64>, basis: &[f64], n: usize) -> Option<Vec<f64>> {
         x.iter_mut().for_each(|x| *x /= left);
     }
     Some(x)
-}
-
-fn relative(ritz: &Ritz) -> f64 {
-    let absolute = norm(&ritz.residual);
-    if absolute == 0.0 { 0.0 } else { absolute / ritz.value.abs() }
 }
 
 fn check_finite(products: &[f64]) -> Result<()> {

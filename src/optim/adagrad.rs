@@ -1,8 +1,8 @@
 //! AdaGrad.
 
 use super::{
-    Entry, GradientAt, Hyperparameters, Optimizer, StabilityContext, StabilityOperator, accumulate,
-    descend,
+    Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, StabilityOperator,
+    accumulate, descend,
 };
 use crate::error::Result;
 
@@ -54,6 +54,10 @@ impl Optimizer for Adagrad {
 
     fn formula(&self) -> Option<String> {
         Some("2/η".to_string())
+    }
+
+    fn memory(&mut self) -> Memory<'_> {
+        Memory { steps: None, accumulators: vec![("sum", &mut self.sum)] }
     }
 
     fn step(

@@ -2,8 +2,8 @@
 //! as PyTorch does: epsilon stands outside the root and after the bias correction.
 
 use super::{
-    Entry, GradientAt, Hyperparameters, Optimizer, StabilityContext, StabilityOperator, accumulate,
-    descend,
+    Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, StabilityOperator,
+    accumulate, descend,
 };
 use crate::error::Result;
 
@@ -79,6 +79,13 @@ impl Optimizer for Adam {
         Some("(2+2β₁)/((1-β₁)η)".to_string())
     }
 
+    fn memory(&mut self) -> Memory<'_> {
+        Memory {
+            steps: Some(&mut self.steps),
+            accumulators: vec![("exp_avg", &mut self.mean), ("exp_avg_sq", &mut self.square)],
+        }
+    }
+
     fn step(
         &mut self,
         lr: f64,
@@ -132,6 +139,10 @@ impl Optimizer for AdamW {
             0.0 => self.adam.formula(),
             _ => Some("(1+β₁)(2-ηλ)/((1-β₁)η)".to_string()),
         }
+    }
+
+    fn memory(&mut self) -> Memory<'_> {
+        self.adam.memory()
     }
 
     fn step(

@@ -1,6 +1,6 @@
 //! Coupled weight decay (L2 regularisation) for any optimizer.
 
-use super::{GradientAt, Optimizer, StabilityContext, StabilityOperator};
+use super::{GradientAt, Memory, Optimizer, StabilityContext, StabilityOperator};
 use crate::error::Result;
 
 /// Adds lambda w to the gradient that `base` descends. The loss that is descended has the Hessian
@@ -42,6 +42,10 @@ impl Optimizer for CoupledDecay {
 
     fn perturbed(&self) -> Option<&[f64]> {
         self.base.perturbed()
+    }
+
+    fn memory(&mut self) -> Memory<'_> {
+        self.base.memory()
     }
 
     fn step(

@@ -18,6 +18,7 @@ mod sam;
 mod schedule;
 mod sgd;
 mod spec;
+mod state;
 
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
@@ -28,7 +29,10 @@ pub use sam::{Ascent, Sam};
 pub use schedule::{Schedule, ScheduleKind};
 pub use sgd::Sgd;
 pub use spec::{Base, ENTRIES, Entry, Hyperparameters, OptimizerSpec};
+pub use state::{Memory, OptimizerState};
 
+#[cfg(doc)]
+use crate::error::Error;
 use crate::error::Result;
 
 /// What a stability threshold may depend on, at one step.
@@ -84,6 +88,24 @@ pub trait Optimizer: Send {
     /// the point it started from (length P).
     fn perturbed(&self) -> Option<&[f64]> {
         None
+    }
+
+    /// What it remembers from step to step; nothing unless told otherwise.
+    fn memory(&mut self) -> Memory<'_> {
+        Memory::default()
+    }
+
+    /// A copy of what it remembers.
+    fn state(&mut self) -> OptimizerState {
+        self.memory().copy()
+    }
+
+    /// Goes on from what an optimizer of the same kind remembered.
+    ///
+    /// # Errors
+    /// [`Error::Length`] or [`Error::Numerical`] if it is of another kind.
+    fn restore(&mut self, state: &OptimizerState) -> Result<()> {
+        self.memory().overwrite(state)
     }
 
     /// Takes one step from `theta` with learning rate `lr`. `gradient` is that at `theta`;

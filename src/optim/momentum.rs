@@ -2,7 +2,7 @@
 //! all three follow from the roots of the update's characteristic polynomial on a quadratic, which
 //! leave the unit circle through -1.
 
-use super::{Entry, GradientAt, Hyperparameters, Optimizer, StabilityContext, accumulate};
+use super::{Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, accumulate};
 use crate::error::Result;
 
 const DEFAULTS: Hyperparameters =
@@ -55,6 +55,10 @@ impl Optimizer for HeavyBall {
         Some("(2+2β)/η".to_string())
     }
 
+    fn memory(&mut self) -> Memory<'_> {
+        Memory { steps: None, accumulators: vec![("momentum_buffer", &mut self.velocity)] }
+    }
+
     fn step(
         &mut self,
         lr: f64,
@@ -91,6 +95,10 @@ impl Optimizer for Nesterov {
 
     fn formula(&self) -> Option<String> {
         Some("(2+2β)/((1+2β)η)".to_string())
+    }
+
+    fn memory(&mut self) -> Memory<'_> {
+        Memory { steps: None, accumulators: vec![("momentum_buffer", &mut self.velocity)] }
     }
 
     fn step(
@@ -130,6 +138,10 @@ impl Optimizer for EmaMomentum {
 
     fn formula(&self) -> Option<String> {
         Some("(2+2β)/((1-β)η)".to_string())
+    }
+
+    fn memory(&mut self) -> Memory<'_> {
+        Memory { steps: None, accumulators: vec![("exp_avg", &mut self.mean)] }
     }
 
     fn step(

@@ -1,8 +1,8 @@
 //! RMSProp without momentum.
 
 use super::{
-    Entry, GradientAt, Hyperparameters, Optimizer, StabilityContext, StabilityOperator, accumulate,
-    descend,
+    Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, StabilityOperator,
+    accumulate, descend,
 };
 use crate::error::Result;
 
@@ -56,6 +56,10 @@ impl Optimizer for RmsProp {
 
     fn formula(&self) -> Option<String> {
         Some("2/η".to_string())
+    }
+
+    fn memory(&mut self) -> Memory<'_> {
+        Memory { steps: None, accumulators: vec![("square_avg", &mut self.square)] }
     }
 
     fn step(

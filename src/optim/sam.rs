@@ -1,7 +1,8 @@
 //! Sharpness-aware minimisation: any base optimizer, fed the gradient at a point up the slope.
 
 use super::{
-    Base, Entry, GradientAt, Hyperparameters, Optimizer, StabilityContext, StabilityOperator,
+    Base, Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext,
+    StabilityOperator,
 };
 use crate::error::Result;
 use crate::linalg::norm;
@@ -117,6 +118,10 @@ impl Optimizer for Sam {
 
     fn perturbed(&self) -> Option<&[f64]> {
         (!self.point.is_empty()).then_some(&self.point)
+    }
+
+    fn memory(&mut self) -> Memory<'_> {
+        self.base.memory()
     }
 
     fn step(

@@ -25,7 +25,7 @@ impl ScheduleKind {
 }
 
 /// A learning rate for each step of a run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     /// What it does after the warm-up.
     pub kind: ScheduleKind,

@@ -178,6 +178,15 @@ pub enum EventKind {
         /// The largest eigenvalue that the audit found.
         found: f64,
     },
+    /// A warning was acted on.
+    ActionTaken {
+        /// What was done.
+        action: WarningAction,
+        /// The first step that it changes, or whose state was saved.
+        next_step: usize,
+        /// The learning rate of that step.
+        lr: f64,
+    },
     /// Curvature could not be measured, because a Hessian-vector product was not finite.
     CurvatureNonFinite {
         /// The training loss at that step.
@@ -190,6 +199,23 @@ pub enum EventKind {
         /// What was seen.
         reason: String,
     },
+}
+
+/// What is done where a loss spike is warned of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WarningAction {
+    /// The run ends, with a checkpoint.
+    Stop,
+    /// The learning rate is halved, from the next update to the end.
+    HalveLr,
+    /// A checkpoint is written.
+    Checkpoint,
+}
+
+impl WarningAction {
+    /// All of them, by name.
+    pub const NAMES: [&'static str; 3] = ["stop", "halve-lr", "checkpoint"];
 }
 
 /// Why numbers are suspect.
@@ -221,6 +247,7 @@ impl EventKind {
             EventKind::CurvatureUnconverged { .. } => "curvature_unconverged",
             EventKind::PrecisionSuspect { .. } => "precision_suspect",
             EventKind::CurvatureRepaired { .. } => "curvature_repaired",
+            EventKind::ActionTaken { .. } => "action_taken",
             EventKind::CurvatureNonFinite { .. } => "curvature_non_finite",
             EventKind::Divergence { .. } => "divergence",
         }
@@ -256,6 +283,7 @@ impl EventKind {
             EventKind::CurvatureRepaired { .. } => {
                 "a solve from nothing finds the largest eigenvalue"
             }
+            EventKind::ActionTaken { .. } => "the warning at this step was right",
             EventKind::CurvatureNonFinite { .. } => "none: a product was not finite",
             EventKind::Divergence { .. } => "a loss this far above the initial one does not return",
         }

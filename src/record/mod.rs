@@ -6,6 +6,6 @@ mod event;
 mod step;
 mod summary;
 
-pub use event::{Event, EventKind, PrecisionReason};
+pub use event::{Event, EventKind, PrecisionReason, WarningAction};
 pub use step::{Columns, StepRow, column_names};
 pub use summary::{ExitStatus, Summary};

@@ -17,13 +17,15 @@ pub enum ExitStatus {
     Diverged,
     /// The user stopped it.
     Interrupted,
+    /// A warning ended it, as it was told to.
+    StoppedOnWarning,
 }
 
 impl ExitStatus {
     /// The process exit code that reports it.
     pub fn code(self) -> u8 {
         match self {
-            ExitStatus::Completed => 0,
+            ExitStatus::Completed | ExitStatus::StoppedOnWarning => 0,
             ExitStatus::Failed => 1,
             ExitStatus::Diverged => 3,
             ExitStatus::Interrupted => 130,

@@ -1,6 +1,6 @@
 //! `manifest.json`: what it takes to know, and to repeat, a run.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::autodiff::Precision;
 
@@ -15,6 +15,8 @@ pub struct Manifest {
     pub git_revision: Option<String>,
     /// When it started (RFC 3339).
     pub started: String,
+    /// When and where it was gone on with, if it was.
+    pub resumed: Vec<Resumption>,
     /// When it ended; null while it is under way or if it was killed.
     pub finished: Option<String>,
     /// The process exit code; null while it is under way or if it was killed.
@@ -39,4 +41,13 @@ pub struct Manifest {
     pub validation_indices: Vec<usize>,
     /// Rows of the dataset that curvature is measured on; null where it is all that train.
     pub curvature_indices: Option<Vec<usize>>,
+}
+
+/// A stopped run goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumption {
+    /// When (RFC 3339).
+    pub time: String,
+    /// The first step that was taken then.
+    pub step: usize,
 }

@@ -4,6 +4,7 @@
 //! line by line, each flushed as it is written.
 
 mod atomic;
+mod checkpoint;
 mod csv_row;
 mod figure;
 mod json;
@@ -14,6 +15,9 @@ mod spectra;
 mod weights;
 mod writer;
 
+pub use checkpoint::{
+    CheckpointState, OptimizerHead, RandomState, ScheduleHead, checkpoint_file, preconditioner_file,
+};
 pub use csv_row::cells;
 pub(crate) use csv_row::optional;
 pub use figure::{
@@ -22,10 +26,10 @@ pub use figure::{
     waterfall_svg,
 };
 pub(crate) use json::to_bytes as to_json;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Resumption};
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
 pub use spectra::{spectrum_stem, write_spectrum};
 pub use weights::{read_safetensors, to_safetensors};
+pub use writer::RunWriter;
 pub(crate) use writer::now;
-pub use writer::{RunWriter, checkpoint_file, preconditioner_file};

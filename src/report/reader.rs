@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::RunDirectory;
+use super::{Manifest, Resumption, RunDirectory};
 use crate::error::{Error, Result};
 use crate::input;
-use crate::record::{StepRow, Summary};
+use crate::record::{Event, StepRow, Summary};
 
 const REMEDY: &str = "run it again; the file is not what a run writes";
 
@@ -21,6 +21,19 @@ pub struct ManifestHead {
     pub exit_code: Option<u8>,
     /// What went wrong, if anything.
     pub error: Option<String>,
+    /// When it started.
+    pub started: Option<String>,
+    /// When and where it was gone on with.
+    #[serde(default)]
+    pub resumed: Vec<Resumption>,
+    /// SHA-256 of the dataset's file.
+    pub dataset_sha256: Option<String>,
+    /// Rows of the dataset that train.
+    #[serde(default)]
+    pub train_indices: Vec<usize>,
+    /// Rows of the dataset that validate.
+    #[serde(default)]
+    pub validation_indices: Vec<usize>,
 }
 
 /// A table of steps as it stands in the file.
@@ -53,6 +66,45 @@ impl RunDirectory {
     pub fn summary(&self) -> Result<Summary> {
         let path = self.file("summary.json");
         input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)
+    }
+
+    /// Checks that `manifest` is of the same data and parameters as the one on disk.
+    ///
+    /// # Errors
+    /// [`Error::File`] naming what differs.
+    pub fn check_same_problem(&self, manifest: &Manifest) -> Result<()> {
+        let Some(head) = self.manifest_head()? else { return Ok(()) };
+        let same_data = head.dataset_sha256.as_ref() == Some(&manifest.dataset_sha256);
+        let same_samples = head.train_indices == manifest.train_indices
+            && head.validation_indices == manifest.validation_indices;
+        let problem = match (same_data, same_samples) {
+            (true, true) => return Ok(()),
+            (false, _) => "the dataset has changed since",
+            (true, false) => "other samples would train than did",
+        };
+        let remedy = "put the dataset back as it was, or run again";
+        Err(Error::file(self.file("manifest.json"), None, problem, remedy))
+    }
+
+    /// The events in `events.jsonl`, none if there is no such file. A last line that a killed run left
+    /// half written is dropped.
+    ///
+    /// # Errors
+    /// [`Error::File`] with the line that is not an event.
+    pub fn events(&self) -> Result<Vec<Event>> {
+        let path = self.file("events.jsonl");
+        if !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let text = input::read_text(&path, REMEDY)?;
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let event = |(index, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|e| {
+                let line = Some(index as u64 + 1);
+                Error::file(&path, line, format!("not an event ({e})"), REMEDY)
+            })
+        };
+        whole.lines().enumerate().map(event).collect()
     }
 
     /// The table in `steps.csv`.

@@ -155,16 +155,14 @@ impl RunDirectory {
         fs::create_dir_all(&path).map_err(|source| Error::Io { action: "create", path, source })
     }
 
-    /// Steps whose weights are in `checkpoints`, ascending.
-    pub fn checkpoints(&self) -> Vec<usize> {
-        let step = |entry: fs::DirEntry| {
-            let name = entry.file_name().into_string().ok()?;
-            name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()
-        };
-        let entries = fs::read_dir(self.file("checkpoints")).into_iter().flatten().flatten();
-        let mut steps: Vec<usize> = entries.filter_map(step).collect();
-        steps.sort_unstable();
-        steps
+    /// Opens a file to go on at its end.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn append(&self, name: &str) -> Result<fs::File> {
+        let path = self.file(name);
+        let opened = fs::OpenOptions::new().append(true).open(&path);
+        opened.map_err(|source| Error::Io { action: "open", path, source })
     }
 
     /// Opens a file that will grow.

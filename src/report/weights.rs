@@ -9,6 +9,56 @@ use crate::autodiff::{ParameterLayout, Precision};
 use crate::error::{Error, Result, check_length};
 use crate::input;
 
+/// Tensors of a file to be: name, shape, type and bytes of each.
+#[derive(Debug, Default)]
+pub(super) struct Tensors(Vec<(String, Vec<usize>, Dtype, Vec<u8>)>);
+
+impl Tensors {
+    /// Adds a vector of length P, split as the parameters are, under their names with `prefix` before
+    /// them.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the length is not P.
+    pub fn add(
+        &mut self,
+        prefix: &str,
+        layout: &ParameterLayout,
+        values: &[f64],
+        precision: Precision,
+    ) -> Result<()> {
+        check_length("parameter vector", values.len(), layout.len())?;
+        let dtype = match precision {
+            Precision::F32 => Dtype::F32,
+            Precision::F64 => Dtype::F64,
+        };
+        for entry in layout.entries() {
+            let bytes = to_bytes(&values[entry.offset..entry.offset + entry.len], precision);
+            self.0.push((format!("{prefix}{}", entry.name), entry.shape.clone(), dtype, bytes));
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a safetensors file.
+///
+/// # Errors
+/// [`Error::Numerical`] if the format cannot hold them.
+pub(super) fn write_tensors(tensors: &Tensors) -> Result<Vec<u8>> {
+    let failed = |e: safetensors::SafeTensorError| Error::Numerical {
+        what: "writing safetensors",
+        reason: e.to_string(),
+    };
+    let views = tensors
+        .0
+        .iter()
+        .map(|(name, shape, dtype, bytes)| {
+            Ok((name.clone(), TensorView::new(*dtype, shape.clone(), bytes)?))
+        })
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(failed)?;
+    serialize(views, None).map_err(failed)
+}
+
 /// The parameters `theta` (length P) as the bytes of a safetensors file, in the run's precision.
 ///
 /// # Errors
@@ -18,31 +68,9 @@ pub fn to_safetensors(
     theta: &[f64],
     precision: Precision,
 ) -> Result<Vec<u8>> {
-    check_length("parameter vector", theta.len(), layout.len())?;
-    let failed = |e: safetensors::SafeTensorError| Error::Numerical {
-        what: "writing safetensors",
-        reason: e.to_string(),
-    };
-    let bytes: Vec<Vec<u8>> = layout
-        .entries()
-        .iter()
-        .map(|entry| to_bytes(&theta[entry.offset..entry.offset + entry.len], precision))
-        .collect();
-    let dtype = match precision {
-        Precision::F32 => Dtype::F32,
-        Precision::F64 => Dtype::F64,
-    };
-    let tensors = layout
-        .entries()
-        .iter()
-        .zip(&bytes)
-        .map(|(entry, bytes)| {
-            let view = TensorView::new(dtype, entry.shape.clone(), bytes)?;
-            Ok((entry.name.clone(), view))
-        })
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(failed)?;
-    serialize(tensors, None).map_err(failed)
+    let mut tensors = Tensors::default();
+    tensors.add("", layout, theta, precision)?;
+    write_tensors(&tensors)
 }
 
 fn to_bytes(values: &[f64], precision: Precision) -> Vec<u8> {
@@ -68,9 +96,40 @@ pub fn read_safetensors(path: &Path, layout: &ParameterLayout) -> Result<Vec<f64
     if !difference.is_empty() {
         return Err(wrong(format!("it does not fit the model: {}", difference.join("; "))));
     }
+    values(&file, "", layout).map_err(wrong)
+}
+
+/// The vector (length P) that is in the safetensors file at `path` under the parameters' names with
+/// `prefix` before them.
+///
+/// # Errors
+/// [`Error::File`] if a tensor is missing or does not fit.
+pub(super) fn read_tensors(
+    path: &Path,
+    prefix: &str,
+    layout: &ParameterLayout,
+) -> Result<Vec<f64>> {
+    const REMEDY: &str = "name another checkpoint, or run again";
+    let wrong = |problem: String| Error::file(path, None, problem, REMEDY);
+    let bytes = input::read(path, REMEDY)?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|e| wrong(format!("not a safetensors file ({e})")))?;
+    values(&file, prefix, layout).map_err(wrong)
+}
+
+/// The numbers of a file's tensors in the order of the layout, or what is wrong with them.
+fn values(
+    file: &SafeTensors<'_>,
+    prefix: &str,
+    layout: &ParameterLayout,
+) -> std::result::Result<Vec<f64>, String> {
     let mut theta = Vec::with_capacity(layout.len());
     for entry in layout.entries() {
-        let view = file.tensor(&entry.name).map_err(|e| wrong(e.to_string()))?;
+        let name = format!("{prefix}{}", entry.name);
+        let view = file.tensor(&name).map_err(|e| e.to_string())?;
+        if view.shape() != entry.shape {
+            return Err(format!("{name} is {:?} and not {:?}", view.shape(), entry.shape));
+        }
         let before = theta.len();
         match view.dtype() {
             Dtype::F32 => theta.extend(view.data().chunks_exact(4).map(|bytes| {
@@ -81,13 +140,10 @@ pub fn read_safetensors(path: &Path, layout: &ParameterLayout) -> Result<Vec<f64
                     .chunks_exact(8)
                     .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default())),
             ),
-            other => {
-                let problem = format!("{} holds {other:?}, not F32 or F64", entry.name);
-                return Err(wrong(problem));
-            }
+            other => return Err(format!("{name} holds {other:?}, not F32 or F64")),
         }
         if let Some(value) = theta[before..].iter().find(|value| !value.is_finite()) {
-            return Err(wrong(format!("{} holds {value}", entry.name)));
+            return Err(format!("{name} holds {value}"));
         }
     }
     Ok(theta)

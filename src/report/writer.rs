@@ -3,27 +3,16 @@
 use std::fs::File;
 use std::io::Write;
 
+use super::checkpoint::write_checkpoint;
 use super::{
-    FigureLabels, Manifest, RunDirectory, cells, json, to_png, to_safetensors, to_svg,
+    FigureLabels, Manifest, RunDirectory, StepTable, cells, json, to_png, to_safetensors, to_svg,
     write_spectrum,
 };
-use crate::autodiff::{ParameterLayout, Precision};
+use crate::autodiff::ParameterLayout;
 use crate::error::{Error, Result};
 use crate::record::{Columns, Event, StepRow, Summary, column_names};
 use crate::spectrum::Spectrum;
-use crate::train::{Checkpoint, Observer};
-
-const CHECKPOINTS: &str = "checkpoints";
-
-/// The weights after `step` updates, within the run directory.
-pub fn checkpoint_file(step: usize) -> String {
-    format!("{CHECKPOINTS}/step-{step}.safetensors")
-}
-
-/// The diagonal of the preconditioner there, under the parameters' names.
-pub fn preconditioner_file(step: usize) -> String {
-    format!("{CHECKPOINTS}/step-{step}.preconditioner.safetensors")
-}
+use crate::train::{Checkpoint, History, Observer};
 
 /// The files of a run under way.
 pub struct RunWriter {
@@ -62,6 +51,44 @@ impl RunWriter {
         Ok(Self { directory, manifest, labels, columns, layout, steps, events, rows: Vec::new() })
     }
 
+    /// Goes on with the run in `directory`, of whose tables the rows of `table` and what `history`
+    /// holds are kept.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::File`] for a table with other columns.
+    pub fn resume(
+        directory: RunDirectory,
+        manifest: Manifest,
+        columns: Columns,
+        labels: FigureLabels,
+        layout: &ParameterLayout,
+        table: &StepTable,
+        history: &History,
+    ) -> Result<Self> {
+        if table.columns != column_names(columns) {
+            let path = directory.file("steps.csv");
+            let problem = "its columns are not those that this version writes";
+            return Err(Error::file(path, Some(1), problem, "run again"));
+        }
+        let mut kept = csv::Writer::from_writer(Vec::new());
+        let written = kept
+            .write_record(&table.columns)
+            .and_then(|()| table.cells.iter().try_for_each(|record| kept.write_record(record)));
+        written.map_err(|e| steps_error(&directory, e))?;
+        let kept = kept.into_inner().map_err(|e| steps_error(&directory, e.into_error().into()))?;
+        let mut events = Vec::new();
+        for event in &history.events {
+            events.extend(line(event)?);
+        }
+        directory.write("steps.csv", &kept)?;
+        directory.write("events.jsonl", &events)?;
+        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
+        let steps = csv::Writer::from_writer(directory.append("steps.csv")?);
+        let events = directory.append("events.jsonl")?;
+        let (layout, rows) = (layout.clone(), history.rows.clone());
+        Ok(Self { directory, manifest, labels, columns, layout, steps, events, rows })
+    }
+
     /// Writes summary and pictures, and completes the manifest.
     ///
     /// # Errors
@@ -84,6 +111,14 @@ pub(crate) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
+/// An event as a line of JSON.
+fn line(event: &Event) -> Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(event)
+        .map_err(|e| Error::Numerical { what: "writing an event", reason: e.to_string() })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
 fn steps_error(directory: &RunDirectory, error: csv::Error) -> Error {
     Error::Io { action: "write", path: directory.file("steps.csv"), source: error.into() }
 }
@@ -99,10 +134,7 @@ impl Observer for RunWriter {
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {
-        let mut line = serde_json::to_vec(event)
-            .map_err(|e| Error::Numerical { what: "writing an event", reason: e.to_string() })?;
-        line.push(b'\n');
-        self.events.write_all(&line).map_err(|source| Error::Io {
+        self.events.write_all(&line(event)?).map_err(|source| Error::Io {
             action: "write",
             path: self.directory.file("events.jsonl"),
             source,
@@ -110,15 +142,9 @@ impl Observer for RunWriter {
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {
-        let Checkpoint { step, theta, operator } = checkpoint;
-        self.directory.make_folder(CHECKPOINTS)?;
-        let parameters = to_safetensors(&self.layout, theta, self.manifest.precision)?;
-        self.directory.write(&checkpoint_file(step), &parameters)?;
-        if let Some(preconditioner) = &operator.preconditioner {
-            let bytes = to_safetensors(&self.layout, preconditioner, Precision::F64)?;
-            self.directory.write(&preconditioner_file(step), &bytes)?;
-        }
-        Ok(())
+        let Manifest { precision, config, .. } = &self.manifest;
+        let seed = config["seed"].as_u64().unwrap_or(0);
+        write_checkpoint(&self.directory, &self.layout, *precision, seed, checkpoint)
     }
 
     fn spectrum(&mut self, spectrum: &Spectrum) -> Result<()> {

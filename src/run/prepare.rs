@@ -177,6 +177,7 @@ impl Prepared {
             tracker: config.audit_every.map(|every| self.meter().tracker(every)),
             spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
             checkpoint_every: config.checkpoint_every,
+            on_warning: config.on_warning,
             seed: config.seed,
             precision: config.precision,
         }

@@ -9,13 +9,15 @@ use crate::error::{Error, Result};
 use crate::optim::Optimizer;
 use crate::record::Summary;
 use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter};
-use crate::train::{Observer, Trainer};
+use crate::train::{History, Observer, Trainer, TrainingState};
 
 /// A run whose directory exists and whose first files are written.
 pub struct Started {
-    prepared: Prepared,
-    optimizer: Box<dyn Optimizer>,
-    writer: RunWriter,
+    pub(super) prepared: Prepared,
+    pub(super) optimizer: Box<dyn Optimizer>,
+    pub(super) writer: RunWriter,
+    pub(super) state: TrainingState,
+    pub(super) history: History,
 }
 
 /// A run that has ended, however it did.
@@ -41,25 +43,16 @@ impl Prepared {
             None => default_directory(&self.config.name)?,
         };
         self.config.out = Some(directory.path().to_path_buf());
-        let labels = FigureLabels {
-            title: format!(
-                "{}: {} samples, {} {}, lr {}, seed {}",
-                self.config.name,
-                self.split.train.len(),
-                self.config.optimizer,
-                self.config.batch_size.describe(),
-                self.config.lr,
-                self.config.seed
-            ),
-            threshold: optimizer.formula().unwrap_or_else(|| "threshold".to_string()),
-        };
+        let labels = labels(&self, &*optimizer);
         let (manifest, columns) = (self.manifest()?, self.config.columns());
         let layout = self.problem.train.layout();
         let writer = RunWriter::start(directory, manifest, columns, labels, layout, &self.theta)?;
-        Ok(Started { prepared: self, optimizer, writer })
+        let state = TrainingState::initial(self.theta.clone());
+        let history = History::default();
+        Ok(Started { prepared: self, optimizer, writer, state, history })
     }
 
-    fn manifest(&self) -> Result<Manifest> {
+    pub(crate) fn manifest(&self) -> Result<Manifest> {
         let config = serde_json::to_value(&self.config)
             .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
         Ok(Manifest {
@@ -67,6 +60,7 @@ impl Prepared {
             version: env!("CARGO_PKG_VERSION").to_string(),
             git_revision: git_revision(),
             started: crate::report::now(),
+            resumed: Vec::new(),
             finished: None,
             exit_code: None,
             error: None,
@@ -87,6 +81,11 @@ impl Started {
     /// The prepared run.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
+    }
+
+    /// The first step to be taken; above 0 for a run that goes on.
+    pub fn first_step(&self) -> usize {
+        self.state.step
     }
 
     /// The formula of the stability threshold, where one is known.
@@ -110,13 +109,30 @@ impl Started {
             optimizer: self.optimizer,
             interrupted,
         };
-        let end = trainer.run(self.prepared.theta, &mut [&mut self.writer, observer]);
+        let observers: &mut [&mut dyn Observer] = &mut [&mut self.writer, observer];
+        let end = trainer.run(self.state, &self.history, observers);
         let directory = self.writer.finish(&end.summary, end.error.as_ref())?;
         Ok(Finished {
             summary: end.summary,
             error: end.error,
             directory: directory.path().to_path_buf(),
         })
+    }
+}
+
+pub(super) fn labels(prepared: &Prepared, optimizer: &dyn Optimizer) -> FigureLabels {
+    let config = &prepared.config;
+    FigureLabels {
+        title: format!(
+            "{}: {} samples, {} {}, lr {}, seed {}",
+            config.name,
+            prepared.split.train.len(),
+            config.optimizer,
+            config.batch_size.describe(),
+            config.lr,
+            config.seed
+        ),
+        threshold: optimizer.formula().unwrap_or_else(|| "threshold".to_string()),
     }
 }
 

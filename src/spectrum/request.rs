@@ -10,11 +10,9 @@ use crate::error::{Error, Result};
 use crate::linalg::StochasticLanczos;
 use crate::model::{Activation, ModelSpec};
 use crate::optim::{StabilityContext, StabilityOperator};
-use crate::report::{
-    RunDirectory, checkpoint_file, preconditioner_file, read_safetensors, spectrum_stem,
-};
+use crate::report::{RunDirectory, preconditioner_file, read_safetensors, spectrum_stem};
 use crate::rng::{self, Stream};
-use crate::run::{Prepared, prepare};
+use crate::run::{Prepared, prepare, stored_settings};
 
 /// What is asked of a run's spectrum.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,8 +96,6 @@ pub struct Measurement {
     pub rescaled: Option<Flatness>,
 }
 
-const REMEDY: &str = "name the directory of a finished 'sharpscope run'";
-
 /// Loads the run, moves to the checkpoint, and measures.
 ///
 /// # Errors
@@ -176,17 +172,8 @@ pub fn measure(request: &Request) -> Result<Measurement> {
 
 /// The run's problem, from its manifest.
 fn load(directory: &RunDirectory, request: &Request) -> Result<Prepared> {
-    let path = directory.file("manifest.json");
-    let wrong = |problem: String| Error::file(&path, None, problem, REMEDY);
-    let head = directory.manifest_head()?.ok_or_else(|| wrong("there is none".to_string()))?;
-    if head.config.get("model").is_none() {
-        return Err(wrong("it does not say which model was trained".to_string()));
-    }
-    let settings: Settings = serde_json::from_value(head.config)
-        .map_err(|e| wrong(format!("its config cannot be used ({e})")))?;
+    let settings = stored_settings(directory)?;
     let settings = Settings {
-        out: None,
-        force: None,
         // The checkpoint's weights are used.
         init: None,
         backend: request.backend.map(|choice| choice.name().to_string()).or(settings.backend),
@@ -199,19 +186,15 @@ fn load(directory: &RunDirectory, request: &Request) -> Result<Prepared> {
 fn checkpoint(directory: &RunDirectory, step: Option<usize>) -> Result<(usize, PathBuf)> {
     let there = directory.checkpoints();
     let step = step.unwrap_or_else(|| there.last().copied().unwrap_or(0));
-    let file = match (step, there.contains(&step)) {
-        (_, true) => checkpoint_file(step),
-        (0, false) => "init.safetensors".to_string(),
-        (_, false) => {
-            let others = there.iter().filter(|&&step| step > 0);
-            let steps: Vec<String> = [0].iter().chain(others).map(usize::to_string).collect();
-            let problem = "the run has no checkpoint there";
-            let remedy =
-                format!("give one of {}, or run again with --checkpoint-every", steps.join(", "));
-            return Err(Error::setting("--step", step, problem, remedy));
-        }
-    };
-    Ok((step, directory.file(&file)))
+    if step > 0 && !there.contains(&step) {
+        let others = there.iter().filter(|&&step| step > 0);
+        let steps: Vec<String> = [0].iter().chain(others).map(usize::to_string).collect();
+        let problem = "the run has no checkpoint there";
+        let remedy =
+            format!("give one of {}, or run again with --checkpoint-every", steps.join(", "));
+        return Err(Error::setting("--step", step, problem, remedy));
+    }
+    Ok((step, directory.weights(step)))
 }
 
 fn preconditioner(

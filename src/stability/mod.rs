@@ -1,7 +1,7 @@
 //! What the recorded numbers say about stability. Functions of rows alone; nothing is measured here.
 //!
 //! A [`Monitor`] is fed rows one by one while training goes on, names each row's [`Phase`] and says
-//! what happens; [`replay`] feeds it a stored run and comes to the same. All its constants are
+//! what happens; [`Monitor::replay`] feeds it a stored run and comes to the same. All its constants are
 //! [`StabilitySettings`]. Everything is in ratios: a loss a thousand times as large, with a learning
 //! rate a thousand times as small, has the same phases and events.
 //!
@@ -21,7 +21,7 @@ mod warning;
 
 pub use divergence::{DIVERGENCE_FACTOR, divergence};
 pub use edge::{AT_EDGE, at_edge};
-pub use monitor::{Monitor, Observation, Replay, replay};
+pub use monitor::{Monitor, Observation, Replay};
 pub use phase::Phase;
 pub use settings::{StabilitySettings, WarningWeights};
 pub use spikes::{Spike, SpikeDetector, spikes};

@@ -10,6 +10,7 @@ use super::standstill::Standstill;
 use super::trend::median;
 use super::warning::{Alarm, Signal, WarningModel};
 use super::{Phase, StabilitySettings, divergence};
+use crate::optim::Schedule;
 use crate::record::{Event, EventKind, StepRow};
 
 /// Watches the rows of one run and names what happens in them.
@@ -61,6 +62,12 @@ impl Monitor {
         }
     }
 
+    /// Tells it the learning rates of the coming steps, so that it foresees where they rise.
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        self.warning = self.warning.with_schedule(schedule);
+        self
+    }
+
     /// The next row, with its update's norms if they are known. Its `phase` is not looked at.
     pub fn observe(&mut self, row: &StepRow) -> Observation {
         self.latest_step = row.step;
@@ -76,6 +83,9 @@ impl Monitor {
         kinds.extend(self.sharpness.observe(row, in_spike, ended, &self.settings));
 
         kinds.extend(self.edge.observe(row));
+        if self.warning.departs(row) {
+            self.alarm.lower();
+        }
         let signal = self.warning.observe(row, rise, in_spike);
         let due = match &signal {
             Some(signal) => self.alarm.observe(row.step, signal.score(&self.settings), in_spike),
@@ -100,6 +110,21 @@ impl Monitor {
         let observed = self.observe(row);
         row.phase = observed.phase.map(|phase| phase.name().to_string());
         observed.events
+    }
+
+    /// Phases and events of a stored run, as they would have been told while it went on. What a training
+    /// loop sees besides its rows is not in them: a minibatch's loss that is not finite, and a
+    /// Hessian-vector product that is not.
+    pub fn replay(mut self, rows: &[StepRow]) -> Replay {
+        let mut replay = Replay::default();
+        for row in rows {
+            let Observation { phase, events, signal } = self.observe(row);
+            replay.phases.push(phase);
+            replay.events.extend(events);
+            replay.signals.extend(signal);
+        }
+        replay.events.extend(self.finish());
+        replay
     }
 
     /// What is left to say at the end of a run: a spike that has not ended.
@@ -214,20 +239,4 @@ pub struct Replay {
     pub events: Vec<Event>,
     /// What rows said about coming spikes, where they had what that takes.
     pub signals: Vec<Signal>,
-}
-
-/// Phases and events of a stored run, as a monitor would have told them while it went on. What a
-/// training loop sees besides its rows is not in them: a minibatch's loss that is not finite, and a
-/// Hessian-vector product that is not.
-pub fn replay(rows: &[StepRow], settings: &StabilitySettings, tolerance: f64) -> Replay {
-    let mut monitor = Monitor::new(settings, tolerance);
-    let mut replay = Replay::default();
-    for row in rows {
-        let Observation { phase, events, signal } = monitor.observe(row);
-        replay.phases.push(phase);
-        replay.events.extend(events);
-        replay.signals.extend(signal);
-    }
-    replay.events.extend(monitor.finish());
-    replay
 }

@@ -110,8 +110,8 @@ impl Default for StabilitySettings {
             spike_longest: 50,
             catapult_share: 0.9,
             warning_horizon: 20,
-            early_probability: 0.4566,
-            imminent_probability: 0.2535,
+            early_probability: 0.5752,
+            imminent_probability: 0.2284,
             imminent_horizon: 3,
             visible_share: 0.3,
             growth_rows: 5,
@@ -241,28 +241,30 @@ fn wrong(key: &str, value: f64, problem: &str, remedy: &str) -> Error {
 
 /// Of the early model, fitted by `examples/evaluate_warnings.rs`.
 const EARLY: WarningWeights = WarningWeights {
-    intercept: -2.068,
-    urgency: 0.6163,
-    reach: 0.9617,
-    clean: 3.146,
-    coherent: -0.0741,
-    energy: -0.477,
-    build_up: 0.9282,
-    loss_rise: -0.8184,
-    batch: 1.905,
+    intercept: -2.693,
+    urgency: 0.4895,
+    reach: 1.327,
+    clean: 2.855,
+    coherent: 0.7539,
+    energy: -0.2913,
+    build_up: 0.9653,
+    loss_rise: -2.402,
+    batch: 1.659,
+    planned: 3.68,
 };
 
 /// Of the imminent model, from the same fit.
 const IMMINENT: WarningWeights = WarningWeights {
-    intercept: -2.853,
-    urgency: 0.9971,
-    reach: 1.356,
-    clean: 1.355,
-    coherent: 1.576,
-    energy: 2.129,
-    build_up: 0.4775,
-    loss_rise: 3.492,
-    batch: 0.08979,
+    intercept: -2.432,
+    urgency: 1.238,
+    reach: 1.147,
+    clean: 1.755,
+    coherent: 1.972,
+    energy: 1.877,
+    build_up: -0.1347,
+    loss_rise: 3.601,
+    batch: 0.004616,
+    planned: 3.212,
 };
 
 /// Weights of a logistic model of a spike: probability 1/(1 + exp(-(intercept + w'x))). The
@@ -288,23 +290,46 @@ pub struct WarningWeights {
     pub loss_rise: f64,
     /// Of batch sharpness over the threshold, beyond 1.
     pub batch: f64,
+    /// Of the logarithm by which the schedule raises the learning rate by then.
+    pub planned: f64,
 }
 
 impl WarningWeights {
     /// How many there are, the constant included.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// The weights, the constant first.
     pub fn to_array(&self) -> [f64; Self::COUNT] {
-        let Self { intercept, urgency, reach, clean, coherent, energy, build_up, loss_rise, batch } =
-            *self;
-        [intercept, urgency, reach, clean, coherent, energy, build_up, loss_rise, batch]
+        let Self { intercept, urgency, reach, clean, coherent, energy, .. } = *self;
+        let Self { build_up, loss_rise, batch, planned, .. } = *self;
+        [intercept, urgency, reach, clean, coherent, energy, build_up, loss_rise, batch, planned]
     }
 
     /// As [`WarningWeights::to_array`] gives them.
     pub fn from_array(weights: [f64; Self::COUNT]) -> Self {
-        let [intercept, urgency, reach, clean, coherent, energy, build_up, loss_rise, batch] =
-            weights;
-        Self { intercept, urgency, reach, clean, coherent, energy, build_up, loss_rise, batch }
+        let [
+            intercept,
+            urgency,
+            reach,
+            clean,
+            coherent,
+            energy,
+            build_up,
+            loss_rise,
+            batch,
+            planned,
+        ] = weights;
+        Self {
+            intercept,
+            urgency,
+            reach,
+            clean,
+            coherent,
+            energy,
+            build_up,
+            loss_rise,
+            batch,
+            planned,
+        }
     }
 }

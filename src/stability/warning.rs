@@ -18,11 +18,21 @@
 use super::edge::{edge_of, jumped};
 use super::trend::Trend;
 use super::{StabilitySettings, WarningWeights};
+use crate::optim::Schedule;
 use crate::record::{EventKind, StepRow};
 
 /// The features' names in the order of [`Signal::features`].
-pub const FEATURES: [&str; WarningWeights::COUNT - 1] =
-    ["urgency", "reach", "clean", "coherent", "energy", "build_up", "loss_rise", "batch"];
+pub const FEATURES: [&str; WarningWeights::COUNT - 1] = [
+    "urgency",
+    "reach",
+    "clean",
+    "coherent",
+    "energy",
+    "build_up",
+    "loss_rise",
+    "batch",
+    "planned",
+];
 
 /// A component whose logarithm scatters by this much about its line grows half as a single mode
 /// would: along the line of a clean oscillation it scatters by a few hundredths, where several modes
@@ -47,7 +57,8 @@ pub struct Signal {
     /// scatters, if n is within the horizon, else 0; a tenth of the logarithm of the oscillation's
     /// share of the loss; build-up: a tenth of that logarithm's rise above its least value in the
     /// latest rows; the loss's rise over its baseline; batch sharpness over the threshold, beyond 1
-    /// (0 where there is none).
+    /// (0 where there is none); planned: the logarithm by which the schedule raises the learning rate by
+    /// then, if n is within the horizon, else 0.
     pub features: [f64; FEATURES.len()],
     /// Steps until the oscillation is visible, if it gets there.
     pub in_steps: Option<usize>,
@@ -135,7 +146,11 @@ pub struct WarningModel {
     components: Trend,
     /// Logarithms of the oscillation's share of the loss.
     shares: Trend,
-    threshold: Option<f64>,
+    /// The latest threshold, and the schedule's rate then.
+    threshold: Option<(f64, f64)>,
+    schedule: Schedule,
+    /// The latest learning rate over the schedule's.
+    departure: Option<f64>,
 }
 
 impl WarningModel {
@@ -147,7 +162,14 @@ impl WarningModel {
             components: Trend::new(settings.growth_rows),
             shares: Trend::new(settings.warning_horizon),
             threshold: None,
+            schedule: Schedule::constant(1.0),
+            departure: None,
         }
+    }
+
+    /// The same, where the learning rate is known to follow `schedule`, or a multiple of it.
+    pub fn with_schedule(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
     }
 
     /// What `row` says; `None` where it lacks the edge ratio, the loss, the gradient or its alignment.
@@ -160,11 +182,17 @@ impl WarningModel {
     ) -> Option<Signal> {
         let s = &self.settings;
         let (_, threshold, edge_ratio) = edge_of(row)?;
-        if self.threshold.replace(threshold).is_some_and(|t| jumped(t, threshold, s)) {
-            self.ratios.clear();
-            self.components.clear();
+        // What the schedule does to the ratio is known; what is left has a trend.
+        let rate = self.rate(row.step);
+        if let Some((before, rate_before)) = self.threshold.replace((threshold, rate)) {
+            if jumped(before, threshold, s) {
+                self.components.clear();
+            }
+            if jumped(before * rate_before, threshold * rate, s) {
+                self.ratios.clear();
+            }
         }
-        self.ratios.push(row.step, edge_ratio);
+        self.ratios.push(row.step, edge_ratio / rate);
 
         let (loss, lambda) = (row.train_loss?, row.sharpness?);
         let gradient_alignment = row.gradient_alignment?;
@@ -186,12 +214,16 @@ impl WarningModel {
         let line = self.ratios.line();
         // A slope that its own scatter explains is none.
         let slope = line.filter(|l| l.slope.abs() > 2.0 * l.slope_error).map_or(0.0, |l| l.slope);
-        let smooth = line.map_or(edge_ratio, |line| line.now);
-        let in_steps = self.steps_until_visible(smooth, slope, beta, log_share);
+        let smooth = line.map_or(edge_ratio / rate, |line| line.now);
+        let ratio_in = |steps: usize| {
+            let trend = (smooth + slope * steps as f64).max(0.0);
+            trend * self.rate(row.step + steps)
+        };
+        let log_growth = |steps: usize| growth(ratio_in(steps), beta).ln();
+        let in_steps = self.steps_until_visible(log_share, log_growth);
         let horizon = s.warning_horizon;
         let ahead = in_steps.unwrap_or(3 * horizon);
         let soon = if ahead <= horizon { 1.0 } else { 0.0 };
-        let log_growth = |steps: usize| growth(smooth + slope * steps as f64, beta).ln();
         let measured_log = measured.unwrap_or(0.0).clamp(-1.0, 1.5);
         let agreed = soon * measured_log.min(log_growth(0).clamp(-1.0, 1.5)).max(0.0);
         let scatter = components.map_or(f64::INFINITY, |line| line.scatter);
@@ -208,6 +240,7 @@ impl WarningModel {
             build_up,
             loss_rise.unwrap_or(0.0).clamp(-1.0, 1.0),
             batch_ratio.map_or(0.0, |ratio| (ratio - 1.0).clamp(-1.0, 2.0)),
+            soon * (self.rate(row.step + ahead) / rate).ln().clamp(-1.0, 2.0),
         ];
         Some(Signal {
             step: row.step,
@@ -217,13 +250,27 @@ impl WarningModel {
             features,
             in_steps,
             edge_ratio,
-            slope,
+            slope: ratio_in(1) - ratio_in(0),
             growth: growth(edge_ratio, beta),
             measured_growth: measured.map(f64::exp).filter(|growth| growth.is_finite()),
             energy_share,
             gradient_alignment,
             batch_ratio,
         })
+    }
+
+    /// Whether the learning rate has been changed against the schedule since the row before, as by
+    /// whoever acts on a warning: an earlier warning is done with then.
+    pub fn departs(&mut self, row: &StepRow) -> bool {
+        let departure = row.lr / self.rate(row.step);
+        let before = self.departure.replace(departure);
+        before.is_some_and(|before| jumped(before, departure, &self.settings))
+    }
+
+    /// The schedule's rate, of the last step for those after it, which are never taken.
+    fn rate(&self, step: usize) -> f64 {
+        let last = self.schedule.steps.checked_sub(1);
+        self.schedule.rate(last.map_or(step, |last| step.min(last)))
     }
 
     /// How far the logarithm of the energy's share is above the least it kept to for three rows
@@ -234,21 +281,19 @@ impl WarningModel {
         log_share.max(-30.0) - shares.windows(3).map(kept).fold(log_share, f64::min).max(-30.0)
     }
 
-    /// Steps until the energy is `visible_share` of the loss, if |c| grows as the ratio's line says;
-    /// `None` if not within three horizons.
+    /// Steps until the energy is `visible_share` of the loss, if |c| grows by `log_growth` of so many
+    /// steps ahead; `None` if not within three horizons.
     fn steps_until_visible(
         &self,
-        edge_ratio: f64,
-        slope: f64,
-        beta: f64,
         mut log_share: f64,
+        log_growth: impl Fn(usize) -> f64,
     ) -> Option<usize> {
         let target = self.settings.visible_share.ln();
         for step in 0..3 * self.settings.warning_horizon {
             if log_share >= target {
                 return Some(step);
             }
-            log_share += 2.0 * growth(edge_ratio + slope * step as f64, beta).ln();
+            log_share += 2.0 * log_growth(step);
         }
         None
     }
@@ -275,6 +320,11 @@ impl Alarm {
     /// An alarm that has not been raised.
     pub fn new(bar: f64, horizon: usize) -> Self {
         Self { bar, horizon, raised: None }
+    }
+
+    /// Takes the warning that stands back.
+    pub fn lower(&mut self) {
+        self.raised = None;
     }
 
     /// Whether a warning is due with this score.

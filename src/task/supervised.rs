@@ -114,7 +114,10 @@ impl Task for Supervised {
             let dtype = outputs.dtype();
             let predicted = outputs.clone().set_require_grad(false).argmax(1).flatten(0, 1);
             let rows = predicted.equal(labels.clone()).float().cast(dtype).sum();
-            rows / self.rows_per_sample() as f64
+            match self.rows_per_sample() {
+                1 => rows,
+                several => rows / several as f64,
+            }
         });
         (self.loss.mean(outputs, batch.targets.clone()), correct)
     }

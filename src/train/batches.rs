@@ -2,6 +2,7 @@
 
 use rand::seq::SliceRandom;
 
+use super::BatchPosition;
 use crate::rng::{self, Stream};
 
 /// Minibatches without replacement: each epoch shuffles the samples anew from the seed, and its last
@@ -27,6 +28,20 @@ impl BatchOrder {
         };
         batches.shuffle();
         batches
+    }
+
+    /// The same, from a place in the order on.
+    pub fn at(samples: usize, batch_size: usize, seed: u64, position: BatchPosition) -> Self {
+        let mut batches = Self::new(samples, batch_size, seed);
+        batches.epoch = position.epoch;
+        batches.next = position.next;
+        batches.shuffle();
+        batches
+    }
+
+    /// The place of the next batch.
+    pub fn position(&self) -> BatchPosition {
+        BatchPosition { epoch: self.epoch, next: self.next }
     }
 
     fn shuffle(&mut self) {

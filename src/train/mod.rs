@@ -2,10 +2,12 @@
 
 mod batches;
 mod observer;
+mod state;
 mod summary;
 mod trainer;
 
 pub use batches::BatchOrder;
 pub use observer::{Checkpoint, Observer};
+pub use state::{BatchPosition, History, TrainingState};
 pub use summary::SummaryBuilder;
 pub use trainer::{Problem, TrainSettings, Trainer, TrainingEnd};

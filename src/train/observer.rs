@@ -1,17 +1,18 @@
 //! Whoever wants to know what happens in a run.
 
+use super::TrainingState;
 use crate::error::Result;
-use crate::optim::StabilityOperator;
+use crate::optim::{Schedule, StabilityOperator};
 use crate::record::{Event, StepRow};
 use crate::spectrum::Spectrum;
 
-/// The parameters before an update, or after the last one.
+/// Where training stands before an update, or after the last one.
 #[derive(Debug, Clone, Copy)]
 pub struct Checkpoint<'a> {
-    /// The number of updates taken.
-    pub step: usize,
-    /// The parameters, of length P.
-    pub theta: &'a [f64],
+    /// All that the coming updates depend on.
+    pub state: &'a TrainingState,
+    /// The learning rates of all steps, before [`TrainingState::rate_factor`].
+    pub schedule: &'a Schedule,
     /// The operator of the latest update, with the preconditioner that it divided by.
     pub operator: &'a StabilityOperator,
 }

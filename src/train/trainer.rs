@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::{BatchOrder, Checkpoint, Observer, SummaryBuilder};
+use super::{BatchOrder, Checkpoint, History, Observer, SummaryBuilder, TrainingState};
 use crate::autodiff::{GradientEvaluation, Objective, Precision, Samples, check_determinism};
 use crate::curvature::{Objectives, Start, StepMeter, Tracking, Update, threshold};
 use crate::error::{Error, Result};
 use crate::linalg::{TrackerSettings, norm};
 use crate::optim::{Optimizer, Schedule};
-use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
+use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary, WarningAction};
 use crate::spectrum::SpectrumMeter;
 use crate::stability::{Monitor, StabilitySettings, divergence};
 
@@ -46,6 +46,8 @@ pub struct TrainSettings {
     pub spectrum: Option<(usize, SpectrumMeter)>,
     /// A checkpoint is due at steps divisible by this, and after the last update.
     pub checkpoint_every: Option<usize>,
+    /// What is done where a loss spike is warned of; `None` for nothing.
+    pub on_warning: Option<WarningAction>,
     /// Seed of the minibatches.
     pub seed: u64,
     /// Parameters are rounded to this after each update.
@@ -74,43 +76,54 @@ pub struct TrainingEnd {
 }
 
 impl Trainer<'_> {
-    /// Trains from `theta` (length P), telling the observers of each row and event.
-    pub fn run(mut self, theta: Vec<f64>, observers: &mut [&mut dyn Observer]) -> TrainingEnd {
+    /// Trains from `state` on, with `history` behind it, telling the observers of each new row and
+    /// event.
+    pub fn run(
+        mut self,
+        state: TrainingState,
+        history: &History,
+        observers: &mut [&mut dyn Observer],
+    ) -> TrainingEnd {
         let started = Instant::now();
-        let mut log = Log { observers, summary: SummaryBuilder::default() };
-        let (status, error) = match self.steps(theta, &mut log) {
+        let mut summary = SummaryBuilder::default();
+        history.rows.iter().for_each(|row| summary.row(row));
+        history.events.iter().for_each(|event| summary.event(event));
+        let mut log = Log { observers, summary };
+        let (status, error) = match self.steps(state, &history.rows, &mut log) {
             Ok(status) => (status, None),
             Err(error) => (ExitStatus::Failed, Some(error)),
         };
         TrainingEnd { summary: log.summary.finish(status, started.elapsed()), error }
     }
 
-    fn steps(&mut self, mut theta: Vec<f64>, log: &mut Log<'_, '_>) -> Result<ExitStatus> {
+    fn steps(
+        &mut self,
+        start: TrainingState,
+        rows: &[StepRow],
+        log: &mut Log<'_, '_>,
+    ) -> Result<ExitStatus> {
         let settings = self.settings.clone();
-        let mut batches = settings
-            .batch_size
-            .map(|size| BatchOrder::new(self.problem.train.samples(), size, settings.seed));
-        let tolerance = settings.meter.meter.lanczos.tolerance;
-        let stability = StabilitySettings::at_resolution(settings.precision.resolution());
-        let mut monitor = Monitor::new(&stability, tolerance);
-        let mut initial_loss = None;
+        let mut at = self.begin(start)?;
+        let mut monitor = self.monitor(rows);
         let mut tracking = settings.tracker.map(Tracking::new);
-        self.move_to(&theta, true)?;
+        self.move_to(&at.theta, true)?;
         check_determinism(&*self.problem.train, settings.precision)?;
 
-        for step in 0..settings.steps {
+        for step in at.step..settings.steps {
             let clock = Instant::now();
             let measures = step % settings.every == 0;
             let evaluates = measures || step % settings.eval_every == 0;
-            self.move_to(&theta, evaluates)?;
+            self.move_to(&at.theta, evaluates)?;
             let mut row = StepRow {
                 step,
-                lr: settings.schedule.rate(step),
-                param_norm: Some(norm(&theta)),
+                lr: settings.schedule.rate(step) * at.rate_factor,
+                param_norm: Some(norm(&at.theta)),
                 ..StepRow::default()
             };
+            let due_here = due(settings.checkpoint_every, step);
+            let checkpoint = due_here.then(|| self.state(&at, step));
 
-            let batch = batches.as_mut().map(BatchOrder::next_batch);
+            let batch = at.batches.as_mut().map(BatchOrder::next_batch);
             // The first products of the eigenvalues that are followed come with the gradient.
             let probe = tracking.as_ref().filter(|_| measures && self.problem.curvature.is_none());
             let probe = probe.map(Tracking::probe);
@@ -127,7 +140,7 @@ impl Trainer<'_> {
                 unreachable!("without minibatches the full gradient is evaluated at each step")
             };
             let loss = update.evaluation.loss;
-            let initial_loss = *initial_loss.get_or_insert(loss);
+            let initial_loss = *at.initial_loss.get_or_insert(loss);
             if let Some(reason) = divergence(loss, norm(&update.gradient), initial_loss) {
                 row.step_ms = milliseconds(clock);
                 log.observed(&mut monitor, &mut row)?;
@@ -145,10 +158,10 @@ impl Trainer<'_> {
                 row.val_loss = Some(evaluation.loss);
                 row.val_accuracy = evaluation.accuracy;
             }
-            let before = theta.clone();
-            self.update(&before, &mut theta, &update.gradient, batch, &mut row)?;
-            if due(settings.checkpoint_every, step) {
-                self.checkpoint(step, &before, log)?;
+            let before = at.theta.clone();
+            self.update(&before, &mut at.theta, &update.gradient, batch, &mut row)?;
+            if let Some(state) = &checkpoint {
+                self.checkpoint(state, log)?;
             }
             if let Some((every, meter)) = &settings.spectrum
                 && due(Some(*every), step)
@@ -170,19 +183,89 @@ impl Trainer<'_> {
             };
             row.step_ms = milliseconds(clock) - row.curvature_ms.unwrap_or(0.0);
 
-            log.observed(&mut monitor, &mut row)?;
+            let warned = log.observed(&mut monitor, &mut row)?;
             if let Some(kind) = remark {
                 log.event(&Event { step, kind })?;
             }
-            if self.interrupted.load(Ordering::SeqCst) {
+            let action = settings.on_warning.filter(|_| warned);
+            if let Some(action) = action {
+                self.act(action, step, &mut at, log)?;
+            }
+            let stopped = action == Some(WarningAction::Stop);
+            let interrupted = self.interrupted.load(Ordering::SeqCst);
+            if interrupted || stopped {
                 log.end(&mut monitor)?;
-                self.checkpoint(step + 1, &theta, log)?;
-                return Ok(ExitStatus::Interrupted);
+                let state = self.state(&at, step + 1);
+                self.checkpoint(&state, log)?;
+                return Ok(match stopped {
+                    true => ExitStatus::StoppedOnWarning,
+                    false => ExitStatus::Interrupted,
+                });
             }
         }
         log.end(&mut monitor)?;
-        self.checkpoint(settings.steps, &theta, log)?;
+        let state = self.state(&at, settings.steps.max(at.step));
+        self.checkpoint(&state, log)?;
         Ok(ExitStatus::Completed)
+    }
+
+    /// Takes up a state.
+    fn begin(&mut self, start: TrainingState) -> Result<Loop> {
+        let TrainingState { step, theta, optimizer, batches, rate_factor, initial_loss } = start;
+        self.optimizer.restore(&optimizer)?;
+        let (samples, seed) = (self.problem.train.samples(), self.settings.seed);
+        let order = |size| match batches {
+            Some(position) => BatchOrder::at(samples, size, seed, position),
+            None => BatchOrder::new(samples, size, seed),
+        };
+        let batches = self.settings.batch_size.map(order);
+        Ok(Loop { step, theta, batches, rate_factor, initial_loss })
+    }
+
+    /// What training stands at before update `step`.
+    fn state(&mut self, at: &Loop, step: usize) -> TrainingState {
+        TrainingState {
+            step,
+            theta: at.theta.clone(),
+            optimizer: self.optimizer.state(),
+            batches: at.batches.as_ref().map(BatchOrder::position),
+            rate_factor: at.rate_factor,
+            initial_loss: at.initial_loss,
+        }
+    }
+
+    /// A monitor that has seen `rows`.
+    fn monitor(&self, rows: &[StepRow]) -> Monitor {
+        let TrainSettings { meter, precision, schedule, .. } = &self.settings;
+        let stability = StabilitySettings::at_resolution(precision.resolution());
+        let tolerance = meter.meter.lanczos.tolerance;
+        let mut monitor = Monitor::new(&stability, tolerance).with_schedule(*schedule);
+        for row in rows {
+            monitor.observe(row);
+        }
+        monitor
+    }
+
+    /// Does what is to be done where step `step` warned of a spike; it takes effect with the next
+    /// update.
+    fn act(
+        &mut self,
+        action: WarningAction,
+        step: usize,
+        at: &mut Loop,
+        log: &mut Log<'_, '_>,
+    ) -> Result<()> {
+        match action {
+            WarningAction::Stop => {}
+            WarningAction::HalveLr => at.rate_factor /= 2.0,
+            WarningAction::Checkpoint => {
+                let state = self.state(at, step + 1);
+                self.checkpoint(&state, log)?;
+            }
+        }
+        let lr = self.settings.schedule.rate(step + 1) * at.rate_factor;
+        let kind = EventKind::ActionTaken { action, next_step: step + 1, lr };
+        log.event(&Event { step, kind })
     }
 
     /// The full gradient, where it is the update's or this step evaluates, with the Hessian's products
@@ -230,9 +313,10 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    fn checkpoint(&self, step: usize, theta: &[f64], log: &mut Log<'_, '_>) -> Result<()> {
+    fn checkpoint(&self, state: &TrainingState, log: &mut Log<'_, '_>) -> Result<()> {
         let operator = self.optimizer.operator();
-        let checkpoint = Checkpoint { step, theta, operator: &operator };
+        let schedule = &self.settings.schedule;
+        let checkpoint = Checkpoint { state, schedule, operator: &operator };
         log.observers.iter_mut().try_for_each(|observer| observer.checkpoint(checkpoint))
     }
 
@@ -305,6 +389,16 @@ impl Trainer<'_> {
     }
 }
 
+/// Where the loop is.
+struct Loop {
+    /// The first step.
+    step: usize,
+    theta: Vec<f64>,
+    batches: Option<BatchOrder>,
+    rate_factor: f64,
+    initial_loss: Option<f64>,
+}
+
 /// The full gradient, products that came with it, and the minibatch's gradient.
 type Gradients = (Option<GradientEvaluation>, Option<Vec<f64>>, Option<GradientEvaluation>);
 
@@ -333,11 +427,13 @@ impl Log<'_, '_> {
         self.observers.iter_mut().try_for_each(|observer| observer.row(row))
     }
 
-    /// Names the row's phase, and tells of it and of what the monitor sees in it.
-    fn observed(&mut self, monitor: &mut Monitor, row: &mut StepRow) -> Result<()> {
+    /// Names the row's phase, and tells of it and of what the monitor sees in it. Returns whether
+    /// that warns of a spike.
+    fn observed(&mut self, monitor: &mut Monitor, row: &mut StepRow) -> Result<bool> {
         let events = monitor.judge(row);
         self.row(row)?;
-        events.iter().try_for_each(|event| self.event(event))
+        events.iter().try_for_each(|event| self.event(event))?;
+        Ok(events.iter().any(|event| matches!(event.kind, EventKind::SpikeWarning { .. })))
     }
 
     /// What the monitor has left to say at the end.

@@ -9,6 +9,7 @@ mod devices;
 mod differentiation;
 mod edges;
 mod forward;
+mod launches;
 mod linalg;
 mod model;
 mod models;

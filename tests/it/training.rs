@@ -9,7 +9,7 @@ use sharpscope::Result;
 use sharpscope::config::{RunConfig, Settings};
 use sharpscope::record::{Event, EventKind, ExitStatus, StepRow, Summary};
 use sharpscope::run::prepare;
-use sharpscope::train::{Observer, Trainer};
+use sharpscope::train::{History, Observer, Trainer, TrainingState};
 
 #[derive(Default)]
 struct Collector {
@@ -49,7 +49,8 @@ pub fn train(settings: Value) -> Trained {
         problem: prepared.problem,
         interrupted: &AtomicBool::new(false),
     };
-    let end = trainer.run(prepared.theta, &mut [&mut collector]);
+    let start = TrainingState::initial(prepared.theta);
+    let end = trainer.run(start, &History::default(), &mut [&mut collector]);
     assert!(end.error.is_none(), "{:?}", end.error);
     Trained { initial, rows: collector.rows, events: collector.events, summary: end.summary }
 }

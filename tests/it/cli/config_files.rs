@@ -45,12 +45,13 @@ fn keys_are_the_flags_and_flags_win() {
             json!({
                 "loss": "ce", "label_noise": 0.25, "optimizer": "sam", "base": "momentum",
                 "momentum": 0.5, "rho": 0.02, "weight_decay": 0.001, "schedule": "cosine",
-                "warmup": 1, "final_lr": 0.004, "perturbed_sharpness": true
+                "warmup": 1, "final_lr": 0.004, "perturbed_sharpness": true,
+                "on_warning": "checkpoint"
             }),
             json!({
                 "loss": "mse", "label_noise": 0.0, "optimizer": "asam", "momentum": 0.6, "rho": 0.3,
                 "weight_decay": 0.0, "schedule": "linear", "warmup": 0, "final_lr": 0.001,
-                "sharpness_batches": 2, "perturbed_sharpness": false
+                "sharpness_batches": 2, "perturbed_sharpness": false, "on_warning": "halve-lr"
             }),
         ),
         (

@@ -5,6 +5,7 @@ mod edge;
 mod hyperparameters;
 mod preconditioned;
 mod schedules;
+mod state;
 mod thresholds;
 mod trajectories;
 

@@ -10,7 +10,7 @@ mod summary;
 mod warnings;
 
 use sharpscope::record::{Event, StepRow};
-use sharpscope::stability::{Replay, StabilitySettings, divergence, replay};
+use sharpscope::stability::{Monitor, Replay, StabilitySettings, divergence};
 
 const TOLERANCE: f64 = 1e-3;
 
@@ -47,7 +47,7 @@ fn losses(values: impl IntoIterator<Item = f64>) -> Vec<StepRow> {
 }
 
 fn watch(rows: &[StepRow]) -> Replay {
-    replay(rows, &StabilitySettings::default(), TOLERANCE)
+    Monitor::new(&StabilitySettings::default(), TOLERANCE).replay(rows)
 }
 
 fn of_kind<'a>(events: &'a [Event], name: &str) -> Vec<&'a Event> {

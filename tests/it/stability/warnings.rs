@@ -1,9 +1,10 @@
 //! Forecasts of spikes, against the oscillation itself.
 
+use sharpscope::optim::{Schedule, ScheduleKind};
 use sharpscope::record::{EventKind, StepRow};
-use sharpscope::stability::{Alarm, Signal, StabilitySettings, growth, spikes};
+use sharpscope::stability::{Alarm, Monitor, Replay, Signal, StabilitySettings, growth, spikes};
 
-use super::{of_kind, oscillation, watch};
+use super::{TOLERANCE, of_kind, oscillation, row, watch};
 
 /// The largest root in magnitude, by running heavy ball on a quadratic.
 fn measured_growth(edge_ratio: f64, beta: f64) -> f64 {
@@ -89,11 +90,14 @@ fn a_slow_crossing_is_warned_of_before_the_loss_shows_it() {
     let rows = oscillation((0..120).map(|t| 9.0 + 0.08 * f64::from(t)), 1e-4, 1.0);
     let points: Vec<_> = rows.iter().map(|row| (row.step, row.train_loss.unwrap())).collect();
     let spike = &spikes(&points, &StabilitySettings::default())[0];
-    let events = watch(&rows).events;
+    let Replay { events, signals, .. } = watch(&rows);
     let warnings = of_kind(&events, "spike_warning");
     let first = warnings[0];
     let lead = spike.start - first.step;
-    assert!((5..=20).contains(&lead), "warned at {}, spike at {}", first.step, spike.start);
+    assert!((2..=20).contains(&lead), "warned at {}, spike at {}", first.step, spike.start);
+    let early: Vec<f64> = signals[spike.start - 8..spike.start].iter().map(|s| s.early).collect();
+    // A spike begins within a horizon of one row in twenty.
+    assert!(early.iter().all(|p| *p > 0.3), "{early:?}");
     let EventKind::SpikeWarning { in_steps, edge_ratio, energy_share, .. } = first.kind else {
         panic!("{first:?}")
     };
@@ -130,6 +134,54 @@ fn a_jump_of_the_threshold_is_not_a_slope() {
         (row.lr, row.threshold, row.edge_ratio) = (0.5, Some(4.0), Some(1.25));
     }
     assert!(signals(&rows).iter().all(|signal| signal.slope == 0.0));
+}
+
+/// A learning rate that will rise is foreseen by whoever knows the schedule, and by nobody else.
+#[test]
+fn a_rate_that_will_jump_is_foreseen() {
+    const JUMP: usize = 30;
+    let kind = ScheduleKind::Step;
+    let schedule =
+        Schedule { kind, decay_factor: 1.6, decay_every: JUMP, ..Schedule::constant(0.2) };
+    let (lambda, mut x, mut rows) = (8.0, 0.1f64, Vec::new());
+    for step in 0..2 * JUMP {
+        let lr = schedule.rate(step);
+        let (component, threshold) = (lambda * x, 2.0 / lr);
+        let length = component.hypot(0.1);
+        rows.push(StepRow {
+            lr,
+            threshold: Some(threshold),
+            edge_ratio: Some(lambda / threshold),
+            train_loss: Some(1.0 + lambda * x * x / 2.0),
+            grad_norm: Some(length),
+            gradient_alignment: Some(component.abs() / length),
+            ..row(step, lambda)
+        });
+        x *= 1.0 - lr * lambda;
+        x = x.signum() * x.abs().max(0.03);
+    }
+    let settings = StabilitySettings::default();
+    let monitor = || Monitor::new(&settings, TOLERANCE);
+    let told = monitor().with_schedule(schedule).replay(&rows);
+    let untold = monitor().replay(&rows);
+    let visible = |signal: &Signal| signal.energy_share >= settings.visible_share;
+    let visible = told.signals.iter().position(visible).unwrap();
+    assert!(visible > JUMP + 2);
+    for step in JUMP - 6..JUMP {
+        // The component has reached its floor by then, and grows from the jump on alone.
+        let expected = visible - step;
+        let found = told.signals[step].in_steps.unwrap();
+        assert!(found.abs_diff(expected) <= 9, "{found} against {expected} at step {step}");
+        assert_eq!(untold.signals[step].in_steps, None);
+        assert!(told.signals[step].early > 2.0 * untold.signals[step].early);
+    }
+    // The same multiple of all rates changes no ratio of them.
+    let multiple = Schedule { lr: 0.7, ..schedule };
+    let other = monitor().with_schedule(multiple).replay(&rows);
+    for (a, b) in told.signals.iter().zip(&other.signals) {
+        assert_eq!(a.in_steps, b.in_steps);
+        assert!((a.early - b.early).abs() < 1e-9 && (a.slope - b.slope).abs() < 1e-12);
+    }
 }
 
 #[test]

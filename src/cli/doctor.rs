@@ -1,0 +1,28 @@
+//! `sharpscope doctor`.
+
+use super::args::DoctorArgs;
+use super::logging::Terminal;
+use crate::doctor::{Finding, Verdict, examine};
+use crate::error::Error;
+
+/// Prints the checklist for a run; returns the exit code, 0 whatever it finds.
+pub(super) fn doctor(args: &DoctorArgs, terminal: &Terminal) -> anyhow::Result<u8> {
+    let findings = examine(&args.run)?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&findings)
+            .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
+        terminal.result(&text);
+        return Ok(0);
+    }
+    for Finding { check, verdict, text, .. } in &findings {
+        terminal.result(&format!("{:<9}  {:<16}  {text}", verdict.name(), check.replace('_', " ")));
+    }
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    terminal.result(&format!(
+        "{} pass, {} warn, {} not known",
+        count(Verdict::Pass),
+        count(Verdict::Warn),
+        count(Verdict::NotKnown)
+    ));
+    Ok(0)
+}

@@ -1,0 +1,143 @@
+//! Checks of what was logged.
+
+use statrs::statistics::{Data, OrderStatistics};
+
+use super::{Finding, Run, Verdict};
+use crate::record::StepRow;
+
+/// The median of the relative update is sane within these: less is lost in the rounding of single
+/// precision after some thousand steps, more changes every weight by a tenth at each.
+const SANE_UPDATES: [f64; 2] = [1e-6, 0.1];
+
+/// How the run ended.
+pub(super) fn ending(run: &Run) -> Finding {
+    const CHECK: &str = "ending";
+    let steps = run.rows.len();
+    let code = run.head.as_ref().and_then(|head| head.exit_code);
+    let text = match code {
+        Some(0) => {
+            return Finding::new(
+                CHECK,
+                Verdict::Pass,
+                steps as f64,
+                format!("{steps} steps, ended by itself"),
+            );
+        }
+        Some(3) => format!("training diverged after {steps} steps"),
+        Some(130) => format!("stopped by the user after {steps} steps; go on with run --resume"),
+        Some(_) => format!("it failed after {steps} steps"),
+        None => format!("under way, or killed after {steps} steps"),
+    };
+    Finding::new(CHECK, Verdict::Warn, steps as f64, text)
+}
+
+/// What rows and events alone say.
+pub(super) fn findings(run: &Run) -> Vec<Finding> {
+    vec![
+        norms(run),
+        update_size(run),
+        raw_curves(run),
+        eigenvalues(run),
+        threshold(run),
+        precision(run),
+    ]
+}
+
+fn norms(run: &Run) -> Finding {
+    const CHECK: &str = "norms";
+    let complete = |row: &&StepRow| {
+        [row.grad_norm, row.update_norm, row.param_norm].iter().all(Option::is_some)
+    };
+    let logged = run.rows.iter().filter(complete).count();
+    let text = format!(
+        "grad_norm, update_norm and param_norm are Euclidean, over all parameters; all three are \
+         logged at {logged} of {} steps",
+        run.rows.len()
+    );
+    Finding::judged(CHECK, logged > 0, share(logged, run.rows.len()), text)
+}
+
+fn update_size(run: &Run) -> Finding {
+    const CHECK: &str = "update_size";
+    let sizes: Vec<f64> = run.rows.iter().filter_map(|row| row.relative_update).collect();
+    if sizes.is_empty() {
+        return Finding::new(CHECK, Verdict::NotKnown, None, "no update was measured");
+    }
+    let mut sizes = Data::new(sizes);
+    let (median, most) = (sizes.median(), sizes.quantile(0.99));
+    let [low, high] = SANE_UPDATES;
+    let sane = (low..=high).contains(&median);
+    let text = format!(
+        "relative update (update_norm / param_norm): median {median:.1e}, 99% below {most:.1e}; \
+         sane is {low:.0e} to {high:.0e}"
+    );
+    Finding::judged(CHECK, sane, median, text)
+}
+
+fn raw_curves(run: &Run) -> Finding {
+    const CHECK: &str = "raw_curves";
+    let missing = run.rows.windows(2).filter(|pair| pair[1].step != pair[0].step + 1).count();
+    let measured = run.rows.iter().filter(|row| row.sharpness.is_some()).count();
+    let text = match missing {
+        0 => format!(
+            "table and pictures hold each of {} steps as measured, none smoothed; sharpness at \
+             {measured} of them",
+            run.rows.len()
+        ),
+        gaps => format!("steps.csv has {gaps} gaps"),
+    };
+    Finding::judged(CHECK, missing == 0, measured as f64, text)
+}
+
+fn eigenvalues(run: &Run) -> Finding {
+    const CHECK: &str = "eigenvalues";
+    let measured: Vec<&StepRow> = run.rows.iter().filter(|row| row.converged.is_some()).collect();
+    if measured.is_empty() {
+        return Finding::new(CHECK, Verdict::NotKnown, None, "no eigenvalue was measured");
+    }
+    let open = measured.iter().filter(|row| row.converged == Some(false)).count();
+    let residual = measured.iter().filter_map(|row| row.residual).fold(0.0, f64::max);
+    let repaired = run.count("curvature_repaired");
+    let text = format!(
+        "{} of {} measurements converged, largest residual {residual:.1e}; audits found another \
+         eigenvalue {repaired} times{}",
+        measured.len() - open,
+        measured.len(),
+        match (open, repaired) {
+            (0, 0) => "",
+            (0, _) => "; audit more often (--audit-every)",
+            _ => "; raise --max-iterations",
+        }
+    );
+    Finding::judged(CHECK, open == 0 && repaired == 0, residual, text)
+}
+
+fn threshold(run: &Run) -> Finding {
+    const CHECK: &str = "threshold";
+    let known = run.rows.iter().filter(|row| row.edge_ratio.is_some()).count();
+    match known {
+        0 => {
+            let text = "no stability threshold is known for this optimizer, or none was measured";
+            Finding::new(CHECK, Verdict::NotKnown, 0.0, text)
+        }
+        known => {
+            let text = format!(
+                "sharpness over threshold at {known} steps; the threshold is the local quadratic's"
+            );
+            Finding::new(CHECK, Verdict::Pass, known as f64, text)
+        }
+    }
+}
+
+fn precision(run: &Run) -> Finding {
+    let suspect = run.count("precision_suspect");
+    let text = match suspect {
+        0 => "no step looks like rounding".to_string(),
+        n => format!("{n} events say that numbers are near rounding; try --precision f64"),
+    };
+    Finding::judged("precision", suspect == 0, suspect as f64, text)
+}
+
+pub(super) fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

@@ -1,0 +1,55 @@
+//! Where training stands.
+
+use serde::{Deserialize, Serialize};
+
+use crate::optim::OptimizerState;
+use crate::record::{Event, StepRow};
+
+/// Everything that the coming updates depend on, besides the configuration: what a checkpoint holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingState {
+    /// Updates taken.
+    pub step: usize,
+    /// The parameters (length P).
+    pub theta: Vec<f64>,
+    /// What the optimizer remembers.
+    pub optimizer: OptimizerState,
+    /// How far the minibatches are; `None` with the full batch.
+    pub batches: Option<BatchPosition>,
+    /// What the schedule's learning rate is multiplied by: less than 1 after a warning has lowered it.
+    pub rate_factor: f64,
+    /// The loss of the first update, finite or not, which divergence is measured by; `None` before it.
+    pub initial_loss: Option<f64>,
+}
+
+/// A place in the order of minibatches, whose randomness is drawn anew from the seed for each epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchPosition {
+    /// Passes over the training samples that are done.
+    pub epoch: u32,
+    /// Samples of the present pass that have been used.
+    pub next: usize,
+}
+
+impl TrainingState {
+    /// Before the first update.
+    pub fn initial(theta: Vec<f64>) -> Self {
+        Self {
+            step: 0,
+            theta,
+            optimizer: OptimizerState::default(),
+            batches: None,
+            rate_factor: 1.0,
+            initial_loss: None,
+        }
+    }
+}
+
+/// What a run that goes on has behind it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// Its rows, one for each update taken.
+    pub rows: Vec<StepRow>,
+    /// Its events.
+    pub events: Vec<Event>,
+}

@@ -1,0 +1,142 @@
+//! Going on with runs that were stopped: what comes out is what one run would have written.
+
+use super::*;
+
+/// Problems small enough for a fraction of a second, with every kind of state that a checkpoint holds.
+const KINDS: [&str; 6] = [
+    "--optimizer sgd --lr 0.4 --model mlp-relu",
+    "--optimizer momentum --warmup 30",
+    "--optimizer adam --batch-size 32 --sharpness-batches 2",
+    "--optimizer sam --base momentum --lr 0.05 --weight-decay 0.001",
+    "--optimizer rmsprop --schedule step --decay-every 8 --chunk 40",
+    "--optimizer nesterov --batch-size 30 --every 3 --precision f64",
+];
+
+fn command(flags: &str) -> String {
+    format!("run --backend cpu --train-size 100 --validation-size 300 {flags}")
+}
+
+fn same_run(place: &Place, whole: &str, parts: &str, what: &str) {
+    let (whole, parts) = (place.made(whole), place.made(parts));
+    let rows = |run: &Path| Table::of(run).untimed().rows;
+    assert_eq!(rows(&whole), rows(&parts), "{what}");
+    assert_eq!(read(whole.join("events.jsonl")), read(parts.join("events.jsonl")), "{what}");
+    for name in names_in(whole.join("checkpoints")) {
+        let file = |run: &Path| std::fs::read(run.join("checkpoints").join(&name)).unwrap();
+        assert!(file(&whole) == file(&parts), "{what}: {name}");
+    }
+    let summary = |run: &Path| {
+        let mut summary = json_file(run.join("summary.json"));
+        for name in ["training_seconds", "curvature_seconds", "total_seconds"] {
+            summary.as_object_mut().unwrap().remove(name).unwrap();
+        }
+        summary
+    };
+    assert_eq!(summary(&whole), summary(&parts), "{what}");
+}
+
+/// With cold solves nothing but the files says that there were two runs.
+#[test]
+fn two_runs_write_what_one_would_have() {
+    let place = Place::new();
+    for flags in KINDS {
+        let command = command(&format!("{flags} --solver lanczos --force"));
+        place.run_well(&format!("{command} --steps 24 --out whole"));
+        place.run_well(&format!("{command} --steps 13 --out parts"));
+        let done = place.run_well("run --resume parts --steps 24");
+        assert!(done.err.contains("goes on at step 13"), "{}", done.err);
+        same_run(&place, "whole", "parts", flags);
+        let manifest = json_file(place.made("parts").join("manifest.json"));
+        assert_eq!(manifest["resumed"][0]["step"], 13);
+        assert_eq!(manifest["config"]["steps"], 24);
+        assert_eq!(manifest["exit_code"], 0);
+    }
+}
+
+/// Followed eigenvalues begin anew: the path is the same, and they are within their residuals.
+#[test]
+fn followed_eigenvalues_agree_where_the_run_goes_on() {
+    let place = Place::new();
+    place.run_well(&command("--steps 30 --out whole"));
+    place.run_well(&command("--steps 17 --out parts"));
+    place.run_well("run --resume parts --steps 30");
+    let (whole, parts) = (Table::of(place.made("whole")), Table::of(place.made("parts")));
+    for (a, b) in whole.rows.iter().zip(&parts.rows) {
+        for name in ["step", "lr", "train_loss", "val_loss", "grad_norm", "update_norm"] {
+            assert_eq!(a[name], b[name], "{name} at step {}", a["step"]);
+        }
+        let value = |row: &BTreeMap<String, String>| row["sharpness"].parse::<f64>().unwrap();
+        assert!((value(a) / value(b) - 1.0).abs() < 1e-5, "step {}", a["step"]);
+    }
+}
+
+/// A run that was killed has a half-written line, no summary, and rows after its last checkpoint.
+#[test]
+fn a_killed_run_goes_on_from_its_last_checkpoint() {
+    let place = Place::new();
+    let flags = "--solver lanczos --optimizer adam --lr 0.01 --checkpoint-every 10 --steps 40";
+    place.run_well(&command(&format!("{flags} --out whole")));
+    place.run_well(&command(&format!("{flags} --out killed")));
+    let killed = place.made("killed");
+    let table = read(killed.join("steps.csv"));
+    let cut = table.match_indices('\n').nth(27).unwrap().0 + 9;
+    std::fs::write(killed.join("steps.csv"), &table[..cut]).unwrap();
+    let mut told: String = events(&killed)
+        .iter()
+        .filter(|event| event["step"].as_u64().unwrap() <= 26)
+        .map(|event| format!("{event}\n"))
+        .collect();
+    told += "{\"step\": 27, \"ki";
+    std::fs::write(killed.join("events.jsonl"), told).unwrap();
+    std::fs::remove_file(killed.join("summary.json")).unwrap();
+    for name in names_in(killed.join("checkpoints")) {
+        if name.contains("-30") || name.contains("-40") {
+            std::fs::remove_file(killed.join("checkpoints").join(name)).unwrap();
+        }
+    }
+    // The kill came between the parts of a checkpoint.
+    std::fs::copy(
+        killed.join("checkpoints/step-20.safetensors"),
+        killed.join("checkpoints/step-25.safetensors"),
+    )
+    .unwrap();
+    let done = place.run_well("run --resume killed");
+    assert!(done.err.contains("goes on at step 20"), "{}", done.err);
+    same_run(&place, "whole", "killed", "killed");
+}
+
+#[test]
+fn what_cannot_go_on_is_refused_and_left_alone() {
+    let place = Place::new();
+    place.run_well(&command("--steps 6 --schedule cosine --out done"));
+    place.run_well(&command("--steps 6 --out own"));
+    std::fs::remove_dir_all(place.made("own").join("checkpoints")).unwrap();
+    let before = place.snapshot();
+    for (flags, parts) in [
+        ("--resume done", &["--resume", "done", "6 steps", "--steps"][..]),
+        ("--resume done --steps 9", &["--steps", "9", "schedule"]),
+        ("--resume done --lr 0.1", &["--resume", "done", "own settings", "--on-warning"]),
+        ("--resume done --out other", &["--resume", "own settings"]),
+        ("--resume nowhere", &["nowhere", "manifest.json"]),
+        ("--resume own --steps 9", &["checkpoints", "--force", "--checkpoint-every"]),
+    ] {
+        let refused = place.run(&format!("run {flags}"));
+        assert_eq!(refused.code, Some(2), "{flags}: {}", refused.err);
+        for part in parts {
+            assert!(refused.err.contains(part), "{flags}: {}", refused.err);
+        }
+        assert_eq!(place.snapshot(), before, "{flags}");
+    }
+}
+
+#[test]
+fn another_dataset_under_the_same_name_is_noticed() {
+    let place = Place::new();
+    let rows = "1,2,0\n2,1,1\n3,5,0\n4,4,1\n0,1,0\n7,2,1\n5,5,0\n";
+    place.file("d.csv", format!("a,b,class\n{rows}"));
+    place.run_well("run --backend cpu --dataset @/d.csv --train-size 4 --steps 5 --out r");
+    place.file("d.csv", format!("a,b,class\n{}", rows.replace("7,2,1", "7,3,1")));
+    let refused = place.run("run --resume r --steps 9");
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    assert!(refused.err.contains("dataset has changed"), "{}", refused.err);
+}
