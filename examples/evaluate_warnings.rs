@@ -148,8 +148,7 @@ fn fit_weights(runs: &[&Run], settings: &StabilitySettings) -> Result<StabilityS
     let fitted = StabilitySettings { early_weights, imminent_weights, ..settings.clone() };
     let (early, imminent) =
         (scored(Method::EarlyAlone, runs, &fitted), scored(Method::ImminentAlone, runs, &fitted));
-    let thinned = |runs| bars(runs).into_iter().step_by(3).collect::<Vec<_>>();
-    let bars = (&thinned(&early)[..], &thinned(&imminent)[..]);
+    let bars = (&bars(&early)[..], &bars(&imminent)[..]);
     let horizon = settings.warning_horizon;
     let (early_probability, imminent_probability) =
         best_pair(&early, &imminent, bars, horizon, FALSE_ALARMS).context("too many alarms")?;

@@ -30,9 +30,12 @@ def write_samples(path: Path, samples: int) -> None:
             file.write(",".join([*cells, str(draw.randrange(10))]) + "\n")
 
 
-def peak_mebibytes(command: list[str]) -> float:
+def peak_mebibytes(command: list[str], threads: int | None = 1) -> float:
     """Runs a command and returns the peak resident memory of it, in MiB."""
-    child = os.posix_spawnp(command[0], command, {**os.environ, "RAYON_NUM_THREADS": "1"})
+    environment = dict(os.environ)
+    if threads is not None:
+        environment["RAYON_NUM_THREADS"] = str(threads)
+    child = os.posix_spawnp(command[0], command, environment)
     _, status, usage = os.wait4(child, 0)
     if status != 0:
         raise SystemExit(f"{' '.join(command)} failed")

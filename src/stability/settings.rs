@@ -111,7 +111,7 @@ impl Default for StabilitySettings {
             catapult_share: 0.9,
             warning_horizon: 20,
             early_probability: 0.5752,
-            imminent_probability: 0.2284,
+            imminent_probability: 0.2249,
             imminent_horizon: 3,
             visible_share: 0.3,
             growth_rows: 5,

