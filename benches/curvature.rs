@@ -1,6 +1,7 @@
 //! Gradient, Hessian-vector products (one, a block of four, one by reverse over reverse), a cold
 //! Lanczos solve and the spectral density of tanh networks from 9 thousand to 650 thousand parameters,
-//! on the CPU backend and on wgpu, and how many gradients a product costs.
+//! on the CPU backend and on wgpu, and how many gradients a product costs; the latter for other kinds of
+//! network too, on the CPU.
 //!
 //! `cargo bench --bench curvature`, with a filter such as `cpu/` or `wgpu/64x64` behind `--` if not
 //! everything is wanted. `scripts/pytorch/bench.py` measures the same networks with PyTorch.
@@ -15,7 +16,7 @@ use serde_json::Value;
 use sharpscope::autodiff::{Differentiation, Objective, Precision, Samples};
 use sharpscope::backend::{BackendChoice, Device};
 use sharpscope::curvature::{CurvatureMeter, Hessian};
-use sharpscope::data::{Dataset, InputShape};
+use sharpscope::data::{DataOptions, Dataset};
 use sharpscope::linalg::{Lanczos, StochasticLanczos, random_unit_vector};
 use sharpscope::model::{ModelSpec, initial_parameters};
 use sharpscope::rng::{Stream, stream};
@@ -32,20 +33,64 @@ const DENSITY_WIDTHS: [&[usize]; 2] = [&[64, 64], &[256, 256]];
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn model(widths: &[usize]) -> ModelSpec {
-    serde_json::from_value(serde_json::json!({ "kind": "mlp", "hidden": widths })).unwrap()
+/// What is measured.
+struct Case {
+    label: String,
+    model: ModelSpec,
+    dataset: &'static str,
+    loss: Loss,
+    samples: usize,
+    quantities: Vec<&'static str>,
 }
 
-fn objective(device: &Device, widths: &[usize], how: Differentiation) -> Box<dyn Objective> {
+/// Tanh networks on digits.
+fn networks() -> Vec<Case> {
+    let case = |widths: &[usize]| Case {
+        label: label(widths),
+        model: serde_json::from_value(serde_json::json!({ "kind": "mlp", "hidden": widths }))
+            .unwrap(),
+        dataset: "digits",
+        loss: Loss::Mse,
+        samples: SAMPLES,
+        quantities: QUANTITIES
+            .into_iter()
+            .filter(|&quantity| quantity != "density" || DENSITY_WIDTHS.contains(&widths))
+            .collect(),
+    };
+    WIDTHS.into_iter().map(case).collect()
+}
+
+/// Other kinds.
+fn kinds() -> Vec<Case> {
+    let case = |(name, dataset, samples): (&str, &'static str, usize)| Case {
+        label: name.to_string(),
+        model: ModelSpec::load(name).unwrap(),
+        dataset,
+        loss: Loss::Ce,
+        samples,
+        quantities: vec!["gradient", "hvp", "block", "reverse"],
+    };
+    [
+        ("mlp-relu", "digits", SAMPLES),
+        ("mlp-gelu", "digits", SAMPLES),
+        ("cnn-relu", "digits", 200),
+        ("transformer-tiny", "shakespeare", 32),
+    ]
+    .map(case)
+    .into()
+}
+
+fn objective(device: &Device, case: &Case, how: Differentiation) -> Box<dyn Objective> {
     let device = &device.clone().with_differentiation(how);
-    let model = model(widths);
-    let data = Arc::new(Dataset::load("digits").unwrap());
+    let (model, options) = (case.model.clone(), DataOptions::default());
+    let (data, _) = Dataset::load_with(case.dataset, &options, model.context(), 0).unwrap();
+    let data = Arc::new(data);
     let mut weights = stream(0, Stream::Initialisation);
     let theta = initial_parameters(&model, data.input_shape(), data.outputs(), &mut weights)
         .expect("a model");
-    let task = Arc::new(Supervised { model, data, loss: Loss::Mse });
-    let chunk = device.default_chunk(SAMPLES);
-    let samples = (0..SAMPLES).collect();
+    let task = Arc::new(Supervised { model, data, loss: case.loss });
+    let chunk = device.default_chunk(case.samples);
+    let samples = (0..case.samples).collect();
     let mut objective = supervised(device, &task, samples, chunk).unwrap();
     objective.set_parameters(&theta).unwrap();
     objective
@@ -55,7 +100,7 @@ fn label(widths: &[usize]) -> String {
     widths.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
 }
 
-fn bench_device(criterion: &mut Criterion, choice: BackendChoice) {
+fn bench_device(criterion: &mut Criterion, choice: BackendChoice, cases: &[Case]) {
     let device = match Device::open(choice, Precision::F32) {
         Ok(device) => device,
         Err(error) => {
@@ -67,19 +112,16 @@ fn bench_device(criterion: &mut Criterion, choice: BackendChoice) {
     let mut group = criterion.benchmark_group(device.backend());
     group.sample_size(10).warm_up_time(Duration::from_millis(500));
     group.measurement_time(Duration::from_secs(3));
-    for widths in WIDTHS {
+    for case in cases {
         let mut made: HashMap<bool, Box<dyn Objective>> = HashMap::new();
-        for quantity in QUANTITIES {
-            if quantity == "density" && !DENSITY_WIDTHS.contains(&widths) {
-                continue;
-            }
-            group.bench_function(BenchmarkId::new(label(widths), quantity), |bencher| {
+        for &quantity in &case.quantities {
+            group.bench_function(BenchmarkId::new(&case.label, quantity), |bencher| {
                 let how = match quantity {
                     "reverse" => Differentiation::Reverse,
                     _ => Differentiation::Forward,
                 };
                 let made = made.entry(quantity == "reverse");
-                let objective = &**made.or_insert_with(|| objective(&device, widths, how));
+                let objective = &**made.or_insert_with(|| objective(&device, case, how));
                 let block: Vec<f64> = (0..4)
                     .flat_map(|i| {
                         random_unit_vector(objective.dim(), &mut stream(i, Stream::Split))
@@ -115,9 +157,8 @@ const METER: CurvatureMeter = CurvatureMeter {
 const DENSITY: StochasticLanczos = StochasticLanczos { probes: 10, iterations: 80 };
 
 /// Median, least and greatest time of the latest measurement, in milliseconds.
-fn measured(group: &str, widths: &[usize], quantity: &str) -> Option<(f64, f64, f64)> {
-    let folder: PathBuf =
-        ["target", "criterion", group, &label(widths), quantity, "new"].iter().collect();
+fn measured(group: &str, label: &str, quantity: &str) -> Option<(f64, f64, f64)> {
+    let folder: PathBuf = ["target", "criterion", group, label, quantity, "new"].iter().collect();
     let read = |name: &str| -> Option<Value> {
         serde_json::from_slice(&std::fs::read(folder.join(name)).ok()?).ok()
     };
@@ -131,16 +172,15 @@ fn measured(group: &str, widths: &[usize], quantity: &str) -> Option<(f64, f64, 
     Some((median / 1e6, each().fold(f64::INFINITY, f64::min), each().fold(0.0, f64::max)))
 }
 
-fn print_table() {
-    println!("\nmilliseconds: median (least to greatest), {SAMPLES} samples, tanh, mse, f32");
+fn print_table(cases: &[Case]) {
+    println!("\nmilliseconds: median (least to greatest), f32");
     for group in ["cpu", "wgpu"] {
-        for widths in WIDTHS {
-            let times = QUANTITIES.map(|quantity| measured(group, widths, quantity));
+        for case in cases {
+            let times = QUANTITIES.map(|quantity| measured(group, &case.label, quantity));
             if times.iter().all(Option::is_none) {
                 continue;
             }
-            let parameters = model(widths).parameters(InputShape::Features(64), 10).unwrap();
-            print!("{group:5} {:12} P = {parameters:6}", label(widths));
+            print!("{group:5} {:16} {} samples", case.label, case.samples);
             for (quantity, time) in QUANTITIES.iter().zip(times) {
                 if let Some((median, least, greatest)) = time {
                     print!("  {quantity} {median:.2} ({least:.2} to {greatest:.2})");
@@ -162,11 +202,14 @@ fn print_table() {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    bench_device(&mut criterion, BackendChoice::Cpu);
-    bench_device(&mut criterion, BackendChoice::Wgpu);
+    let (mut cases, kinds) = (networks(), kinds());
+    bench_device(&mut criterion, BackendChoice::Cpu, &cases);
+    bench_device(&mut criterion, BackendChoice::Cpu, &kinds);
+    bench_device(&mut criterion, BackendChoice::Wgpu, &cases);
+    cases.extend(kinds);
     criterion.final_summary();
     // `cargo test` and `cargo bench -- --test` run this without measuring.
     if std::env::args().any(|argument| argument == "--bench") {
-        print_table();
+        print_table(&cases);
     }
 }

@@ -225,7 +225,7 @@ impl Profiler {
     /// If a file cannot be written.
     pub fn finish(mut self, status: ExitStatus) -> Result<Summary> {
         self.write_pending(None)?;
-        let summary = self.summary.finish(status, self.started.elapsed());
+        let summary = self.summary.finish(status, self.started.elapsed().as_secs_f64());
         if let Some(Output::Started(writer)) = self.output {
             writer.finish(&summary, None)?;
         }

@@ -45,9 +45,6 @@ pub(super) struct RunArgs {
     /// JSON file of settings; its keys are the flags below, underscores for dashes, and flags win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Go on with the stopped run in this directory, from its last checkpoint
-    #[arg(long, value_name = "DIR")]
-    pub resume: Option<PathBuf>,
     #[command(flatten)]
     pub settings: Settings,
 }

@@ -16,8 +16,9 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
         Some(path) => Settings::read(path)?,
         None => Settings::default(),
     };
-    let settings = args.settings.or(from_file);
-    let started = match &args.resume {
+    let mut settings = args.settings.or(from_file);
+    let resumed = settings.resume.take();
+    let started = match &resumed {
         Some(directory) => resume(directory, settings)?,
         None => prepare(RunConfig::resolve(settings)?)?.start()?,
     };
@@ -27,7 +28,7 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
         terminal.note(notice);
     }
     terminal.note(&describe(started.prepared()));
-    if args.resume.is_some() {
+    if resumed.is_some() {
         terminal.note(&format!("goes on at step {}", started.first_step()));
     }
     let formula = started.formula();

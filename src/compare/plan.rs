@@ -75,6 +75,11 @@ impl Comparison {
             let remedy = "use halve-lr or checkpoint, or leave it out";
             return Err(Error::setting("--on-warning", "stop", problem, remedy));
         }
+        if let Some(directory) = &shared.resume {
+            let problem = "a comparison goes on by itself where it was stopped";
+            let remedy = "give the same command with the same --out";
+            return Err(Error::setting("--resume", directory.display(), problem, remedy));
+        }
         let (out, name) = (shared.out.clone(), shared.name.clone());
         let force = shared.force.unwrap_or(false);
         if let Some(name) = &name {

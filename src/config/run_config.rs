@@ -99,6 +99,8 @@ pub struct RunConfig {
     pub chunk: Option<usize>,
     /// Run directory.
     pub out: Option<PathBuf>,
+    /// The run that is gone on with, where one is.
+    pub resume: Option<PathBuf>,
     /// Name of the run.
     pub name: String,
     /// Steps between checkpoints; null for the last alone.
@@ -207,6 +209,7 @@ impl RunConfig {
             precision: named("precision", settings.precision, "f32", &["f32", "f64"])?,
             chunk: settings.chunk,
             out: settings.out,
+            resume: None,
             name,
             checkpoint_every: settings.checkpoint_every,
             force: settings.force.unwrap_or(false),
@@ -399,9 +402,7 @@ fn only_with(
 }
 
 fn on_warning(given: Option<String>) -> Result<Option<WarningAction>> {
-    given
-        .map(|name| named("action on a warning", Some(name), "", &WarningAction::NAMES))
-        .transpose()
+    given.map(|name| named("--on-warning", Some(name), "", &WarningAction::NAMES)).transpose()
 }
 
 fn sharpness_batches(given: Option<usize>, batch_size: BatchSize) -> Result<Option<usize>> {

@@ -235,6 +235,9 @@ pub struct Settings {
     /// Run directory to write [default: runs/TIME-NAME]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
+    /// Go on with the stopped run in this directory, from its latest complete checkpoint
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub resume: Option<PathBuf>,
     /// Name of the run, for its folder and figure [default: MODEL-DATASET-OPTIMIZER]
     #[arg(long, value_name = "NAME", help_heading = "Output")]
     pub name: Option<String>,
@@ -316,6 +319,7 @@ impl Settings {
             precision: self.precision.or(other.precision),
             chunk: self.chunk.or(other.chunk),
             out: self.out.or(other.out),
+            resume: self.resume.or(other.resume),
             name: self.name.or(other.name),
             checkpoint_every: self.checkpoint_every.or(other.checkpoint_every),
             force: self.force.or(other.force),

@@ -98,6 +98,20 @@ impl Tracking {
         operator: &StabilityOperator,
         at: Probed<'_>,
     ) -> Result<Followed> {
+        let followed = self.measure(objective, operator, at);
+        if followed.is_err() {
+            // What was half learnt is given up.
+            *self = Self::new(self.settings);
+        }
+        followed
+    }
+
+    fn measure(
+        &mut self,
+        objective: &dyn Objective,
+        operator: &StabilityOperator,
+        at: Probed<'_>,
+    ) -> Result<Followed> {
         let dim = objective.dim();
         let change = self.last.as_ref().map(|(theta, gradient)| {
             (difference(at.theta, theta), difference(at.gradient, gradient))

@@ -1,7 +1,7 @@
 //! Is a run fit to draw conclusions from? The checklist for experiments, each line with its number.
 //!
-//! Everything but the repeats in double precision is read off the run directory; a check that the
-//! directory cannot answer says so instead of passing.
+//! What the run directory holds is read; the data are loaded anew, and suspicious steps repeated in
+//! double precision. A check that cannot be made says so instead of passing.
 
 mod problem;
 mod repeat;
@@ -12,10 +12,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::config::RunConfig;
 use crate::error::Result;
 use crate::record::{Event, StepRow};
 use crate::report::{ManifestHead, RunDirectory};
-use crate::run::{Prepared, stored_problem};
+use crate::run::{stored_problem, stored_settings};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -78,6 +79,8 @@ impl Finding {
 struct Run {
     directory: RunDirectory,
     head: Option<ManifestHead>,
+    /// The settings, or why they are not known.
+    config: std::result::Result<RunConfig, String>,
     rows: Vec<StepRow>,
     events: Vec<Event>,
 }
@@ -86,34 +89,34 @@ impl Run {
     fn count(&self, kind: &str) -> usize {
         self.events.iter().filter(|event| event.kind.name() == kind).count()
     }
+
+    fn row(&self, step: usize) -> Option<&StepRow> {
+        self.rows.iter().find(|row| row.step == step)
+    }
 }
 
 /// Goes through the checklist for the run in `path`.
 ///
 /// # Errors
-/// [`crate::Error::File`] for what is no run directory, or is damaged; and whatever evaluating the
-/// loss anew reports.
+/// [`crate::Error::File`] for what is no run directory, or whose table, events or manifest are damaged.
 pub fn examine(path: &Path) -> Result<Vec<Finding>> {
     let directory = RunDirectory::at(path);
     let rows = directory.steps()?.rows()?;
     let (head, events) = (directory.manifest_head()?, directory.events()?);
-    let run = Run { directory, head, rows, events };
-    let prepared = stored_problem(&run.directory);
-    let known = prepared.as_ref().ok();
+    let config = stored_settings(&directory).and_then(RunConfig::resolve);
+    let config = config.map_err(|error| error.to_string());
+    let run = Run { directory, head, config, rows, events };
+    let prepared = stored_problem(&run.directory).map_err(|error| error.to_string());
     let mut findings = vec![rows::ending(&run)];
-    findings.extend(problem::findings(&run, known));
+    findings.extend(problem::findings(&run, &prepared));
     findings.push(seeds::finding(path));
     findings.extend(rows::findings(&run));
     findings.push(problem::checkpoint(&run));
-    findings.push(match prepared {
-        Ok(prepared) => repeat::finding(&run, prepared)?,
-        Err(error) => {
-            let text = format!("no step can be repeated in double precision: {error}");
-            Finding::new(repeat::CHECK, Verdict::NotKnown, None, text)
-        }
-    });
+    let repeated =
+        prepared.and_then(|p| repeat::finding(&run, p).map_err(|error| error.to_string()));
+    findings.push(repeated.unwrap_or_else(|error| {
+        let text = format!("no step could be repeated in double precision: {error}");
+        Finding::new(repeat::CHECK, Verdict::NotKnown, None, text)
+    }));
     Ok(findings)
 }
-
-/// What the checks of the data need besides the rows.
-type Known<'a> = Option<&'a Prepared>;

@@ -3,34 +3,34 @@
 use std::collections::HashSet;
 
 use super::rows::share;
-use super::{Finding, Known, Run, Verdict};
+use super::{Finding, Run, Verdict};
 use crate::config::{RunConfig, lower};
 use crate::data::{Dataset, Inputs};
+use crate::record::StepRow;
 use crate::run::Prepared;
 
 /// Batch, objective, data and validation.
-pub(super) fn findings(run: &Run, prepared: Known<'_>) -> Vec<Finding> {
-    let Some(prepared) = prepared else {
-        let unknown = |check| {
-            let text = "the manifest does not say what was trained";
-            Finding::new(check, Verdict::NotKnown, None, text)
-        };
-        return ["batch", "objective", "metrics", "data", "validation"].map(unknown).into();
+pub(super) fn findings(
+    run: &Run,
+    prepared: &std::result::Result<Prepared, String>,
+) -> Vec<Finding> {
+    let unknown = |check, why: &str| Finding::new(check, Verdict::NotKnown, None, why);
+    let mut findings = match &run.config {
+        Ok(config) => vec![batch(run, config), objective(run, config), metrics(run, config)],
+        Err(why) => ["batch", "objective", "metrics"].map(|check| unknown(check, why)).into(),
     };
-    vec![
-        batch(run, prepared),
-        objective(run, &prepared.config),
-        metrics(run, &prepared.config),
-        data(run, prepared),
-        validation(prepared),
-        untouched(),
-    ]
+    match prepared {
+        Ok(prepared) => findings.extend([data(run, prepared), validation(prepared)]),
+        Err(why) => findings.extend(["data", "validation"].map(|check| unknown(check, why))),
+    }
+    findings.push(untouched());
+    findings
 }
 
-fn batch(run: &Run, prepared: &Prepared) -> Finding {
+fn batch(run: &Run, config: &RunConfig) -> Finding {
     const CHECK: &str = "batch";
-    let samples = prepared.split.train.len();
-    let Some(size) = prepared.config.batch_size.0 else {
+    let samples = config.train_size.unwrap_or(0);
+    let Some(size) = config.batch_size.0 else {
         let text = format!("full batch: every update uses all {samples} training samples");
         return Finding::new(CHECK, Verdict::Pass, samples as f64, text);
     };
@@ -49,37 +49,39 @@ fn batch(run: &Run, prepared: &Prepared) -> Finding {
 /// What is descended beside what `train_loss` is.
 fn objective(run: &Run, config: &RunConfig) -> Finding {
     let given = &config.optimizer.hyperparameters;
-    let loss = lower(&config.loss);
     let decay = given.weight_decay.filter(|&decay| decay > 0.0);
+    let decoupled = config.optimizer.decouples_decay();
     let norm = run.rows.iter().rev().find_map(|row| row.param_norm);
-    let penalty = decay.zip(norm).map(|(decay, norm)| decay / 2.0 * norm * norm);
+    let penalty = decay.filter(|_| !decoupled).zip(norm);
+    let penalty = penalty.map(|(decay, norm)| decay / 2.0 * norm * norm);
+    let loss = lower(&config.loss);
     let mut text = format!("train_loss is the mean {loss} loss over the training samples");
-    match (given.rho.filter(|&rho| rho > 0.0), decay) {
-        (None, None) => text += ", and that is what is minimised",
-        (rho, decay) => {
-            text += "; minimised is";
-            if let Some(rho) = rho {
-                text += &format!(" its value at a point up the slope (rho {rho})");
-            }
-            if let Some(decay) = decay {
-                let penalty = penalty.unwrap_or(0.0);
-                text += &format!(
-                    "{} weight decay {decay}, (lambda/2) ||theta||^2 = {penalty:.2e} at the end",
-                    if rho.is_some() { " with" } else { " it with" }
-                );
-            }
-        }
+    match given.rho.filter(|&rho| rho > 0.0) {
+        Some(rho) => text += &format!("; descended is its gradient up the slope (rho {rho})"),
+        None => text += ", and its gradient is descended",
+    }
+    if let (Some(decay), Some(penalty)) = (decay, penalty) {
+        text += &format!(
+            ", with weight decay {decay}: (lambda/2) ||theta||^2 = {penalty:.2e} at the end is not in it"
+        );
+    } else if let Some(decay) = decay {
+        text += &format!("; weights also shrink by lr times {decay} at each step");
     }
     Finding::new("objective", Verdict::Pass, penalty.unwrap_or(0.0), text)
 }
 
 fn metrics(run: &Run, config: &RunConfig) -> Finding {
-    let validated = run.rows.iter().filter(|row| row.val_loss.is_some()).count();
-    let accuracies = run.rows.iter().filter(|row| row.train_accuracy.is_some()).count();
+    let count = |value: fn(&StepRow) -> Option<f64>| {
+        run.rows.iter().filter(|row| value(row).is_some()).count()
+    };
+    let (validated, accuracies) = (count(|row| row.val_loss), count(|row| row.train_accuracy));
     let text = format!(
-        "{} loss, training accuracy ({accuracies} steps) and validation loss ({validated} steps) are \
-         columns of their own{}",
+        "{} loss{} and validation loss ({validated} steps) are columns of their own{}",
         lower(&config.loss),
+        match accuracies {
+            0 => String::new(),
+            steps => format!(", training accuracy ({steps} steps)"),
+        },
         if validated == 0 { "; nothing validates: give --validation-size" } else { "" }
     );
     Finding::judged("metrics", validated > 0, share(validated, run.rows.len()), text)
@@ -130,20 +132,22 @@ fn content(dataset: &Dataset, sample: usize) -> Vec<u64> {
     }
 }
 
-/// Whether the latest checkpoint can be gone on from.
+/// Whether there is a checkpoint that can be gone on from.
 pub(super) fn checkpoint(run: &Run) -> Finding {
     const CHECK: &str = "checkpoint";
-    let Some(step) = run.directory.checkpoints().last().copied() else {
-        let text = "there is none but the initial weights; give --checkpoint-every";
+    let there = run.directory.checkpoints();
+    let Some(last) = there.last().copied() else {
+        let text = "there is none but the initial weights";
         return Finding::new(CHECK, Verdict::Warn, None, text);
     };
-    let complete = run.directory.checkpoint_is_complete(step);
+    let complete = run.directory.resumable(run.rows.len()).filter(|&step| step > 0 || last == 0);
     let text = match complete {
-        true => format!(
+        Some(step) => format!(
             "step {step} has parameters, optimizer, schedule and random state: run --resume goes on \
-             from it"
+             from it{}",
+            if step < last { ", later ones lack some of them" } else { "" }
         ),
-        false => format!("step {step} lacks optimizer, schedule or random state"),
+        None => format!("step {last} lacks optimizer, schedule, random state or rows before it"),
     };
-    Finding::judged(CHECK, complete, step as f64, text)
+    Finding::judged(CHECK, complete == Some(last), complete.unwrap_or(last) as f64, text)
 }

@@ -1,7 +1,7 @@
 //! Suspicious steps once more, in double precision.
 //!
 //! The parameters of a step are reached by training again from the nearest complete checkpoint before
-//! it, without curvature; the recorded loss tells whether they are the same. There loss, gradient and
+//! it; the recorded loss tells whether they are the same. There loss, gradient and
 //! sharpness on a small batch are evaluated in both precisions.
 
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::backend::{BackendChoice, Device};
 use crate::curvature::CurvatureMeter;
 use crate::error::{Error, Result};
 use crate::linalg::{Lanczos, norm};
-use crate::record::{Event, EventKind, StepRow};
+use crate::record::{Event, EventKind, StepRow, WarningAction};
 use crate::run::{Prepared, supervised};
 use crate::task::Supervised;
-use crate::train::{Checkpoint, History, Observer, TrainSettings, Trainer, TrainingState};
+use crate::train::{Checkpoint, History, Observer, Problem, TrainSettings, Trainer, TrainingState};
 
 pub(super) const CHECK: &str = "double_precision";
 
@@ -45,18 +45,19 @@ pub(super) fn finding(run: &Run, prepared: Prepared) -> Result<Finding> {
         loss: prepared.config.loss,
     });
     let mut pair = Pair::new(&prepared, &task)?;
-    let reached = retrain(run, prepared, &task, &steps)?;
     let (mut texts, mut worst) = (Vec::new(), None::<f64>);
+    let mut path = Path::new(run, prepared, task);
     for (step, why) in &steps {
-        let found = reached.iter().find(|(reached, _)| reached == step);
-        texts.push(match found {
-            Some((_, Some(theta))) => {
-                let difference = pair.compare(theta, *step)?;
+        let compared = path.reach(*step)?.map(|theta| pair.compare(&theta, *step)).transpose();
+        let text = match compared {
+            Ok(Some(difference)) => {
                 worst = Some(worst.unwrap_or(0.0).max(difference.most()));
-                format!("step {step} ({why}): {difference}")
+                difference.to_string()
             }
-            _ => format!("step {step} ({why}) could not be reached again"),
-        });
+            Ok(None) => "trained again, it is not what was recorded".to_string(),
+            Err(error) => format!("cannot be measured ({error})"),
+        };
+        texts.push(format!("step {step} ({why}): {text}"));
     }
     let text = format!(
         "single against double precision on {} samples: {}",
@@ -93,61 +94,107 @@ fn suspicious(run: &Run) -> Vec<(usize, &'static str)> {
     steps
 }
 
-/// The parameters at each of the steps (ascending); `None` where the recorded loss is not met.
-fn retrain(
-    run: &Run,
+/// The run's path, trained again piece by piece.
+struct Path<'a> {
+    run: &'a Run,
     prepared: Prepared,
-    task: &Arc<Supervised>,
-    steps: &[(usize, &'static str)],
-) -> Result<Vec<(usize, Option<Vec<f64>>)>> {
-    let last = steps.last().map_or(0, |(step, _)| *step);
-    let layout = prepared.problem.train.layout().clone();
-    let mut optimizer = prepared.config.optimizer.build();
-    let first = steps.first().map_or(0, |(step, _)| *step);
-    let complete = |&step: &usize| step <= first && run.directory.checkpoint_is_complete(step);
-    let from = run.directory.checkpoints().into_iter().rev().find(complete).unwrap_or(0);
-    let state = run.directory.training_state(from, &layout, &mut *optimizer)?;
-    // No measurement, and a checkpoint at each step, of which the wanted ones are kept.
-    let settings = TrainSettings {
-        steps: last,
-        every: usize::MAX,
-        eval_every: usize::MAX,
-        tracker: None,
-        spectrum: None,
-        on_warning: None,
-        checkpoint_every: Some(1),
-        ..prepared.train_settings()
-    };
-    let wanted: Vec<usize> = steps.iter().map(|(step, _)| *step).collect();
-    let mut reached = Reached { wanted, found: Vec::new() };
-    let mut problem = prepared.problem;
-    problem.validation = None;
-    problem.curvature = None;
-    let (device, train) = (prepared.device.clone(), prepared.split.train.clone());
-    let chunk = prepared.config.chunk.unwrap_or_else(|| device.default_chunk(train.len()));
-    let trainer = Trainer { problem, settings, optimizer, interrupted: &AtomicBool::new(false) };
-    let end = trainer.run(state, &History::default(), &mut [&mut reached]);
-    if let Some(error) = end.error {
-        return Err(error);
+    task: Arc<Supervised>,
+    at: Option<TrainingState>,
+}
+
+impl<'a> Path<'a> {
+    fn new(run: &'a Run, prepared: Prepared, task: Arc<Supervised>) -> Self {
+        Self { run, prepared, task, at: None }
     }
-    let mut objective = supervised(&device, task, train, chunk)?;
-    let mut same = |step: usize, theta: Vec<f64>| -> Result<(usize, Option<Vec<f64>>)> {
-        objective.set_parameters(&theta)?;
-        let recorded = run.rows.get(step).and_then(|row| row.train_loss);
-        let loss = objective.evaluate()?.loss;
-        let met = recorded.is_none_or(|recorded| (loss / recorded - 1.0).abs() <= SAME);
-        Ok((step, met.then_some(theta)))
-    };
-    reached.found.into_iter().map(|(step, theta)| same(step, theta)).collect()
+
+    /// The parameters at `step`, no earlier than the step before; `None` where the row's loss, or the
+    /// parameters' norm where it has none, is not met.
+    fn reach(&mut self, step: usize) -> Result<Option<Vec<f64>>> {
+        let directory = &self.run.directory;
+        let complete = |&n: &usize| n <= step && directory.checkpoint_is_complete(n);
+        let nearest = directory.checkpoints().into_iter().rev().find(complete).unwrap_or(0);
+        let mut at = match self.at.take() {
+            Some(at) if at.step >= nearest => at,
+            _ => {
+                let layout = self.prepared.problem.train.layout();
+                let mut optimizer = self.prepared.config.optimizer.build();
+                directory.training_state(nearest, layout, &mut *optimizer)?
+            }
+        };
+        // Where the learning rate was halved, it is again.
+        let halved = |event: &Event| match event.kind {
+            EventKind::ActionTaken { action: WarningAction::HalveLr, next_step, .. } => {
+                (next_step > at.step && next_step <= step).then_some(next_step)
+            }
+            _ => None,
+        };
+        let halvings: Vec<usize> = self.run.events.iter().filter_map(halved).collect();
+        for next in halvings {
+            at = self.train(at, next)?;
+            at.rate_factor /= 2.0;
+        }
+        at = self.train(at, step)?;
+        let same = self.is_recorded(&at)?;
+        let theta = same.then(|| at.theta.clone());
+        self.at = Some(at);
+        Ok(theta)
+    }
+
+    /// Takes the updates up to `step`, without measurements but for those of the first.
+    fn train(&self, at: TrainingState, step: usize) -> Result<TrainingState> {
+        if at.step == step {
+            return Ok(at);
+        }
+        let settings = TrainSettings {
+            steps: step,
+            every: usize::MAX,
+            eval_every: usize::MAX,
+            tracker: None,
+            spectrum: None,
+            on_warning: None,
+            checkpoint_every: None,
+            ..self.prepared.train_settings()
+        };
+        let optimizer = self.prepared.config.optimizer.build();
+        let problem = Problem { train: self.objective()?, validation: None, curvature: None };
+        let trainer =
+            Trainer { problem, settings, optimizer, interrupted: &AtomicBool::new(false) };
+        let mut last = Last(None);
+        let end = trainer.run(at, &History::default(), &mut [&mut last]);
+        match (end.error, last.0) {
+            (Some(error), _) => Err(error),
+            (None, Some(state)) => Ok(state),
+            (None, None) => {
+                let reason = format!("training ended before step {step}");
+                Err(Error::Numerical { what: "training again", reason })
+            }
+        }
+    }
+
+    fn objective(&self) -> Result<Box<dyn Objective>> {
+        let Prepared { device, split, config, .. } = &self.prepared;
+        let chunk = config.chunk.unwrap_or_else(|| device.default_chunk(split.train.len()));
+        supervised(device, &self.task, split.train.clone(), chunk)
+    }
+
+    fn is_recorded(&self, at: &TrainingState) -> Result<bool> {
+        let Some(row) = self.run.row(at.step) else { return Ok(false) };
+        let (recorded, found) = match row.train_loss {
+            Some(loss) => {
+                let mut objective = self.objective()?;
+                objective.set_parameters(&at.theta)?;
+                (loss, objective.evaluate()?.loss)
+            }
+            None => (row.param_norm.unwrap_or(f64::NAN), norm(&at.theta)),
+        };
+        Ok(found == recorded || (found / recorded - 1.0).abs() <= SAME)
+    }
 }
 
-/// Keeps the parameters of some steps.
-struct Reached {
-    wanted: Vec<usize>,
-    found: Vec<(usize, Vec<f64>)>,
-}
+/// Keeps the last state.
+struct Last(Option<TrainingState>);
 
-impl Observer for Reached {
+impl Observer for Last {
     fn row(&mut self, _row: &StepRow) -> Result<()> {
         Ok(())
     }
@@ -157,10 +204,7 @@ impl Observer for Reached {
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {
-        let TrainingState { step, theta, .. } = checkpoint.state;
-        if self.wanted.contains(step) && self.found.iter().all(|(found, _)| found != step) {
-            self.found.push((*step, theta.clone()));
-        }
+        self.0 = Some(checkpoint.state.clone());
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use statrs::statistics::{Data, OrderStatistics};
 
 use super::{Finding, Run, Verdict};
-use crate::record::StepRow;
+use crate::record::{ExitStatus, StepRow};
 
 /// The median of the relative update is sane within these: less is lost in the rounding of single
 /// precision after some thousand steps, more changes every weight by a tenth at each.
@@ -11,24 +11,26 @@ const SANE_UPDATES: [f64; 2] = [1e-6, 0.1];
 
 /// How the run ended.
 pub(super) fn ending(run: &Run) -> Finding {
-    const CHECK: &str = "ending";
-    let steps = run.rows.len();
-    let code = run.head.as_ref().and_then(|head| head.exit_code);
+    let rows = run.rows.len();
+    let wanted = run.config.as_ref().ok().map(|config| config.steps);
+    let head = run.head.as_ref();
+    let code = head.and_then(|head| head.exit_code);
+    let error = head.and_then(|head| head.error.as_deref()).unwrap_or("no reason is recorded");
+    let status = run.directory.summary().ok().map(|summary| summary.status);
+    let stopped = status == Some(ExitStatus::StoppedOnWarning);
+    let complete = wanted.is_none_or(|wanted| rows == wanted);
     let text = match code {
-        Some(0) => {
-            return Finding::new(
-                CHECK,
-                Verdict::Pass,
-                steps as f64,
-                format!("{steps} steps, ended by itself"),
-            );
+        Some(0) if stopped => {
+            format!("a spike warning ended it after {rows} steps, as it was told to")
         }
-        Some(3) => format!("training diverged after {steps} steps"),
-        Some(130) => format!("stopped by the user after {steps} steps; go on with run --resume"),
-        Some(_) => format!("it failed after {steps} steps"),
-        None => format!("under way, or killed after {steps} steps"),
+        Some(0) if complete => format!("{rows} steps, ended by itself"),
+        Some(0) => format!("steps.csv has {rows} of {} steps", wanted.unwrap_or(0)),
+        Some(3) => format!("training diverged after {rows} steps"),
+        Some(130) => format!("stopped by the user after {rows} steps; go on with run --resume"),
+        Some(_) => format!("it failed after {rows} steps: {error}"),
+        None => format!("under way, or killed after {rows} steps"),
     };
-    Finding::new(CHECK, Verdict::Warn, steps as f64, text)
+    Finding::judged("ending", code == Some(0) && complete && !stopped, rows as f64, text)
 }
 
 /// What rows and events alone say.
@@ -59,34 +61,43 @@ fn norms(run: &Run) -> Finding {
 
 fn update_size(run: &Run) -> Finding {
     const CHECK: &str = "update_size";
-    let sizes: Vec<f64> = run.rows.iter().filter_map(|row| row.relative_update).collect();
+    let measured: Vec<f64> = run.rows.iter().filter_map(|row| row.relative_update).collect();
+    let sizes: Vec<f64> = measured.iter().copied().filter(|size| size.is_finite()).collect();
+    let lost = measured.len() - sizes.len();
     if sizes.is_empty() {
-        return Finding::new(CHECK, Verdict::NotKnown, None, "no update was measured");
+        let text = format!("no finite update was measured ({lost} others)");
+        return Finding::new(CHECK, Verdict::NotKnown, None, text);
     }
     let mut sizes = Data::new(sizes);
     let (median, most) = (sizes.median(), sizes.quantile(0.99));
     let [low, high] = SANE_UPDATES;
-    let sane = (low..=high).contains(&median);
+    let sane = (low..=high).contains(&median) && lost == 0;
     let text = format!(
         "relative update (update_norm / param_norm): median {median:.1e}, 99% below {most:.1e}; \
-         sane is {low:.0e} to {high:.0e}"
+         sane is {low:.0e} to {high:.0e}{}",
+        if lost > 0 { format!("; {lost} are not finite") } else { String::new() }
     );
     Finding::judged(CHECK, sane, median, text)
 }
 
 fn raw_curves(run: &Run) -> Finding {
     const CHECK: &str = "raw_curves";
-    let missing = run.rows.windows(2).filter(|pair| pair[1].step != pair[0].step + 1).count();
+    let Some(last) = run.rows.last().map(|row| row.step) else {
+        return Finding::new(CHECK, Verdict::NotKnown, None, "the table has no row");
+    };
     let measured = run.rows.iter().filter(|row| row.sharpness.is_some()).count();
-    let text = match missing {
-        0 => format!(
+    let whole = run.rows.iter().enumerate().all(|(index, row)| row.step == index);
+    let text = match whole {
+        true => format!(
             "table and pictures hold each of {} steps as measured, none smoothed; sharpness at \
              {measured} of them",
             run.rows.len()
         ),
-        gaps => format!("steps.csv has {gaps} gaps"),
+        false => {
+            format!("steps.csv has {} of the {} steps up to the last", run.rows.len(), last + 1)
+        }
     };
-    Finding::judged(CHECK, missing == 0, measured as f64, text)
+    Finding::judged(CHECK, whole, measured as f64, text)
 }
 
 fn eigenvalues(run: &Run) -> Finding {
@@ -96,7 +107,8 @@ fn eigenvalues(run: &Run) -> Finding {
         return Finding::new(CHECK, Verdict::NotKnown, None, "no eigenvalue was measured");
     }
     let open = measured.iter().filter(|row| row.converged == Some(false)).count();
-    let residual = measured.iter().filter_map(|row| row.residual).fold(0.0, f64::max);
+    let residuals = measured.iter().filter_map(|row| row.residual);
+    let residual = residuals.max_by(f64::total_cmp).unwrap_or(0.0);
     let repaired = run.count("curvature_repaired");
     let text = format!(
         "{} of {} measurements converged, largest residual {residual:.1e}; audits found another \

@@ -273,7 +273,7 @@ impl Tracker {
             *held = by_coordinates(map, held);
         }
         for top in self.tops.chunks_exact_mut(q) {
-            let length = norm(top);
+            let length = norm(top).max(f64::MIN_POSITIVE);
             top.iter_mut().for_each(|x| *x /= length);
         }
         self.known.clear();

@@ -3,7 +3,7 @@
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
+use burn::tensor::activation::{gelu, relu};
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,7 @@ impl Activation {
             // Tensors with tangents remember their tanh, so that burn's own rule costs no second one.
             Activation::Tanh => x.tanh(),
             Activation::Relu => relu(x),
+            Activation::Gelu if carries_tangents(&x) => gelu(x),
             Activation::Gelu => with_derivative(x, |x| {
                 let cdf = ((x.clone() * FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
                 let density = (x.clone().square() * -0.5).exp() * normal_density_at_zero();
@@ -64,6 +65,13 @@ impl Activation {
             Activation::Identity => x,
         }
     }
+}
+
+/// Whether tensors carry tangents: then burn's `gelu` has an exact rule of its own (`crate::forward`),
+/// evaluated once, where elsewhere burn takes the derivative of an approximation. A backend can be asked
+/// for nothing but its name.
+fn carries_tangents<B: Backend, const D: usize>(x: &Tensor<B, D>) -> bool {
+    B::name(&x.device()).contains("forward<")
 }
 
 /// f(x), recorded as `f(x0) + (x - x0) f'(x0)` with x0 the value of x off the tape.

@@ -184,6 +184,11 @@ pub struct OptimizerSpec {
 }
 
 impl OptimizerSpec {
+    /// Whether its weight decay shrinks the weights beside the step instead of being in the gradient.
+    pub fn decouples_decay(&self) -> bool {
+        Entry::find(self.name).is_ok_and(Entry::decouples_decay)
+    }
+
     /// The optimizer called `name` with what is given and defaults for the rest.
     ///
     /// # Errors

@@ -180,10 +180,19 @@ impl RunDirectory {
             let problem = "the checkpoint lacks it: it has the weights only";
             return Err(Error::file(self.file(&state_file(step)), None, problem, REMEDY));
         };
+        let wrong =
+            |problem: &str| Err(Error::file(self.file(&state_file(step)), None, problem, REMEDY));
+        if head.step != step {
+            return wrong("it is of another step than its name says");
+        }
         let mut accumulators = Vec::new();
         if !head.optimizer.accumulators.is_empty() {
             let path = self.file(&optimizer_file(step));
             let memory = optimizer.memory();
+            let own: Vec<&str> = memory.accumulators.iter().map(|(name, _)| *name).collect();
+            if head.optimizer.accumulators != own {
+                return wrong("it is of another optimizer");
+            }
             for (name, _) in memory.accumulators {
                 let values = read_tensors(&path, &format!("{name}."), layout)?;
                 accumulators.push((name.to_string(), values));
@@ -197,6 +206,40 @@ impl RunDirectory {
             rate_factor: head.schedule.rate_factor,
             initial_loss: head.initial_loss,
         })
+    }
+
+    /// The latest checkpoint that can be gone on from, where there are so many rows; the start, where
+    /// there is none.
+    pub fn resumable(&self, rows: usize) -> Option<usize> {
+        let complete = |&step: &usize| step <= rows && self.checkpoint_is_complete(step);
+        let last = self.checkpoints().into_iter().rev().find(complete);
+        last.or((rows == 0).then_some(0))
+    }
+
+    /// Removes checkpoints and spectra of later steps, which the run will come to again.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(super) fn remove_after(&self, step: usize) -> Result<()> {
+        for folder in [FOLDER, "spectra"] {
+            for entry in std::fs::read_dir(self.file(folder)).into_iter().flatten().flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let number = name
+                    .strip_prefix("step-")
+                    .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+                let later =
+                    number.and_then(|number| number.parse().ok()).is_some_and(|n: usize| n > step);
+                if later {
+                    let path = entry.path();
+                    std::fs::remove_file(&path).map_err(|source| Error::Io {
+                        action: "remove",
+                        path,
+                        source,
+                    })?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether everything that a checkpoint needs to be gone on from is there.

@@ -34,6 +34,8 @@ pub struct ManifestHead {
     /// Rows of the dataset that validate.
     #[serde(default)]
     pub validation_indices: Vec<usize>,
+    /// Rows that curvature is measured on, where those are not all that train.
+    pub curvature_indices: Option<Vec<usize>>,
 }
 
 /// A table of steps as it stands in the file.
@@ -68,7 +70,7 @@ impl RunDirectory {
         input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)
     }
 
-    /// Checks that `manifest` is of the same data and parameters as the one on disk.
+    /// Checks that `manifest` is of the same data and samples as the one on disk.
     ///
     /// # Errors
     /// [`Error::File`] naming what differs.
@@ -76,7 +78,8 @@ impl RunDirectory {
         let Some(head) = self.manifest_head()? else { return Ok(()) };
         let same_data = head.dataset_sha256.as_ref() == Some(&manifest.dataset_sha256);
         let same_samples = head.train_indices == manifest.train_indices
-            && head.validation_indices == manifest.validation_indices;
+            && head.validation_indices == manifest.validation_indices
+            && head.curvature_indices == manifest.curvature_indices;
         let problem = match (same_data, same_samples) {
             (true, true) => return Ok(()),
             (false, _) => "the dataset has changed since",

@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::atomic;
 use crate::error::{Error, Result, reason};
 
 /// A folder that a run writes into.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RunDirectory {
     path: PathBuf,
+    /// Held by whoever writes.
+    lock: Option<Arc<fs::File>>,
 }
 
 /// What runs write; `--force` removes these and nothing else.
@@ -33,17 +36,18 @@ impl RunDirectory {
     /// [`Error::Output`] if it holds anything and `force` is not set, if it holds something that is
     /// not a run, or if it cannot be made or written; nothing is changed then.
     pub fn create(path: &Path, force: bool) -> Result<Self> {
-        let directory = Self { path: path.to_path_buf() };
+        let mut directory = Self::at(path);
         Self::check(path, force)?;
         fs::create_dir_all(path).map_err(|e| directory.cannot("be made", &e))?;
         tempfile::tempfile_in(path).map_err(|e| directory.cannot("be written", &e))?;
+        directory.lock()?;
         directory.remove_earlier_run()?;
         Ok(directory)
     }
 
     /// The folder as it is, for reading.
     pub fn at(path: &Path) -> Self {
-        Self { path: path.to_path_buf() }
+        Self { path: path.to_path_buf(), lock: None }
     }
 
     /// Checks, changing nothing, whether [`RunDirectory::create`] would refuse what is at `path`.
@@ -51,7 +55,7 @@ impl RunDirectory {
     /// # Errors
     /// [`Error::Output`].
     pub fn check(path: &Path, force: bool) -> Result<()> {
-        let directory = Self { path: path.to_path_buf() };
+        let directory = Self::at(path);
         match fs::read_dir(path) {
             Ok(mut entries) => match entries.next() {
                 Some(_) => directory.check_replaceable(force),
@@ -68,7 +72,7 @@ impl RunDirectory {
     /// # Errors
     /// [`Error::Output`] if it cannot be made.
     pub fn create_numbered(parent: &Path, base: &str) -> Result<Self> {
-        let mut directory = Self { path: parent.join(base) };
+        let mut directory = Self::at(&parent.join(base));
         let cannot = |directory: &Self, e| Err(directory.cannot("be made", &e));
         if let Err(e) = fs::create_dir_all(parent) {
             return cannot(&directory, e);
@@ -82,7 +86,26 @@ impl RunDirectory {
                 Err(e) => return cannot(&directory, e),
             }
         }
+        directory.lock()?;
         Ok(directory)
+    }
+
+    /// Takes the folder for this process to write in, for as long as this value or a clone of it lives.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if another process has it.
+    pub fn lock(&mut self) -> Result<()> {
+        // Where folders cannot be opened or locked, nobody is kept out.
+        let Ok(folder) = fs::File::open(&self.path) else { return Ok(()) };
+        if let Err(fs::TryLockError::WouldBlock) = folder.try_lock() {
+            return Err(Error::Output {
+                path: self.path.clone(),
+                problem: "another sharpscope is writing a run in it".to_string(),
+                remedy: "wait for it, or stop it first".to_string(),
+            });
+        }
+        self.lock = Some(Arc::new(folder));
+        Ok(())
     }
 
     fn check_replaceable(&self, force: bool) -> Result<()> {
@@ -102,6 +125,19 @@ impl RunDirectory {
                 "it holds something else than a run, which --force does not touch",
                 "choose another --out",
             ));
+        }
+        Ok(())
+    }
+
+    /// Removes what is written when a run ends.
+    pub(super) fn remove_ends(&self) -> Result<()> {
+        for name in ["summary.json", "sharpness.svg", "sharpness.png"] {
+            match fs::remove_file(self.file(name)) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(self.cannot("be gone on with", &e));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

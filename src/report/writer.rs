@@ -80,9 +80,12 @@ impl RunWriter {
         for event in &history.events {
             events.extend(line(event)?);
         }
+        // From here on the run is one that has not ended.
+        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
+        directory.remove_ends()?;
+        directory.remove_after(table.cells.len())?;
         directory.write("steps.csv", &kept)?;
         directory.write("events.jsonl", &events)?;
-        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         let steps = csv::Writer::from_writer(directory.append("steps.csv")?);
         let events = directory.append("events.jsonl")?;
         let (layout, rows) = (layout.clone(), history.rows.clone());

@@ -70,7 +70,10 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
         data: Arc::clone(&dataset),
         loss: config.loss,
     });
-    let objective = |samples: &[usize], chunk: Option<usize>| {
+    // The default is the training samples' own, written out: others have theirs.
+    let default = device.default_chunk(train_size);
+    let chunk = config.chunk.filter(|&chunk| chunk != default);
+    let objective = |samples: &[usize]| {
         let chunk = chunk.unwrap_or_else(|| device.default_chunk(samples.len()));
         supervised(&device, &task, samples.to_vec(), chunk)
     };
@@ -79,13 +82,13 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
         .filter(|&n| n < train_size)
         .map(|n| curvature_subset(&split.train, n, config.seed));
     let problem = Problem {
-        train: objective(&split.train, config.chunk)?,
+        train: objective(&split.train)?,
         validation: match split.validation.is_empty() {
             true => None,
-            false => Some(objective(&split.validation, config.chunk)?),
+            false => Some(objective(&split.validation)?),
         },
         curvature: match &curvature_samples {
-            Some(samples) => Some(objective(samples, config.chunk)?),
+            Some(samples) => Some(objective(samples)?),
             None => None,
         },
     };
@@ -102,7 +105,7 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
     tracing::debug!(parameters, "problem uploaded");
 
     config.samples = Some(config.samples.unwrap_or(train_size));
-    config.chunk = Some(config.chunk.unwrap_or_else(|| device.default_chunk(train_size)));
+    config.chunk = Some(config.chunk.unwrap_or(default));
     Ok(Prepared { config, device, dataset, split, curvature_samples, problem, theta })
 }
 

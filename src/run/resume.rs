@@ -7,10 +7,10 @@ use super::{Started, prepare, stored_monitor, stored_settings};
 use crate::config::{RunConfig, Settings};
 use crate::error::{Error, Result};
 use crate::optim::ScheduleKind;
-use crate::record::{Event, EventKind, StepRow};
+use crate::record::{Event, EventKind, StepRow, WarningAction};
 use crate::report::{Resumption, RunDirectory, RunWriter, now};
-use crate::stability::Monitor;
-use crate::train::History;
+use crate::stability::{Monitor, StabilitySettings};
+use crate::train::{History, TrainingState};
 
 /// What may be changed.
 const CHANGEABLE: &str = "--steps, --checkpoint-every and --on-warning";
@@ -23,24 +23,22 @@ const CHANGEABLE: &str = "--steps, --checkpoint-every and --on-warning";
 /// [`Error::Setting`] for changes that cannot be made, or where no step is left;
 /// [`Error::File`] for what is no run, has no checkpoint to go on from, or was made from other data.
 pub fn resume(path: &Path, changes: Settings) -> Result<Started> {
-    let directory = RunDirectory::at(path);
+    let mut directory = RunDirectory::at(path);
     let stored = stored_settings(&directory)?;
-    let (init, chunk) = (stored.init.clone(), stored.chunk);
-    let settings = changed(path, changes, Settings { init: None, chunk: None, ..stored })?;
-    let config = RunConfig::resolve(settings)?;
-    let mut prepared = prepare(config.clone())?;
-    // A chunk that was given holds for all samples, the default differs between them.
-    if prepared.config.chunk != chunk {
-        prepared = prepare(RunConfig { chunk, ..config })?;
-    }
+    let (init, before) = (stored.init.clone(), stored.on_warning.clone());
+    let settings = changed(path, changes, Settings { init: None, ..stored })?;
+    let halves_now = settings.on_warning.as_deref() == Some("halve-lr");
+    let newly_halves = halves_now && settings.on_warning != before;
+    let mut prepared = prepare(RunConfig::resolve(settings)?)?;
     prepared.config.init = init;
     prepared.config.out = Some(path.to_path_buf());
+    prepared.config.resume = Some(path.to_path_buf());
 
     let mut table = directory.steps()?;
-    let step = last_complete(&directory, table.cells.len())?;
+    let step = directory.resumable(table.cells.len()).ok_or_else(|| nothing(&directory))?;
     let steps = prepared.config.steps;
     if step >= steps {
-        let problem = format!("all {steps} steps are taken");
+        let problem = format!("the run has {step} steps already");
         let remedy = "give more with --steps";
         return Err(Error::setting("--resume", path.display(), problem, remedy));
     }
@@ -52,19 +50,50 @@ pub fn resume(path: &Path, changes: Settings) -> Result<Started> {
     let mut optimizer = prepared.config.optimizer.build();
     let layout = prepared.problem.train.layout();
     let state = directory.training_state(step, layout, &mut *optimizer)?;
+    if state.batches.is_some() != (step > 0 && prepared.config.batch_size.0.is_some()) {
+        let problem = format!("step {step} does not say where the minibatches stood");
+        return Err(Error::file(directory.file("checkpoints"), None, problem, "run again"));
+    }
+    let seconds =
+        directory.summary().map_or_else(|_| spent(&rows), |summary| summary.total_seconds);
     let mut manifest = prepared.manifest()?;
     directory.check_same_problem(&manifest)?;
-    let head = directory.manifest_head()?;
-    if let Some(head) = head {
+    if let Some(head) = directory.manifest_head()? {
         manifest.started = head.started.unwrap_or(manifest.started);
         manifest.resumed = head.resumed;
     }
     manifest.resumed.push(Resumption { time: now(), step });
-    let history = History { rows, events };
     let labels = labels(&prepared, &*optimizer);
     let columns = prepared.config.columns();
+    let mut history = History { rows, events, seconds };
+    let mut state = state;
+    if newly_halves {
+        halve_where_warned(&mut state, &mut history, &prepared.config);
+    }
+    directory.lock()?;
     let writer = RunWriter::resume(directory, manifest, columns, labels, layout, &table, &history)?;
     Ok(Started { prepared, optimizer, writer, state, history })
+}
+
+/// Wall-clock time of rows, in seconds.
+fn spent(rows: &[StepRow]) -> f64 {
+    rows.iter().map(|row| (row.step_ms + row.curvature_ms.unwrap_or(0.0)) / 1e3).sum()
+}
+
+/// A run that now is to halve its rate on a warning does so for the one that still stands.
+fn halve_where_warned(state: &mut TrainingState, history: &mut History, config: &RunConfig) {
+    let Some(last) = state.step.checked_sub(1) else { return };
+    let horizon = StabilitySettings::default().warning_horizon;
+    let stands = |event: &&Event| {
+        matches!(event.kind, EventKind::SpikeWarning { .. }) && event.step + horizon >= last
+    };
+    if history.events.iter().any(|event| stands(&event)) {
+        state.rate_factor /= 2.0;
+        let lr = config.learning_rate().rate(state.step) * state.rate_factor;
+        let action = WarningAction::HalveLr;
+        let kind = EventKind::ActionTaken { action, next_step: state.step, lr };
+        history.events.push(Event { step: last, kind });
+    }
 }
 
 /// The run's settings with those changes.
@@ -92,19 +121,10 @@ fn changed(path: &Path, changes: Settings, stored: Settings) -> Result<Settings>
     Ok(changes.or(stored))
 }
 
-/// The latest checkpoint that can be gone on from and whose rows are all there.
-fn last_complete(directory: &RunDirectory, rows: usize) -> Result<usize> {
-    let complete = |&step: &usize| step <= rows && directory.checkpoint_is_complete(step);
-    let last = directory.checkpoints().into_iter().rev().find(complete);
-    match last {
-        Some(step) => Ok(step),
-        None if rows == 0 => Ok(0),
-        None => {
-            let problem = "the run has no complete checkpoint to go on from";
-            let remedy = "run it again with --force, and with --checkpoint-every";
-            Err(Error::file(directory.file("checkpoints"), None, problem, remedy))
-        }
-    }
+fn nothing(directory: &RunDirectory) -> Error {
+    let problem = "no checkpoint there has all its parts, and the rows before it";
+    let remedy = "start anew in another --out, from its weights (--init) if there are any";
+    Error::file(directory.file("checkpoints"), None, problem, remedy)
 }
 
 /// The events that the rows kept tell of, or that do not come from rows. (A run that stops in the

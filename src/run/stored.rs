@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::report::{ManifestHead, RunDirectory};
 use crate::stability::{Monitor, StabilitySettings};
 
-const REMEDY: &str = "name the directory of a finished 'sharpscope run'";
+const REMEDY: &str = "name the directory of a 'sharpscope run'";
 
 /// The settings that a run was made with; its folder, and that an earlier one may be replaced, are not
 /// among them.
@@ -24,7 +24,7 @@ pub fn stored_settings(directory: &RunDirectory) -> Result<Settings> {
     }
     let settings: Settings = serde_json::from_value(head.config)
         .map_err(|e| wrong(format!("its config cannot be used ({e})")))?;
-    Ok(Settings { out: None, force: None, ..settings })
+    Ok(Settings { out: None, force: None, resume: None, ..settings })
 }
 
 /// The run's problem, on its device or, where that is not there any more, on the CPU. Its initial

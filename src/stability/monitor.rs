@@ -113,8 +113,8 @@ impl Monitor {
     }
 
     /// Phases and events of a stored run, as they would have been told while it went on. What a training
-    /// loop sees besides its rows is not in them: a minibatch's loss that is not finite, and a
-    /// Hessian-vector product that is not.
+    /// loop sees besides its rows is not in them: a minibatch's loss or a
+    /// Hessian-vector product that is not finite, what an audit repaired, what was done on a warning.
     pub fn replay(mut self, rows: &[StepRow]) -> Replay {
         let mut replay = Replay::default();
         for row in rows {

@@ -52,4 +52,6 @@ pub struct History {
     pub rows: Vec<StepRow>,
     /// Its events.
     pub events: Vec<Event>,
+    /// The wall-clock time it took, in seconds.
+    pub seconds: f64,
 }

@@ -1,7 +1,5 @@
 //! The summary, gathered row by row.
 
-use std::time::Duration;
-
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
 use crate::stability::at_edge;
 
@@ -65,10 +63,10 @@ impl SummaryBuilder {
         }
     }
 
-    /// The summary of a run that ended so.
-    pub fn finish(mut self, status: ExitStatus, total: Duration) -> Summary {
+    /// The summary of a run that ended so, after `total` seconds.
+    pub fn finish(mut self, status: ExitStatus, total: f64) -> Summary {
         self.summary.status = status;
-        self.summary.total_seconds = total.as_secs_f64();
+        self.summary.total_seconds = total;
         self.summary
     }
 }

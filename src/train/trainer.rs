@@ -93,7 +93,8 @@ impl Trainer<'_> {
             Ok(status) => (status, None),
             Err(error) => (ExitStatus::Failed, Some(error)),
         };
-        TrainingEnd { summary: log.summary.finish(status, started.elapsed()), error }
+        let total = started.elapsed().as_secs_f64() + history.seconds;
+        TrainingEnd { summary: log.summary.finish(status, total), error }
     }
 
     fn steps(
@@ -107,7 +108,9 @@ impl Trainer<'_> {
         let mut monitor = self.monitor(rows);
         let mut tracking = settings.tracker.map(Tracking::new);
         self.move_to(&at.theta, true)?;
-        check_determinism(&*self.problem.train, settings.precision)?;
+        if at.step == 0 {
+            check_determinism(&*self.problem.train, settings.precision)?;
+        }
 
         for step in at.step..settings.steps {
             let clock = Instant::now();

@@ -53,7 +53,7 @@ const COLUMNS: [&str; 3] = [
 fn not_taken() -> Value {
     json!({
         "spectrum_every": null, "sigma": null, "checkpoint_every": null, "audit_every": null,
-        "on_warning": null, "init": null, "points": null, "degree": null, "classes": null, "noise": null,
+        "on_warning": null, "resume": null, "init": null, "points": null, "degree": null, "classes": null, "noise": null,
         "label_noise": null, "target": null, "regression": null,
         "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
         "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null

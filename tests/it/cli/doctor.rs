@@ -129,6 +129,65 @@ fn a_run_that_diverged_or_was_killed_is_told_from_one_that_ended() {
 }
 
 #[test]
+fn an_end_that_is_none_and_a_table_that_was_cut_are_noticed() {
+    let place = Place::new();
+    place.run_well(&small("--steps 9 --checkpoint-every 4 --out r"));
+    let path = place.made("r").join("steps.csv");
+    let table = read(&path);
+    let row = |n: usize| table.match_indices('\n').nth(n).unwrap().0 + 1;
+    std::fs::write(&path, &table[..row(6)]).unwrap();
+    let found = findings(&place, "r");
+    expect(&found, "ending", "warn", Some(6.0));
+    // The last one is of a row that is not there.
+    expect(&found, "checkpoint", "warn", Some(4.0));
+    expect(&found, "raw_curves", "pass", Some(6.0));
+    std::fs::write(&path, format!("{}{}", &table[..row(0)], &table[row(2)..])).unwrap();
+    let found = findings(&place, "r");
+    expect(&found, "raw_curves", "warn", None);
+    std::fs::write(&path, &table[..row(0)]).unwrap();
+    expect(&findings(&place, "r"), "raw_curves", "not_known", None);
+    // Without weights to train again from, the other checks are made all the same.
+    std::fs::write(&path, &table).unwrap();
+    std::fs::remove_file(place.made("r").join("init.safetensors")).unwrap();
+    std::fs::remove_dir_all(place.made("r").join("checkpoints")).unwrap();
+    let found = findings(&place, "r");
+    expect(&found, "double_precision", "not_known", None);
+    expect(&found, "ending", "pass", Some(9.0));
+}
+
+#[test]
+fn decay_is_in_the_objective_or_beside_it() {
+    let place = Place::new();
+    for (optimizer, part) in [("adamw", "shrink"), ("adam", "is not in it")] {
+        place.run_well(&small(&format!(
+            "--optimizer {optimizer} --weight-decay 0.01 --force --out r"
+        )));
+        let told = place.run_well("doctor r").out;
+        let line = told.lines().find(|line| line.contains("objective")).unwrap();
+        assert!(line.contains(part), "{line}");
+        let penalty = findings(&place, "r")["objective"].1.unwrap();
+        assert_eq!(penalty == 0.0, optimizer == "adamw");
+    }
+}
+
+#[test]
+fn what_needs_the_data_is_not_known_where_they_are_gone() {
+    let place = Place::new();
+    place.file("d.csv", "a,b,class\n1,2,0\n2,1,1\n3,5,0\n4,4,1\n0,1,0\n");
+    place.run_well(
+        "run --backend cpu --model linear --dataset @/d.csv --train-size 3 --steps 2 --lr 0.01 \
+         --out r",
+    );
+    std::fs::remove_file(place.files.path().join("d.csv")).unwrap();
+    let found = findings(&place, "r");
+    expect(&found, "batch", "pass", Some(3.0));
+    for check in ["data", "validation", "double_precision"] {
+        expect(&found, check, "not_known", None);
+    }
+    assert!(place.run_well("doctor r").out.contains("d.csv"));
+}
+
+#[test]
 fn the_seeds_of_a_comparison_are_counted() {
     let place = Place::new();
     let flags = "--backend cpu --model linear --train-size 50 --steps 2 --lr 0.1,0.2";
@@ -150,14 +209,14 @@ fn suspicious_steps_are_repeated_where_they_happened() {
     let place = Place::new();
     let flags = "--train-size 150 --validation-size 20 --lr 0.1 --schedule step --decay-factor 4 \
                  --decay-every 30 --steps 55 --every 2 --eval-every 1";
-    for more in ["", "--checkpoint-every 10", "--batch-size 50"] {
+    for more in ["", "--checkpoint-every 10", "--batch-size 50", "--on-warning halve-lr"] {
         place.run_well(&format!("run --backend cpu --force --out r {flags} {more}"));
         let told = place.run_well("doctor r").out;
         let line = told.lines().find(|line| line.contains("double precision")).unwrap();
         assert!(line.starts_with("pass"), "{line}");
-        assert!(!line.contains("could not be reached"), "{line}");
+        assert!(!line.contains("not what was recorded"), "{line}");
         let spike = events(place.made("r")).into_iter().find(|e| e["kind"] == "loss_spike");
-        if more != "--batch-size 50" {
+        if !["--batch-size 50", "--on-warning halve-lr"].contains(&more) {
             let start = spike.expect("a spike")["start"].as_u64().unwrap();
             assert!(line.contains(&format!("step {start} (a spike begins)")), "{line}");
         }

@@ -3,7 +3,8 @@
 use super::*;
 
 /// Problems small enough for a fraction of a second, with every kind of state that a checkpoint holds.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
+    "--chunk 100 --samples 40",
     "--optimizer sgd --lr 0.4 --model mlp-relu",
     "--optimizer momentum --warmup 30",
     "--optimizer adam --batch-size 32 --sharpness-batches 2",
@@ -111,14 +112,16 @@ fn what_cannot_go_on_is_refused_and_left_alone() {
     place.run_well(&command("--steps 6 --schedule cosine --out done"));
     place.run_well(&command("--steps 6 --out own"));
     std::fs::remove_dir_all(place.made("own").join("checkpoints")).unwrap();
+    place.file("c.json", r#"{"resume": "done", "lr": 0.1}"#);
     let before = place.snapshot();
     for (flags, parts) in [
-        ("--resume done", &["--resume", "done", "6 steps", "--steps"][..]),
+        ("--resume done", &["--resume", "done", "6 steps already", "--steps"][..]),
         ("--resume done --steps 9", &["--steps", "9", "schedule"]),
         ("--resume done --lr 0.1", &["--resume", "done", "own settings", "--on-warning"]),
         ("--resume done --out other", &["--resume", "own settings"]),
         ("--resume nowhere", &["nowhere", "manifest.json"]),
-        ("--resume own --steps 9", &["checkpoints", "--force", "--checkpoint-every"]),
+        ("--resume own --steps 9", &["checkpoints", "--init", "--out"]),
+        ("--config @/c.json", &["--resume", "own settings"]),
     ] {
         let refused = place.run(&format!("run {flags}"));
         assert_eq!(refused.code, Some(2), "{flags}: {}", refused.err);
@@ -139,4 +142,81 @@ fn another_dataset_under_the_same_name_is_noticed() {
     let refused = place.run("run --resume r --steps 9");
     assert_eq!(refused.code, Some(2), "{}", refused.err);
     assert!(refused.err.contains("dataset has changed"), "{}", refused.err);
+}
+
+/// A checkpoint whose parts are not of one step, run or optimizer is not gone on from.
+#[test]
+fn mixed_up_checkpoints_are_refused() {
+    let place = Place::new();
+    let command = command("--model linear --optimizer adam --batch-size 20 --steps 4 --out r");
+    place.run_well(&command);
+    let path = place.made("r/checkpoints/step-4.json");
+    let state = json_file(&path);
+    let optimizer = |names: Value| json!({"optimizer": {"steps": 4, "accumulators": names}});
+    for (change, part) in [
+        (json!({"step": 3}), "another step"),
+        (optimizer(json!(["momentum_buffer"])), "another optimizer"),
+        (json!({"random": {"seed": 0, "batches": null}}), "minibatches"),
+    ] {
+        std::fs::write(&path, with(&state, &change).to_string()).unwrap();
+        let refused = place.run("run --resume r --steps 9");
+        assert_eq!(refused.code, Some(2), "{}", refused.err);
+        assert!(refused.err.contains(part), "{}", refused.err);
+    }
+    std::fs::write(&path, state.to_string()).unwrap();
+    place.run_well("run --resume r --steps 9");
+}
+
+/// What is left of a run that went further, and of its end, is not taken for the run that goes on.
+#[test]
+fn later_checkpoints_and_an_earlier_end_are_removed() {
+    let place = Place::new();
+    place.run_well(&command(
+        "--model linear --steps 12 --checkpoint-every 4 --spectrum-every 6 --probes 2 \
+         --iterations 5 --out r",
+    ));
+    let r = place.made("r");
+    let total = |summary: Value| summary["total_seconds"].as_f64().unwrap();
+    let first = total(json_file(r.join("summary.json")));
+    let table = read(r.join("steps.csv"));
+    let cut = table.match_indices('\n').nth(5).unwrap().0 + 1;
+    std::fs::write(r.join("steps.csv"), &table[..cut]).unwrap();
+    place.run_well("run --resume r --steps 5");
+    let steps = |folder: &str| -> BTreeSet<String> {
+        let names = names_in(r.join(folder)).into_iter();
+        names.map(|name| name.split('.').next().unwrap().to_string()).collect()
+    };
+    assert_eq!(steps("checkpoints"), ["step-0", "step-4", "step-5"].map(String::from).into());
+    assert!(!steps("spectra").contains("step-6"), "{:?}", steps("spectra"));
+    assert!(total(json_file(r.join("summary.json"))) > first);
+}
+
+/// A loss that is not finite when a run goes on is divergence, as it is in one run.
+#[test]
+fn divergence_is_told_where_a_run_goes_on_as_well() {
+    let place = Place::new();
+    place.run_well(&command("--lr 1e38 --steps 1 --out r"));
+    let done = place.run("run --resume r --steps 4");
+    assert_eq!(done.code, Some(3), "{}", done.err);
+}
+
+/// One process writes a folder at a time.
+#[test]
+fn a_run_under_way_is_left_alone() {
+    let place = Place::new();
+    let mut long = std::process::Command::new(assert_cmd::cargo::cargo_bin!("sharpscope"));
+    let words = command("--model linear --steps 2000000 --checkpoint-every 10 --quiet --out r");
+    let mut long =
+        long.current_dir(place.cwd.path()).args(place.arguments(&words)).spawn().unwrap();
+    while !place.made("r/checkpoints/step-10.json").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    for words in ["run --resume r --steps 3000000", &small("--force --out r")] {
+        let refused = place.run(words);
+        assert_eq!(refused.code, Some(2), "{words}: {}", refused.err);
+        assert!(refused.err.contains("another sharpscope"), "{}", refused.err);
+    }
+    long.kill().unwrap();
+    long.wait().unwrap();
+    place.run_well(&small("--force --out r"));
 }

@@ -64,11 +64,21 @@ fn a_warning_can_halve_the_rate_stop_the_run_or_save_its_state() {
     let saved = names_in(place.made("saved").join("checkpoints"));
     assert!(saved.contains(&format!("step-{}.json", warned + 1)), "{saved:?}");
 
-    // The stopped run goes on, and halves this time: as if it had from the first.
+    // The stopped run goes on, and halves now: as if it had from the first.
     place.run_well("run --resume stopped --on-warning halve-lr");
     let resumed = Table::of(place.made("stopped"));
-    assert_eq!(resumed.rows.len(), 75);
-    assert!(of_kind(&events(place.made("stopped")), "loss_spike").len() <= 1);
+    for name in ["lr", "train_loss", "update_norm"] {
+        assert_eq!(resumed.column(name), halved.column(name), "{name}");
+    }
+    let told = events(place.made("stopped"));
+    assert!(of_kind(&told, "loss_spike").is_empty());
+    let actions = |name: &str| -> Vec<(Value, Value)> {
+        let told = events(place.made(name));
+        let acted = of_kind(&told, "action_taken").into_iter();
+        acted.map(|event| (event["next_step"].clone(), event["lr"].clone())).collect()
+    };
+    // The stop itself was an action too.
+    assert_eq!(actions("stopped")[1..], actions("halved"));
 }
 
 #[test]

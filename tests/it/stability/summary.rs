@@ -22,7 +22,7 @@ fn the_summary_is_that_of_the_rows() {
         builder.row(&row);
         monitor.observe(&row).events.iter().for_each(|event| builder.event(event));
     }
-    let summary = builder.finish(ExitStatus::Completed, std::time::Duration::from_secs(4));
+    let summary = builder.finish(ExitStatus::Completed, 4.0);
     assert_eq!(summary.steps, 4);
     assert_eq!(summary.initial_sharpness, Some(3.0));
     assert_eq!(summary.final_sharpness, Some(11.0));
