@@ -4,6 +4,7 @@
 //! it; the recorded loss tells whether they are the same. There loss, gradient and
 //! sharpness on a small batch are evaluated in both precisions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -82,7 +83,8 @@ fn suspicious(run: &Run) -> Vec<(usize, &'static str)> {
     };
     let mut ranked: Vec<_> = run.events.iter().filter_map(rank).collect();
     ranked.sort_unstable();
-    ranked.dedup_by_key(|(_, step, _)| *step);
+    let mut seen = BTreeSet::new();
+    ranked.retain(|(_, step, _)| seen.insert(*step));
     ranked.truncate(STEPS);
     let mut steps: Vec<_> = ranked.into_iter().map(|(_, step, why)| (step, why)).collect();
     if steps.is_empty() {

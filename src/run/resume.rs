@@ -49,7 +49,7 @@ pub fn resume(path: &Path, changes: Settings) -> Result<Started> {
 
     let mut optimizer = prepared.config.optimizer.build();
     let layout = prepared.problem.train.layout();
-    let state = directory.training_state(step, layout, &mut *optimizer)?;
+    let mut state = directory.training_state(step, layout, &mut *optimizer)?;
     if state.batches.is_some() != (step > 0 && prepared.config.batch_size.0.is_some()) {
         let problem = format!("step {step} does not say where the minibatches stood");
         return Err(Error::file(directory.file("checkpoints"), None, problem, "run again"));
@@ -66,7 +66,6 @@ pub fn resume(path: &Path, changes: Settings) -> Result<Started> {
     let labels = labels(&prepared, &*optimizer);
     let columns = prepared.config.columns();
     let mut history = History { rows, events, seconds };
-    let mut state = state;
     if newly_halves {
         halve_where_warned(&mut state, &mut history, &prepared.config);
     }
