@@ -116,9 +116,16 @@ impl HutchPlusPlus {
 
         let mut draws: Vec<f64> = Vec::new();
         let mut scatter = SignScatter::<1>::new();
-        let converged = loop {
+        let estimate_of = |draws: &[f64], scatter: &SignScatter<1>| {
             let variance = scatter.covariance().map(|covariance| covariance[0][0]);
-            let so_far = Estimate::covering(&draws, variance);
+            let known = Estimate::covering(draws, variance);
+            // The signs' own variance says nothing of how skew the matrices are.
+            let sample = drawn.then(|| Estimate::covering(draws, None).standard_error).flatten();
+            let standard_error = known.standard_error.map(|error| error.max(sample.unwrap_or(0.0)));
+            Estimate { standard_error, ..known }
+        };
+        let converged = loop {
+            let so_far = estimate_of(&draws, &scatter);
             if basis.len() == n * n && !drawn {
                 break true;
             }
@@ -145,11 +152,10 @@ impl HutchPlusPlus {
             }
             scatter.add([signs.iter().zip(&y).map(|(sign, y)| sign * y).collect()]);
         };
-        let variance = scatter.covariance().map(|covariance| covariance[0][0]);
         let rest = match draws.is_empty() {
             // Without probes nothing is known of the rest, unless there is none.
             true => Estimate { value: 0.0, standard_error: converged.then_some(0.0) },
-            false => Estimate::covering(&draws, variance),
+            false => estimate_of(&draws, &scatter),
         };
         let estimate = Estimate { value: on_basis + rest.value, ..rest };
         Ok(TraceEstimate { estimate, products, converged })
