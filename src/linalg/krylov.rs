@@ -23,7 +23,7 @@ pub(super) struct Krylov {
 }
 
 /// beta below this multiple of the operator's scale is rounding: the basis is invariant.
-const BREAKDOWN: f64 = 64.0 * f64::EPSILON;
+pub(super) const BREAKDOWN: f64 = 64.0 * f64::EPSILON;
 
 impl Krylov {
     /// The basis that holds `start` (any non-zero length) alone, for an operator of dimension `n`.

@@ -19,13 +19,17 @@
 //! (Orthogonal to the pairs alone, it settles on the next eigenvector, which B holds anyway, and sees
 //! new ones no sooner than without it.)
 //!
+//! Of an operator with a known diagonal (weight decay in an adaptive optimizer's metric) the model is that
+//! of the rest, and what it predicts takes the diagonal in exactly (`predict`).
+//!
 //! All vectors are coordinates in a small space (`Space`), which holds this model, the one before, and what a step
 //! multiplied; the length of the vectors counts where they come in and go out, and once for each step.
 //!
 //! What is promised: residuals are those of this step's operator. That the pairs are the largest is
-//! checked by an *audit*, a Lanczos solve from a random vector, at the first step, at every
+//! checked by an *audit*, a Lanczos solve from random vectors, at the first step, at every
 //! [`TrackerSettings::audit_every`]th and where pairs do not converge; it restores the model.
 
+mod predict;
 mod prepare;
 mod solve;
 
@@ -90,6 +94,8 @@ impl TrackerSettings {
 pub struct Audit {
     /// Products it took.
     pub products: usize,
+    /// In how many blocks.
+    pub passes: usize,
     /// The values that were followed, largest first; none at the first step.
     pub before: Vec<f64>,
     /// The values after it, largest first.
@@ -105,7 +111,7 @@ pub struct Tracked {
     pub pairs: Vec<EigenPair>,
     /// All products, those of an audit and those that were given included.
     pub products: usize,
-    /// In how many blocks they were taken; those of an audit are one each.
+    /// In how many blocks they were taken.
     pub passes: usize,
     /// The audit, if there was one.
     pub audit: Option<Audit>,
@@ -136,6 +142,8 @@ pub struct Tracker {
     n: usize,
     /// Holds all of what follows, by coordinates.
     space: Space,
+    /// A diagonal of this step's operator that the models leave out.
+    diagonal: Option<Vec<f64>>,
     model: LowRankModel,
     /// The model as it was a step before.
     before: Option<LowRankModel>,
@@ -169,6 +177,7 @@ impl Tracker {
             n,
             model: LowRankModel::zero(space.rank()),
             space,
+            diagonal: None,
             before: None,
             swing: 0.0,
             guard,
@@ -206,28 +215,24 @@ impl Tracker {
         check_length("operator", operator.dim(), n)?;
         check_length("products", first.ax.len(), first.x.len())?;
         check_finite(first.ax)?;
+        self.diagonal = operator.diagonal().map(<[f64]>::to_vec);
         let mut before = self.model.clone();
-        let (coordinates, secant) = self.begin(first, secant);
-        let q = self.space.rank();
-        let (x, ax) = coordinates.split_at(coordinates.len() / 2);
-        let coordinates = Products { x, ax };
-        self.move_on(coordinates)?;
+        let (taken, secant) = self.begin(first, secant);
+        self.move_on(taken.of_model())?;
         if let Some((s, y)) = secant {
             self.model.correct(&s, &y);
         }
-        self.climb(coordinates);
-        let mut frame = Frame::new(q);
-        for (x, ax) in columns(coordinates, q) {
-            self.take(&mut frame, x, ax);
-        }
+        self.climb(taken.of_model());
+        let mut frame = Frames::new(self.space.rank(), self.diagonal.is_some());
+        self.take(&mut frame, &taken);
         let given = first.x.len() / n.max(1);
         let mut spent = Spent { products: given, passes: usize::from(given > 0) };
         let mut audit = None;
-        let known = frame.len() > 0;
+        let known = frame.whole.len() > 0;
         if known {
             self.solve(operator, &mut frame, &mut spent)?;
         }
-        let pairs = frame.largest(self.settings.largest)?;
+        let pairs = frame.whole.largest(self.settings.largest)?;
         let wanted = self.settings.largest.min(n);
         let converged = pairs.len() == wanted && pairs.iter().all(|pair| self.is_converged(pair));
         self.since_audit += 1;
@@ -236,11 +241,11 @@ impl Tracker {
             // The products of the audit are not of the step's own allowance.
             self.solve(operator, &mut frame, &mut spent)?;
             spent.products += found.products;
-            spent.passes += found.products;
+            spent.passes += found.passes;
             self.since_audit = 0;
             audit = Some(found);
         }
-        let pairs = frame.largest(self.settings.largest)?;
+        let pairs = frame.whole.largest(self.settings.largest)?;
         if let Some(audit) = &mut audit {
             audit.after = pairs.iter().map(|pair| pair.value).collect();
         }
@@ -280,27 +285,46 @@ impl Tracker {
         Ok(())
     }
 
-    /// Coordinates of the first products' vectors, then of the products, and of the change of the
-    /// parameters, to unit length, with that of the gradient, where this tells something.
-    fn begin(&mut self, first: Products<'_>, secant: Option<Secant<'_>>) -> (Vec<f64>, Learned) {
+    /// The first products by coordinates, and the change of the parameters, to unit length, with that of
+    /// the gradient, where this tells something.
+    fn begin(&mut self, first: Products<'_>, secant: Option<Secant<'_>>) -> (Taken, Learned) {
         let known = !self.known.is_empty() && first.x == self.directions;
-        let mut block = if known { Vec::new() } else { first.x.to_vec() };
-        block.extend_from_slice(first.ax);
+        let mut more = if known { Vec::new() } else { first.x.to_vec() };
+        let rest = secant.and_then(|Secant { s, y }| {
+            self.without_diagonal(Products { x: s, ax: y }).or_else(|| Some(y.to_vec()))
+        });
+        let secant = secant.zip(rest.as_ref()).map(|(secant, y)| Secant { y, ..secant });
         let secant = secant.filter(|secant| self.tells(secant));
         if let Some(Secant { s, y }) = secant {
             let length = norm(s);
-            block.extend(s.iter().chain(y).map(|x| x / length));
+            more.extend(s.iter().chain(y).map(|x| x / length));
         }
-        let mut coordinates = self.absorb(&block);
+        let (ax, kx, mut more) = self.images(first, &more);
         let q = self.space.rank();
         let learned = secant.map(|_| {
-            let y = coordinates.split_off(coordinates.len() - q);
-            (coordinates.split_off(coordinates.len() - q), y)
+            let y = more.split_off(more.len() - q);
+            (more.split_off(more.len() - q), y)
         });
-        if known {
-            coordinates.splice(0..0, self.known.iter().copied());
-        }
-        (coordinates, learned)
+        let x = if known { self.known.clone() } else { more };
+        (Taken { x, ax, kx }, learned)
+    }
+
+    /// Coordinates of products, of their share that the model is of where a diagonal is kept apart, and of more
+    /// vectors.
+    fn images(
+        &mut self,
+        products: Products<'_>,
+        more: &[f64],
+    ) -> (Vec<f64>, Option<Vec<f64>>, Vec<f64>) {
+        let rest = self.without_diagonal(products);
+        let mut block = products.ax.to_vec();
+        block.extend(rest.iter().flatten());
+        block.extend_from_slice(more);
+        let mut ax = self.absorb(&block);
+        let length = products.ax.len() / self.n.max(1) * self.space.rank();
+        let mut others = ax.split_off(length);
+        let more = others.split_off(if rest.is_some() { length } else { 0 });
+        (ax, rest.map(|_| others), more)
     }
 
     /// Coordinates of the columns of `x` (of length n), for which the space grows if it must, and with it
@@ -370,6 +394,38 @@ impl Tracker {
             converged: self.is_converged(pair),
         };
         Ok(pairs.iter().zip(vectors.chunks_exact(self.n)).map(pair).collect())
+    }
+}
+
+/// Vectors with their products, by coordinates.
+struct Taken {
+    x: Vec<f64>,
+    ax: Vec<f64>,
+    /// The products less those with the diagonal, where one is kept apart.
+    kx: Option<Vec<f64>>,
+}
+
+impl Taken {
+    /// The products with what the model is of.
+    fn of_model(&self) -> Products<'_> {
+        Products { x: &self.x, ax: self.kx.as_deref().unwrap_or(&self.ax) }
+    }
+}
+
+/// A step's products with the operator, and with what the model is of where that is less.
+struct Frames {
+    whole: Frame,
+    part: Option<Frame>,
+}
+
+impl Frames {
+    fn new(n: usize, apart: bool) -> Self {
+        Self { whole: Frame::new(n), part: apart.then(|| Frame::new(n)) }
+    }
+
+    fn widen(&mut self, n: usize) {
+        self.whole.widen(n);
+        self.part.iter_mut().for_each(|part| part.widen(n));
     }
 }
 

@@ -25,16 +25,20 @@ impl Tracker {
 
     /// Chooses the next step's first vectors; returns their coordinates.
     pub(super) fn prepare(&mut self) -> Result<Vec<f64>> {
-        let (k, mut q) = (self.settings.largest.min(self.n), self.space.rank());
-        // The model has just been truncated: it begins with these.
-        let tops = self.model.basis()[..q * k.min(self.model.rank())].to_vec();
+        let k = self.settings.largest.min(self.n);
+        let mut tops = self.predict(&mut self.model.clone(), k)?.vectors;
         let mut block = match &self.before {
             // If it swings, it swings back.
             Some(before) if self.swing > 0.0 => {
-                self.model.combined(1.0 - self.swing, before, self.swing)?.largest_vectors(k)?
+                let mut back = self.model.combined(1.0 - self.swing, before, self.swing)?;
+                let old = self.space.rank();
+                let block = self.predict(&mut back, k)?.vectors;
+                tops = widened(&tops, old, self.space.rank());
+                block
             }
             _ => tops.clone(),
         };
+        let mut q = self.space.rank();
         let steadiness = self.turn(&tops);
         if self.swing == 0.0 && steadiness > 0.0 {
             block.iter_mut().zip(&self.turned).for_each(|(x, turned)| *x += steadiness * turned);
@@ -82,7 +86,7 @@ impl Tracker {
         let q = self.space.rank();
         let mut kept = self.model.basis().to_vec();
         let before = self.before.as_ref().map_or(&[][..], |before| before.basis());
-        for held in [before, first, &self.guard, &self.turned] {
+        for held in [before, first, &self.guard, &self.turned, &self.tops] {
             for x in held.chunks_exact(q) {
                 let new = outside(x.to_vec(), &kept, q);
                 kept.extend(new.into_iter().flatten());
@@ -191,9 +195,9 @@ mod tests {
                 tracker.rescale(&diagonal).unwrap();
             }
             let rank = tracker.space.rank();
-            let (c, _) = tracker.begin(Products { x: &x, ax: &x }, None);
+            let (taken, _) = tracker.begin(Products { x: &x, ax: &x }, None);
             assert_eq!(tracker.space.rank(), rank);
-            let both = tracker.space.vectors(&c);
+            let both = tracker.space.vectors(&[taken.x, taken.ax].concat());
             assert!(close(&both, &[&x[..], &x].concat()), "metric {metric:?}");
         }
     }
