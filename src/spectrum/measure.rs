@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use rand::Rng;
 use serde::Serialize;
 
 use super::Group;
@@ -135,7 +134,7 @@ impl SpectrumMeter {
         let mut probes = rng::stream(self.seed, Stream::Probes { step: step as u32 });
         let density = self.quadrature.run(operator, &mut probes)?;
         let ends = self.solver(self.top, 1).solve_operator("spectrum", operator, step)?;
-        let trace = self.trace(operator, &mut probes)?;
+        let trace = self.trace(operator, step)?;
         let magnitude = |x: Option<f64>| x.map_or(0.0, f64::abs);
         let scale = magnitude(ends.lambda.first().copied()).max(magnitude(ends.lambda_min));
         let near_zero = NEAR_ZERO * scale;
@@ -183,7 +182,6 @@ impl SpectrumMeter {
         groups: &[Group],
         step: usize,
     ) -> Result<Vec<GroupSpectrum>> {
-        let mut rng = rng::stream(self.seed, Stream::Probes { step: step as u32 });
         groups
             .iter()
             .map(|group| {
@@ -195,7 +193,7 @@ impl SpectrumMeter {
                     parameters: group.len(),
                     lambda_max: top.lambda.first().copied().unwrap_or(0.0),
                     residual: top.residual,
-                    trace: self.trace(operator, &mut rng)?,
+                    trace: self.trace(operator, step)?,
                 })
             })
             .collect()
@@ -225,11 +223,7 @@ impl SpectrumMeter {
 
     /// Exact where that takes no more products; else a third of them for the range, and as many to
     /// project it.
-    fn trace<R: Rng>(
-        &self,
-        operator: &mut dyn SymmetricOperator,
-        rng: &mut R,
-    ) -> Result<TraceEstimate> {
+    fn trace(&self, operator: &mut dyn SymmetricOperator, step: usize) -> Result<TraceEstimate> {
         if operator.dim() <= self.trace_products {
             return exact_trace(operator);
         }
@@ -237,6 +231,7 @@ impl SpectrumMeter {
         let most = self.trace_products.saturating_sub(2 * third).max(2);
         let accuracy = self.trace_accuracy;
         let rest = Hutchinson { least_probes: 5.min(most), most_probes: most, accuracy };
-        HutchPlusPlus { rank: third, rest }.estimate(operator, rng)
+        let mut rng = rng::stream(self.seed, Stream::TraceProbes { step: step as u32 });
+        HutchPlusPlus { rank: third, rest }.estimate(operator, &mut rng)
     }
 }
