@@ -379,7 +379,7 @@ impl Tracker {
     /// Chooses the next step's first vectors, and leaves this step's space for the next one's. Returns the
     /// pairs.
     fn finish(&mut self, pairs: &[Ritz]) -> Result<Vec<EigenPair>> {
-        let first = self.prepare()?;
+        let first = self.prepare(pairs)?;
         let q = self.space.rank();
         let mut block: Vec<f64> =
             pairs.iter().flat_map(|pair| widened(&pair.vector, pair.vector.len(), q)).collect();

@@ -8,7 +8,7 @@ use crate::backend::BackendChoice;
 use crate::config::{RunConfig, Settings};
 use crate::curvature::{Flatness, FlatnessSettings, Matrix, flatness, rescale};
 use crate::error::{Error, Result};
-use crate::linalg::{StochasticLanczos, norm};
+use crate::linalg::{Lanczos, StochasticLanczos, norm};
 use crate::model::{Activation, ModelSpec};
 use crate::optim::{StabilityContext, StabilityOperator};
 use crate::report::{RunDirectory, preconditioner_file, read_safetensors, spectrum_stem};
@@ -131,6 +131,7 @@ pub fn measure(request: &Request) -> Result<Measurement> {
     meter.operator = operator;
     meter.group = group;
     meter.top = request.top;
+    meter.max_iterations = meter.max_iterations.max(Lanczos::usual_limit(request.top));
 
     let objective = match &mut prepared.problem.curvature {
         Some(objective) => objective,

@@ -5,8 +5,9 @@
 
 use super::Tracker;
 use crate::error::Result;
-use crate::linalg::frame::Frame;
+use crate::linalg::frame::{Frame, Ritz};
 use crate::linalg::model::LowRankModel;
+use crate::linalg::space::widened;
 use crate::linalg::{Products, norm};
 
 /// Entries of the diagonal that are tried beyond the wanted ones.
@@ -15,8 +16,10 @@ const SPARE: usize = 2;
 /// Most rounds of Davidson's method on model and diagonal, which costs no product with the operator.
 const ROUNDS: usize = 40;
 
-/// Of the tolerance for pairs, the share that a prediction is held to.
-const SHARE: f64 = 0.1;
+/// Of the residual that pairs have, the share that a prediction is held to, and the most of that residual that
+/// counts.
+const SHARE: f64 = 0.3;
+const MOST: f64 = 0.3;
 
 /// The largest eigenpairs of a model, with the diagonal where there is one, largest first.
 pub(super) struct Predicted {
@@ -27,10 +30,16 @@ pub(super) struct Predicted {
 
 impl Tracker {
     /// The `k` largest eigenpairs of the model, or of another one on the same space (fewer if the rank
-    /// is less and there is no diagonal). With a diagonal the space may grow.
-    pub(super) fn predict(&mut self, model: &mut LowRankModel, k: usize) -> Result<Predicted> {
+    /// is less and there is no diagonal). With a diagonal the space may grow; `near` are the pairs found so
+    /// far, by coordinates.
+    pub(super) fn predict(
+        &mut self,
+        model: &mut LowRankModel,
+        k: usize,
+        near: &[Ritz],
+    ) -> Result<Predicted> {
         if let Some(diagonal) = self.diagonal.take() {
-            let found = self.with_diagonal(model, &diagonal, k);
+            let found = self.with_diagonal(model, &diagonal, k, near);
             self.diagonal = Some(diagonal);
             let (values, vectors) = found?;
             let vectors = self.absorb(&vectors);
@@ -42,14 +51,18 @@ impl Tracker {
     }
 
     /// The largest eigenvalues of D + B, and their vectors of length n: Davidson's method (1975), which the
-    /// diagonal preconditions, from what is largest in each, and from the vectors of the last step.
+    /// diagonal preconditions, from what is largest in each, and from the pairs found so far.
     fn with_diagonal(
         &self,
         model: &mut LowRankModel,
         diagonal: &[f64],
         k: usize,
+        near: &[Ritz],
     ) -> Result<(Vec<f64>, Vec<f64>)> {
-        let n = self.n;
+        let (n, q) = (self.n, self.space.rank());
+        let tolerance = self.settings.tolerance;
+        let apart = near.iter().map(Ritz::relative_residual).fold(0.0, f64::max);
+        let enough = SHARE * apart.min(MOST).max(tolerance);
         let apply = |x: &[f64]| -> Vec<f64> {
             let inside = model.apply(&self.space.inside(x));
             let mut y = self.space.vectors(&inside);
@@ -65,16 +78,15 @@ impl Tracker {
             unit[at] = 1.0;
             frame.push(&unit, &apply(&unit));
         }
-        for held in [model.clone().largest_vectors(k)?, self.tops.clone()] {
-            let vectors = self.space.vectors(&held);
-            vectors.chunks_exact(n).for_each(|x| {
-                frame.push(x, &apply(x));
-            });
-        }
+        let mut held = model.clone().largest_vectors(k)?;
+        held.extend(near.iter().flat_map(|pair| widened(&pair.vector, pair.vector.len(), q)));
+        self.space.vectors(&held).chunks_exact(n).for_each(|x| {
+            frame.push(x, &apply(x));
+        });
         for _ in 0..ROUNDS {
             let mut grown = false;
             for pair in frame.largest(k)? {
-                if pair.relative_residual() <= SHARE * self.settings.tolerance {
+                if pair.relative_residual() <= enough {
                     continue;
                 }
                 let least = norm(&pair.residual).max(f64::MIN_POSITIVE);

@@ -6,7 +6,7 @@ use faer::MatRef;
 use super::{Products, Tracker, by_coordinates, columns, outside, random_unit_vector};
 use crate::error::Result;
 use crate::linalg::dot;
-use crate::linalg::frame::Frame;
+use crate::linalg::frame::{Frame, Ritz};
 use crate::linalg::krylov::orthogonalise;
 use crate::linalg::space::widened;
 
@@ -23,16 +23,16 @@ impl Tracker {
         self.guard = x.iter().zip(ax).map(|(x, ax)| ax + self.lift * x).collect();
     }
 
-    /// Chooses the next step's first vectors; returns their coordinates.
-    pub(super) fn prepare(&mut self) -> Result<Vec<f64>> {
+    /// Chooses the next step's first vectors, from this step's pairs and the model; returns their coordinates.
+    pub(super) fn prepare(&mut self, pairs: &[Ritz]) -> Result<Vec<f64>> {
         let k = self.settings.largest.min(self.n);
-        let mut tops = self.predict(&mut self.model.clone(), k)?.vectors;
+        let mut tops = self.predict(&mut self.model.clone(), k, pairs)?.vectors;
         let mut block = match &self.before {
             // If it swings, it swings back.
             Some(before) if self.swing > 0.0 => {
                 let mut back = self.model.combined(1.0 - self.swing, before, self.swing)?;
                 let old = self.space.rank();
-                let block = self.predict(&mut back, k)?.vectors;
+                let block = self.predict(&mut back, k, pairs)?.vectors;
                 tops = widened(&tops, old, self.space.rank());
                 block
             }

@@ -61,9 +61,9 @@ impl Tracker {
     fn expansion(&mut self, frame: &mut Frames) -> Result<Vec<f64>> {
         let k = self.settings.largest.min(self.n);
         let tolerance = self.settings.tolerance;
-        let predicted = self.predict(&mut self.model.clone(), k)?;
-        frame.widen(self.space.rank());
         let ritz = frame.whole.largest(k)?;
+        let predicted = self.predict(&mut self.model.clone(), k, &ritz)?;
+        frame.widen(self.space.rank());
         let mut held = frame.whole.vectors().to_vec();
         for i in 0..k {
             let pair = ritz.get(i);
