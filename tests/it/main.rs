@@ -10,6 +10,7 @@ mod differentiation;
 mod edges;
 mod forward;
 mod launches;
+mod limits;
 mod linalg;
 mod model;
 mod models;
