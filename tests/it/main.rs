@@ -11,6 +11,7 @@ mod differentiation;
 mod edges;
 mod forward;
 mod launches;
+mod limits;
 mod linalg;
 mod model;
 mod models;
