@@ -193,12 +193,12 @@ const FIXED: [(&str, usize, &str); 12] = [
     ("gd-3", 5, "--lr 0.2 --train-size 300 --top 3 --steps 200"),
     (
         "gd-relu-noise-6",
-        5,
+        10,
         "--model mlp-relu --loss ce --label-noise 0.25 --lr 0.3 --train-size 300 --top 6 --steps 150",
     ),
     (
         "sam-momentum",
-        5,
+        10,
         "--optimizer sam --base momentum --lr 0.05 --rho 0.05 --train-size 300 \
                          --top 3 --perturbed-sharpness --steps 150",
     ),

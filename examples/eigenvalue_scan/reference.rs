@@ -62,13 +62,13 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// The largest eigenvalues, each to a residual of 1e-7 of itself: blocks of random vectors, so that
+/// The largest eigenvalues, each to a residual of 1e-5 of itself: blocks of random vectors, so that
 /// repeated ones count, and some pairs more than wanted, which must converge as well.
 fn block_krylov(operator: &mut dyn SymmetricOperator, wanted: usize) -> Result<Vec<f64>> {
     const BLOCK: usize = 8;
     const GUARDS: usize = 4;
     const MOST_BLOCKS: usize = 100;
-    const TOLERANCE: f64 = 1e-7;
+    const TOLERANCE: f64 = 1e-5;
     let n = operator.dim();
     let (mut q, mut aq): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     let rng = &mut ChaCha8Rng::seed_from_u64(0);
@@ -83,7 +83,7 @@ fn block_krylov(operator: &mut dyn SymmetricOperator, wanted: usize) -> Result<V
         q.extend(&new);
         aq.extend(&products);
         block = products;
-        if blocks % 5 != 0 {
+        if blocks % 3 != 0 {
             continue;
         }
         let m = q.len() / n;

@@ -112,14 +112,17 @@ pub fn print_tables(records: &[Record], probe: Probe) {
     let batch = |r: &Record| if r.minibatch { "minibatch" } else { "full batch" };
     let decay = |r: &Record| if r.decay { "decay" } else { "no decay" };
     let kind = |r: &Record| if r.adaptive { "adaptive" } else { "not adaptive" };
-    group(records, "", |r| Some(format!("{}, {}, {}, {}", r.solver, decay(r), batch(r), kind(r))));
-    group(records, "solver", |r| Some(r.solver.clone()));
+    group(records, "", |r| {
+        let solver = if r.cold { "cold" } else { &r.solver };
+        Some(format!("{solver}, {}, {}, {}", decay(r), batch(r), kind(r)))
+    });
+    group(records, "solver", |r| (!r.cold).then(|| r.solver.clone()));
     group(records, "loss", |r| Some(r.loss.clone()));
     group(records, "optimizer", |r| Some(r.optimizer.clone()));
     group(records, "model", |r| Some(r.model.clone()));
     group(records, "edge", |r| {
         let share = if r.edge > 0.1 { "> 10% of steps" } else { "up to 10% of steps" };
-        Some(share.to_string())
+        (!r.cold).then(|| share.to_string())
     });
     // A squared error of a linear network has one eigenvalue for all outputs.
     group(records, "without linear, mse", |r| {
