@@ -61,6 +61,10 @@ pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Resul
     Ok(0)
 }
 
+/// Brackets of masses wider than this are spoken of.
+const WIDE: f64 = 0.1;
+
+/// The value and its standard error, two of which cover 95%.
 fn shown(estimate: Estimate) -> String {
     match estimate.standard_error {
         Some(error) => format!("{} ± {}", short(estimate.value), short(error)),
@@ -99,7 +103,17 @@ fn lines(measured: &Measurement) -> Vec<String> {
             "mass            {negative} negative, {zero} within {} of zero, {positive} positive",
             short(spectrum.masses.near_zero)
         ),
+        "                (value ± standard error, of which two hold 95%)".to_string(),
     ]);
+    let [below, within, _] = spectrum.masses.brackets.map(|[low, high]| high - low);
+    if below.max(within) > WIDE {
+        lines.push(format!(
+            "                (the steps leave {} of it open below zero and {} near it; give more \
+             --iterations)",
+            short(below),
+            short(within)
+        ));
+    }
     let width = measured.layers.iter().map(|layer| layer.group.len()).max().unwrap_or(0).max(14);
     if !measured.layers.is_empty() {
         lines.push(format!("{:width$}  {:>10}  {:>10}  trace", "layer", "parameters", "largest"));

@@ -53,7 +53,7 @@ pub struct Flatness {
     pub adaptive_rise: f64,
     /// sum over layers of sum_{s,s'} <w_s, w_s'> tr(H_{s,s'}), w_s being the weights into neuron s
     /// and H_{s,s'} the block between those of s and s' (Petzka et al. 2021). Not changed by
-    /// rescaling.
+    /// rescaling. Two of its standard errors cover 95%.
     pub relative_flatness: Estimate,
 }
 
@@ -215,7 +215,7 @@ fn relative_flatness<R: Rng>(
             *draw += dot(&x, &objective.hvp(&x)?);
         }
     }
-    Ok(Estimate::of(&draws))
+    Ok(Estimate::covering(&draws, None))
 }
 
 /// Rewrites a network of relu layers without changing what it computes: the weights and bias of

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::autodiff::{Objective, OutputMatrix};
@@ -123,12 +125,20 @@ pub struct CurvatureOperator<'a> {
     objective: &'a dyn Objective,
     matrix: Matrix,
     seed: u64,
+    /// Where the seeds of the products to come are drawn from, if each has its own.
+    seeds: Option<ChaCha8Rng>,
 }
 
 impl<'a> CurvatureOperator<'a> {
     /// That matrix of `objective`; `seed` is for the targets of a sampled Fisher matrix.
     pub fn new(objective: &'a dyn Objective, matrix: Matrix, seed: u64) -> Self {
-        Self { objective, matrix, seed }
+        Self { objective, matrix, seed, seeds: None }
+    }
+
+    /// The same, but that each product of a sampled Fisher matrix is about targets of its own: what
+    /// scatters between probes then holds what the drawing of targets does to it.
+    pub fn redrawn(objective: &'a dyn Objective, matrix: Matrix, seed: u64) -> Self {
+        Self { seeds: Some(ChaCha8Rng::seed_from_u64(seed)), ..Self::new(objective, matrix, seed) }
     }
 }
 
@@ -138,6 +148,9 @@ impl SymmetricOperator for CurvatureOperator<'_> {
     }
 
     fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        if let Some(seeds) = &mut self.seeds {
+            self.seed = seeds.random();
+        }
         let over_outputs = |matrix| self.objective.output_product(matrix, x);
         let product = match self.matrix {
             Matrix::Hessian => self.objective.hvp(x)?,

@@ -4,11 +4,14 @@
 //! theta_i of its tridiagonal matrix, weighted by the squared first components of their vectors, are
 //! a Gauss quadrature of the spectrum as that probe sees it. The mean over probes of
 //! sum_i w_i N(lambda; theta_i, sigma^2) is the density; every average of a function of the
-//! eigenvalues comes from the same nodes, and its standard error from the scatter over probes.
+//! eigenvalues comes from the same nodes, and its standard error from the scatter over probes. What that
+//! scatter does not show is in the errors of `stated`.
 
 use rand::Rng;
 
-use super::dense::tridiagonal_eigen;
+use super::bracket::Recurrence;
+use super::dense::{matrix_vector, tridiagonal_eigen};
+use super::estimate::SignScatter;
 use super::krylov::Krylov;
 use super::{Estimate, SymmetricOperator, rademacher_vector};
 use crate::error::{Error, Result};
@@ -29,6 +32,9 @@ pub struct Quadrature {
     pub nodes: Vec<f64>,
     /// Their weights, whose sum is 1.
     pub weights: Vec<f64>,
+    /// Where they come from; `None` where the Krylov space was invariant, so that they are eigenvalues
+    /// with the probe's own weights.
+    pub recurrence: Option<Recurrence>,
 }
 
 /// The spectrum as all probes see it.
@@ -40,6 +46,9 @@ pub struct SpectralDensity {
     pub probes: Vec<Quadrature>,
     /// Products with the operator.
     pub products: usize,
+    /// The covariances, over probes z of random signs, of z'Az and z'A^2z, estimated coordinate by
+    /// coordinate; `None` from a single probe or a single step.
+    pub signs: Option<[[f64; 2]; 2]>,
 }
 
 /// Most probes multiplied at once, and the bytes that their bases may take together (one probe's is
@@ -65,25 +74,51 @@ impl StochasticLanczos {
         operator: &mut dyn SymmetricOperator,
         rng: &mut R,
     ) -> Result<SpectralDensity> {
-        if self.probes == 0 || self.iterations == 0 {
-            let reason = "it needs at least one probe and one step".to_string();
-            return Err(Error::Numerical { what: "a spectral density", reason });
-        }
+        self.check()?;
         let dim = operator.dim();
-        let mut density = SpectralDensity { dim, probes: Vec::new(), products: 0 };
+        let mut gathered = Gathered::new(dim);
         let mut left = self.probes;
         while left > 0 {
             let count = left.min(self.at_once(dim));
             left -= count;
             let bases = (0..count).map(|_| Krylov::new(dim, &rademacher_vector(dim, rng)));
             for krylov in self.extend_together(operator, bases.collect::<Result<_>>()?)? {
-                density.products += krylov.len();
-                let ritz = tridiagonal_eigen(krylov.diagonal(), krylov.subdiagonal())?;
-                let weights = (0..ritz.values.len()).map(|i| ritz.vector(i)[0].powi(2)).collect();
-                density.probes.push(Quadrature { nodes: ritz.values, weights });
+                gathered.take(&krylov)?;
             }
         }
-        Ok(density)
+        Ok(gathered.finish())
+    }
+
+    /// Runs the method with an operator of its own for each probe, as `operator_of` its number makes it:
+    /// where these are draws, the scatter between probes holds theirs.
+    ///
+    /// # Errors
+    /// As [`StochasticLanczos::run`].
+    pub fn run_each<'a, R: Rng>(
+        &self,
+        mut operator_of: impl FnMut(usize) -> Result<Box<dyn SymmetricOperator + 'a>>,
+        rng: &mut R,
+    ) -> Result<SpectralDensity> {
+        self.check()?;
+        let mut gathered = Gathered::new(0);
+        for probe in 0..self.probes {
+            let mut operator = operator_of(probe)?;
+            gathered.density.dim = operator.dim();
+            let start = rademacher_vector(operator.dim(), rng);
+            let bases = vec![Krylov::new(operator.dim(), &start)?];
+            for krylov in self.extend_together(&mut *operator, bases)? {
+                gathered.take(&krylov)?;
+            }
+        }
+        Ok(gathered.finish())
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.probes == 0 || self.iterations == 0 {
+            let reason = "it needs at least one probe and one step".to_string();
+            return Err(Error::Numerical { what: "a spectral density", reason });
+        }
+        Ok(())
     }
 
     /// Extends each basis to its full length, or until it is invariant.
@@ -114,9 +149,75 @@ impl StochasticLanczos {
     }
 }
 
+/// A density in the making.
+struct Gathered {
+    density: SpectralDensity,
+    /// `None` once a probe has not told.
+    scatter: Option<SignScatter<2>>,
+}
+
+impl Gathered {
+    fn new(dim: usize) -> Self {
+        let density = SpectralDensity { dim, probes: Vec::new(), products: 0, signs: None };
+        Self { density, scatter: Some(SignScatter::new()) }
+    }
+
+    /// Takes a probe's finished basis.
+    fn take(&mut self, krylov: &Krylov) -> Result<()> {
+        self.density.products += krylov.len();
+        match (&mut self.scatter, sign_products(krylov)) {
+            (Some(scatter), Some(products)) => scatter.add(products),
+            _ => self.scatter = None,
+        }
+        let ritz = tridiagonal_eigen(krylov.diagonal(), krylov.subdiagonal())?;
+        let weights = (0..ritz.values.len()).map(|i| ritz.vector(i)[0].powi(2)).collect();
+        let subdiagonal = krylov.subdiagonal().iter().copied().chain([krylov.beta()]);
+        let recurrence = (krylov.beta() > 0.0).then(|| Recurrence {
+            diagonal: krylov.diagonal().to_vec(),
+            subdiagonal: subdiagonal.collect(),
+        });
+        self.density.probes.push(Quadrature { nodes: ritz.values, weights, recurrence });
+        Ok(())
+    }
+
+    fn finish(mut self) -> SpectralDensity {
+        self.density.signs = self.scatter.and_then(|scatter| scatter.covariance());
+        self.density
+    }
+}
+
+/// z * Az and z * A^2z for the probe z = sqrt(n) q_1, from the basis: A q_1 = Q T e_1 and
+/// A^2 q_1 = Q T^2 e_1, whose last term may lie just beyond the basis. `None` where A^2 q_1 is not known.
+fn sign_products(krylov: &Krylov) -> Option<[Vec<f64>; 2]> {
+    let (a, b, basis) = (krylov.diagonal(), krylov.subdiagonal(), krylov.basis());
+    let n = basis.nrows();
+    let m = krylov.len().min(3);
+    let (once, twice) = match m {
+        1 if krylov.beta() == 0.0 => (vec![a[0]], vec![a[0] * a[0]]),
+        1 => return None,
+        2 => (vec![a[0], b[0]], vec![a[0] * a[0] + b[0] * b[0], b[0] * (a[0] + a[1])]),
+        _ => (
+            vec![a[0], b[0], 0.0],
+            vec![a[0] * a[0] + b[0] * b[0], b[0] * (a[0] + a[1]), b[0] * b[1]],
+        ),
+    };
+    let start = basis.col(0);
+    let product = |coefficients: &[f64], beyond: f64| {
+        let mut y = vec![0.0; n];
+        matrix_vector(&mut y, basis.subcols(0, m), coefficients, n as f64, false);
+        if beyond > 0.0 {
+            y.iter_mut().zip(krylov.rest()).for_each(|(y, rest)| *y += n as f64 * beyond * rest);
+        }
+        y.iter_mut().zip(start.iter()).for_each(|(y, q)| *y *= q);
+        y
+    };
+    let beyond = if m == 2 && krylov.beta() > 0.0 { b[0] } else { 0.0 };
+    Some([product(&once, 0.0), product(&twice, beyond)])
+}
+
 impl Quadrature {
     /// The mean of f over the spectrum, as this probe sees it.
-    fn mean(&self, f: impl Fn(f64) -> f64) -> f64 {
+    pub(super) fn mean(&self, f: impl Fn(f64) -> f64) -> f64 {
         self.nodes.iter().zip(&self.weights).map(|(&node, weight)| weight * f(node)).sum()
     }
 }
@@ -171,7 +272,8 @@ impl SpectralDensity {
             .collect()
     }
 
-    /// The mean over all eigenvalues of f.
+    /// The mean over all eigenvalues of f, with the textbook's standard error from the scatter over
+    /// probes, as of the following.
     pub fn mean(&self, f: impl Fn(f64) -> f64) -> Estimate {
         Estimate::of(&self.probes.iter().map(|probe| probe.mean(&f)).collect::<Vec<_>>())
     }
@@ -182,7 +284,8 @@ impl SpectralDensity {
         self.mean(|x| n * f(x))
     }
 
-    /// The share of eigenvalues below -near, within near of zero, and above near.
+    /// The share of eigenvalues below -near, within near of zero, and above near, as the nodes have it.
+    /// How far apart nodes lie is left out; see [`SpectralDensity::shares`].
     pub fn masses(&self, near: f64) -> [Estimate; 3] {
         let share =
             |inside: fn(f64, f64) -> bool| self.mean(|x| if inside(x, near) { 1.0 } else { 0.0 });

@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use super::estimate::SignScatter;
 use super::krylov::orthogonalise;
 use super::{Estimate, SymmetricOperator, dot, norm, rademacher_vector};
 use crate::error::{Error, Result};
@@ -9,7 +10,8 @@ use crate::error::{Error, Result};
 /// A trace and what it cost.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct TraceEstimate {
-    /// The trace with its standard error.
+    /// The trace with its standard error, of which two cover 95% ([`Estimate::covering`]); 0 where it is
+    /// exact but for rounding.
     #[serde(flatten)]
     pub estimate: Estimate,
     /// Products with the operator.
@@ -65,6 +67,29 @@ impl HutchPlusPlus {
         operator: &mut dyn SymmetricOperator,
         rng: &mut R,
     ) -> Result<TraceEstimate> {
+        self.with(operator, rng, false)
+    }
+
+    /// The trace of the mean of `operator`, each of whose products is with a matrix drawn anew: the trace
+    /// on the range is taken once for each probe, so that the scatter between probes holds that of the
+    /// matrices. Takes `rank` products, and `rank` + 1 for each probe.
+    ///
+    /// # Errors
+    /// As [`HutchPlusPlus::estimate`].
+    pub fn estimate_of_mean<R: Rng>(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        rng: &mut R,
+    ) -> Result<TraceEstimate> {
+        self.with(operator, rng, true)
+    }
+
+    fn with<R: Rng>(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        rng: &mut R,
+        drawn: bool,
+    ) -> Result<TraceEstimate> {
         let n = operator.dim();
         let mut products = 0;
         let mut apply = |x: &[f64], y: &mut [f64]| -> Result<()> {
@@ -87,16 +112,21 @@ impl HutchPlusPlus {
                 basis.extend(y.iter().map(|y| y / after));
             }
         }
-        let mut on_basis = 0.0;
-        for q in basis.chunks_exact(n) {
-            apply(q, &mut y)?;
-            on_basis += dot(q, &y);
-        }
+        let on_basis = if drawn { 0.0 } else { trace_on(&basis, &mut apply, &mut y)? };
 
         let mut draws: Vec<f64> = Vec::new();
+        let mut scatter = SignScatter::<1>::new();
+        let estimate_of = |draws: &[f64], scatter: &SignScatter<1>| {
+            let variance = scatter.covariance().map(|covariance| covariance[0][0]);
+            let known = Estimate::covering(draws, variance);
+            // The signs' own variance says nothing of how skew the matrices are.
+            let sample = drawn.then(|| Estimate::covering(draws, None).standard_error).flatten();
+            let standard_error = known.standard_error.map(|error| error.max(sample.unwrap_or(0.0)));
+            Estimate { standard_error, ..known }
+        };
         let converged = loop {
-            let so_far = Estimate::of(&draws);
-            if basis.len() == n * n {
+            let so_far = estimate_of(&draws, &scatter);
+            if basis.len() == n * n && !drawn {
                 break true;
             }
             if draws.len() >= self.rest.least_probes.max(1)
@@ -108,21 +138,42 @@ impl HutchPlusPlus {
             if draws.len() >= self.rest.most_probes {
                 break false;
             }
-            let mut z = rademacher_vector(n, rng);
+            let signs = rademacher_vector(n, rng);
+            let mut z = signs.clone();
             if !basis.is_empty() {
                 orthogonalise(&mut z, &basis, n);
             }
+            let share = if drawn { trace_on(&basis, &mut apply, &mut y)? } else { 0.0 };
             apply(&z, &mut y)?;
-            draws.push(dot(&z, &y));
+            draws.push(share + dot(&z, &y));
+            // The matrix that the signs meet is projected from both sides.
+            if !basis.is_empty() {
+                orthogonalise(&mut y, &basis, n);
+            }
+            scatter.add([signs.iter().zip(&y).map(|(sign, y)| sign * y).collect()]);
         };
         let rest = match draws.is_empty() {
             // Without probes nothing is known of the rest, unless there is none.
             true => Estimate { value: 0.0, standard_error: converged.then_some(0.0) },
-            false => Estimate::of(&draws),
+            false => estimate_of(&draws, &scatter),
         };
         let estimate = Estimate { value: on_basis + rest.value, ..rest };
         Ok(TraceEstimate { estimate, products, converged })
     }
+}
+
+/// The sum of q'Aq over the columns q of `basis`, each as long as `y`.
+fn trace_on(
+    basis: &[f64],
+    apply: &mut impl FnMut(&[f64], &mut [f64]) -> Result<()>,
+    y: &mut [f64],
+) -> Result<f64> {
+    let mut sum = 0.0;
+    for q in basis.chunks_exact(y.len()) {
+        apply(q, y)?;
+        sum += dot(q, y);
+    }
+    Ok(sum)
 }
 
 /// The trace from the diagonal, one product for each of the n coordinates: for small operators.

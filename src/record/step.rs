@@ -56,7 +56,8 @@ pub struct StepRow {
     pub step_ms: f64,
     /// Wall-clock time of the curvature measurement, in milliseconds.
     pub curvature_ms: Option<f64>,
-    /// Standard error of `batch_sharpness`.
+    /// Standard error of `batch_sharpness`, two of which cover 95%; absent where the batches are too few
+    /// to tell one.
     pub batch_sharpness_se: Option<f64>,
     /// Largest algebraic eigenvalue of the Hessian where SAM took the gradient that it descended.
     pub perturbed_sharpness: Option<f64>,

@@ -169,13 +169,15 @@ mod tests {
 
     fn spectrum(step: usize) -> Spectrum {
         let one = Estimate { value: 1.0, standard_error: None };
-        let probe = Quadrature { nodes: vec![-0.5, 0.0, 12.0], weights: vec![0.1, 0.8, 0.1] };
+        let (nodes, weights) = (vec![-0.5, 0.0, 12.0], vec![0.1, 0.8, 0.1]);
+        let probe = Quadrature { nodes, weights, recurrence: None };
+        let probes = vec![probe.clone(), probe];
         Spectrum {
             step,
             matrix: Matrix::Hessian,
             preconditioned: false,
             group: None,
-            density: SpectralDensity { dim: 10, probes: vec![probe.clone(), probe], products: 6 },
+            density: SpectralDensity { dim: 10, probes, products: 6, signs: None },
             sigma: 0.25,
             threshold: Some(15.0),
             ends: Ends {
@@ -188,7 +190,13 @@ mod tests {
             quadrature_trace: one,
             frobenius: one,
             effective_rank: one,
-            masses: Masses { near_zero: 0.1, negative: one, zero: one, positive: one },
+            masses: Masses {
+                near_zero: 0.1,
+                negative: one,
+                zero: one,
+                positive: one,
+                brackets: [[0.1, 0.1], [0.8, 0.8], [0.1, 0.1]],
+            },
             products: 9,
             seconds: 0.5,
         }

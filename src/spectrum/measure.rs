@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::Group;
@@ -65,7 +67,9 @@ pub struct Spectrum {
     pub trace: TraceEstimate,
     /// Trace from the density's nodes.
     pub quadrature_trace: Estimate,
-    /// Frobenius norm: the root of the sum of the squared eigenvalues.
+    /// Frobenius norm: the root of the sum of the squared eigenvalues. Of this and all that follows two
+    /// standard errors cover 95%. Of a sampled Fisher matrix they are about the mean over draws of its
+    /// targets.
     pub frobenius: Estimate,
     /// (sum lambda)^2 / sum lambda^2.
     pub effective_rank: Estimate,
@@ -101,6 +105,9 @@ pub struct Masses {
     pub zero: Estimate,
     /// Share above.
     pub positive: Estimate,
+    /// The least and the largest share, below, within and above, that the Lanczos steps leave possible:
+    /// what more steps would narrow and more probes would not. Half of it is in two standard errors.
+    pub brackets: [[f64; 2]; 3],
 }
 
 /// A layer's share of the curvature.
@@ -129,18 +136,24 @@ impl SpectrumMeter {
     /// matrix that the task does not support; or if the device reports failure.
     pub fn measure(&self, objective: &dyn Objective, step: usize) -> Result<Spectrum> {
         let clock = Instant::now();
-        let mut operator = self.operator(objective, self.group.as_ref())?;
+        let group = self.group.as_ref();
+        let mut operator = self.operator(objective, group, self.seed)?;
         let operator = &mut *operator;
         let mut probes = rng::stream(self.seed, Stream::Probes { step: step as u32 });
-        let density = self.quadrature.run(operator, &mut probes)?;
+        let density = match self.matrix {
+            Matrix::SampledFisher => self.redrawn_density(objective, &mut probes)?,
+            _ => self.quadrature.run(operator, &mut probes)?,
+        };
         let ends = self.solver(self.top, 1).solve_operator("spectrum", operator, step)?;
-        let trace = self.trace(operator, step)?;
+        let trace = self.trace(objective, group, operator, step)?;
         let magnitude = |x: Option<f64>| x.map_or(0.0, f64::abs);
         let scale = magnitude(ends.lambda.first().copied()).max(magnitude(ends.lambda_min));
         let near_zero = NEAR_ZERO * scale;
-        let [negative, zero, positive] = density.masses(near_zero);
-        let squares = density.sum(|x| x * x);
-        let frobenius = squares.value.max(0.0).sqrt();
+        // Of a sampled Fisher matrix the ends are those of one draw.
+        let least_norm = if self.matrix == Matrix::SampledFisher { 0.0 } else { scale };
+        let shares = density.shares(near_zero)?;
+        let [negative, zero, positive] = shares.map(|share| share.estimate);
+        let brackets = shares.map(|share| share.bracket);
         Ok(Spectrum {
             step,
             matrix: self.matrix,
@@ -155,17 +168,10 @@ impl SpectrumMeter {
                 converged: ends.converged,
             },
             trace,
-            quadrature_trace: density.sum(|x| x),
-            frobenius: Estimate {
-                value: frobenius,
-                // The derivative of the root.
-                standard_error: squares
-                    .standard_error
-                    .filter(|_| frobenius > 0.0)
-                    .map(|error| error / (2.0 * frobenius)),
-            },
-            effective_rank: density.effective_rank(),
-            masses: Masses { near_zero, negative, zero, positive },
+            quadrature_trace: density.trace(),
+            frobenius: density.frobenius(least_norm),
+            effective_rank: density.rank(),
+            masses: Masses { near_zero, negative, zero, positive, brackets },
             density,
             threshold: None,
             seconds: clock.elapsed().as_secs_f64(),
@@ -185,15 +191,16 @@ impl SpectrumMeter {
         groups
             .iter()
             .map(|group| {
-                let mut operator = self.operator(objective, Some(group))?;
+                let mut operator = self.operator(objective, Some(group), self.seed)?;
                 let operator = &mut *operator;
                 let top = self.solver(1, 0).solve_operator("block", operator, step)?;
+                let trace = self.trace(objective, Some(group), operator, step)?;
                 Ok(GroupSpectrum {
                     group: group.name.clone(),
                     parameters: group.len(),
                     lambda_max: top.lambda.first().copied().unwrap_or(0.0),
                     residual: top.residual,
-                    trace: self.trace(operator, step)?,
+                    trace,
                 })
             })
             .collect()
@@ -203,8 +210,17 @@ impl SpectrumMeter {
         &self,
         objective: &'a dyn Objective,
         group: Option<&Group>,
+        seed: u64,
     ) -> Result<Box<dyn SymmetricOperator + 'a>> {
-        let matrix = CurvatureOperator::new(objective, self.matrix, self.seed);
+        self.around(CurvatureOperator::new(objective, self.matrix, seed), group)
+    }
+
+    /// With the preconditioner around it, and restricted to the group.
+    fn around<'a>(
+        &self,
+        matrix: CurvatureOperator<'a>,
+        group: Option<&Group>,
+    ) -> Result<Box<dyn SymmetricOperator + 'a>> {
         let coordinates = group.map(|group| group.coordinates.clone());
         Ok(match (self.operator.is_hessian(), coordinates) {
             (true, None) => Box::new(matrix),
@@ -221,17 +237,61 @@ impl SpectrumMeter {
         CurvatureMeter { lanczos: Lanczos { largest, smallest, tolerance, max_iterations }, seed }
     }
 
+    /// Each probe of targets of its own, the first of those of the ends: the scatter between probes holds
+    /// that of the targets then.
+    fn redrawn_density<R: Rng>(
+        &self,
+        objective: &dyn Objective,
+        rng: &mut R,
+    ) -> Result<SpectralDensity> {
+        let mut seeds = ChaCha8Rng::seed_from_u64(rng.random());
+        let operator_of = |probe| {
+            let seed = if probe == 0 { self.seed } else { seeds.random() };
+            self.operator(objective, self.group.as_ref(), seed)
+        };
+        self.quadrature.run_each(operator_of, rng)
+    }
+
+    /// Each product with targets of its own: a twelfth of the products for the range, so that there are
+    /// about ten probes.
+    fn redrawn_trace<R: Rng>(
+        &self,
+        objective: &dyn Objective,
+        group: Option<&Group>,
+        rng: &mut R,
+    ) -> Result<TraceEstimate> {
+        let matrix = CurvatureOperator::redrawn(objective, self.matrix, rng.random());
+        let mut operator = self.around(matrix, group)?;
+        let rank = (self.trace_products / 12).min(operator.dim());
+        let most = (self.trace_products.saturating_sub(rank) / (rank + 1)).max(2);
+        HutchPlusPlus { rank, rest: self.hutchinson(most) }.estimate_of_mean(&mut *operator, rng)
+    }
+
+    fn hutchinson(&self, most_probes: usize) -> Hutchinson {
+        /// Fewer let the stopping rule pick draws that are near each other by chance.
+        const LEAST: usize = 10;
+        let accuracy = self.trace_accuracy;
+        Hutchinson { least_probes: LEAST.min(most_probes), most_probes, accuracy }
+    }
+
     /// Exact where that takes no more products; else a third of them for the range, and as many to
-    /// project it.
-    fn trace(&self, operator: &mut dyn SymmetricOperator, step: usize) -> Result<TraceEstimate> {
+    /// project it. Of a sampled Fisher matrix, over new targets.
+    fn trace(
+        &self,
+        objective: &dyn Objective,
+        group: Option<&Group>,
+        operator: &mut dyn SymmetricOperator,
+        step: usize,
+    ) -> Result<TraceEstimate> {
+        let mut rng = rng::stream(self.seed, Stream::TraceProbes { step: step as u32 });
+        if self.matrix == Matrix::SampledFisher {
+            return self.redrawn_trace(objective, group, &mut rng);
+        }
         if operator.dim() <= self.trace_products {
             return exact_trace(operator);
         }
         let third = (self.trace_products / 3).max(1);
         let most = self.trace_products.saturating_sub(2 * third).max(2);
-        let accuracy = self.trace_accuracy;
-        let rest = Hutchinson { least_probes: 5.min(most), most_probes: most, accuracy };
-        let mut rng = rng::stream(self.seed, Stream::TraceProbes { step: step as u32 });
-        HutchPlusPlus { rank: third, rest }.estimate(operator, &mut rng)
+        HutchPlusPlus { rank: third, rest: self.hutchinson(most) }.estimate(operator, &mut rng)
     }
 }

@@ -234,10 +234,10 @@ fn near_eigenvalues_are_told_apart() {
 #[test]
 fn two_probes_by_hand() {
     let probes = vec![
-        Quadrature { nodes: vec![0.0, 2.0], weights: vec![0.5, 0.5] },
-        Quadrature { nodes: vec![-4.0, 0.0], weights: vec![0.75, 0.25] },
+        Quadrature { nodes: vec![0.0, 2.0], weights: vec![0.5, 0.5], recurrence: None },
+        Quadrature { nodes: vec![-4.0, 0.0], weights: vec![0.75, 0.25], recurrence: None },
     ];
-    let density = SpectralDensity { dim: 4, probes, products: 4 };
+    let density = SpectralDensity { dim: 4, probes, products: 4, signs: None };
     // The deviation of two draws over the root of two is half their difference.
     let expect = |found: Estimate, first: f64, second: f64| {
         let error = found.standard_error.unwrap() - 0.5 * (first - second).abs();

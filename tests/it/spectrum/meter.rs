@@ -94,9 +94,13 @@ fn norms_ranks_and_masses_are_those_of_the_dense_eigenvalues() {
             assert_within(4.0, found.masses.negative, share(&|x| x < -near), 1.0, &name);
             assert_within(4.0, found.masses.zero, share(&|x| x.abs() <= near), 1.0, &name);
             assert_within(4.0, found.masses.positive, share(&|x| x > near), 1.0, &name);
+            let error = found.density.frobenius(near / 1e-3).standard_error.unwrap();
+            let stated = found.frobenius.standard_error.unwrap();
+            assert!((stated - error).abs() < 1e-12 * error, "{name}: {stated}, {error}");
+            // Of 60 probes, hardly more than the textbook's.
             let norm = found.density.sum(|x| x * x);
-            let error = norm.standard_error.unwrap() / (2.0 * found.frobenius.value);
-            assert_eq!(found.frobenius.standard_error, Some(error), "{name}");
+            let plain = norm.standard_error.unwrap() / (2.0 * found.frobenius.value);
+            assert!((0.7..1.6).contains(&(stated / plain)), "{name}: {stated}, {plain}");
         }
     }
 }

@@ -11,6 +11,7 @@ mod known;
 mod matrices;
 mod meter;
 mod rises;
+mod stated;
 mod tasks;
 mod trace;
 
