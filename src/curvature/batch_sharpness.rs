@@ -79,3 +79,43 @@ fn ratio_of_means(a: &[f64], b: &[f64]) -> Option<Estimate> {
     });
     Some(Estimate { value, standard_error: standard_error.flatten() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::student;
+
+    /// At the farther end r of the interval, mean(a - r b) is as far from zero as it may be, and at the
+    /// nearer end not yet.
+    #[test]
+    fn two_errors_reach_the_farther_end_of_fiellers_interval() {
+        let b = [1.0, 2.0, 1.5, 4.0, 2.5, 1.0];
+        let a = [3.0, 7.0, 4.0, 19.0, 8.0, 2.5];
+        let Estimate { value, standard_error } = ratio_of_means(&a, &b).unwrap();
+        assert!((value - 43.5 / 12.0).abs() < 1e-12);
+        let rest = |r: f64| a.iter().zip(&b).map(|(a, b)| a - r * b).collect::<Vec<f64>>();
+        let quantile = skewed_quantile(&rest(value));
+        let away = |r: f64| {
+            let at = Estimate::of(&rest(r));
+            at.value.abs() / at.standard_error.unwrap() / quantile
+        };
+        let reach = 2.0 * standard_error.unwrap();
+        let ends = [away(value - reach), away(value + reach)];
+        let (least, most) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+        assert!((least - 1.0).abs() < 1e-9 && most > 1.0, "{ends:?}");
+        // The linearised error is less.
+        let linear = Estimate::of(&rest(value)).standard_error.unwrap() / 2.0;
+        assert!(reach > quantile * linear && quantile >= student(5));
+    }
+
+    #[test]
+    fn batches_that_do_not_tell_their_gradients_square_from_zero_state_no_error() {
+        let one_of_three = ratio_of_means(&[0.0, 0.1, 50.0], &[0.01, 0.02, 10.0]).unwrap();
+        assert!((one_of_three.value - 50.1 / 10.03).abs() < 1e-12);
+        assert_eq!(one_of_three.standard_error, None);
+        assert_eq!(ratio_of_means(&[1.0], &[2.0]).unwrap().standard_error, None);
+        assert_eq!(ratio_of_means(&[0.0, 0.0], &[0.0, 0.0]), None);
+        let alike = ratio_of_means(&[3.0; 4], &[2.0; 4]).unwrap();
+        assert_eq!((alike.value, alike.standard_error), (1.5, Some(0.0)));
+    }
+}

@@ -20,7 +20,8 @@
 //! new ones no sooner than without it.)
 //!
 //! Of an operator with a known diagonal (weight decay in an adaptive optimizer's metric) the model is that
-//! of the rest, and what it predicts takes the diagonal in exactly (`predict`).
+//! of the rest, and what it predicts takes the diagonal in exactly (`predict`). A second guard climbs on the
+//! whole operator: what either part holds little of may be large in their sum.
 //!
 //! All vectors are coordinates in a small space (`Space`), which holds this model, the one before, and what a step
 //! multiplied; the length of the vectors counts where they come in and go out, and once for each step.
@@ -149,16 +150,17 @@ pub struct Tracker {
     before: Option<LowRankModel>,
     /// The share of the model before that is put in place of the model.
     swing: f64,
+    /// The guard; with a diagonal a second one, of the whole operator.
     guard: Vec<f64>,
-    /// Lifts the operator for the guard, so that eigenvalues far below zero do not attract it.
-    lift: f64,
+    /// Lifts the operator for each guard, so that eigenvalues far below zero do not attract it.
+    lift: [f64; 2],
     /// Top eigenvectors of the model, and how they turned at the last step.
     tops: Vec<f64>,
     turned: Vec<f64>,
     /// The next first vectors, of length n, and their coordinates; none after a change of metric.
     directions: Vec<f64>,
     known: Vec<f64>,
-    /// How many of the directions are for the pairs, and which one is the guard.
+    /// How many of the directions are for the pairs, and which one is the first guard.
     wanted: usize,
     guard_at: usize,
     sharpness: Option<f64>,
@@ -181,7 +183,7 @@ impl Tracker {
             before: None,
             swing: 0.0,
             guard,
-            lift: 0.0,
+            lift: [0.0; 2],
             tops: Vec::new(),
             turned: Vec::new(),
             directions: Vec::new(),
@@ -222,7 +224,7 @@ impl Tracker {
         if let Some((s, y)) = secant {
             self.model.correct(&s, &y);
         }
-        self.climb(taken.of_model());
+        self.climb(&taken);
         let mut frame = Frames::new(self.space.rank(), self.diagonal.is_some());
         self.take(&mut frame, &taken);
         let given = first.x.len() / n.max(1);
@@ -249,7 +251,7 @@ impl Tracker {
         if let Some(audit) = &mut audit {
             audit.after = pairs.iter().map(|pair| pair.value).collect();
         }
-        self.model.truncate(self.settings.rank)?;
+        self.truncate()?;
         before.widen(self.space.rank());
         // What an audit found, the model before did not know.
         self.before = audit.is_none().then_some(before);

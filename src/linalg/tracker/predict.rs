@@ -3,8 +3,11 @@
 //! Where a diagonal D of the operator A = K + D is known, the model is of K alone, and D is added to it
 //! here: D may have full rank, and its large entries change places from step to step.
 
+use faer::MatRef;
+
 use super::Tracker;
 use crate::error::Result;
+use crate::linalg::dense::matrix_product;
 use crate::linalg::frame::{Frame, Ritz};
 use crate::linalg::model::LowRankModel;
 use crate::linalg::space::widened;
@@ -106,6 +109,19 @@ impl Tracker {
             pairs.iter().map(|pair| pair.value).collect(),
             pairs.into_iter().flat_map(|pair| pair.vector).collect(),
         ))
+    }
+
+    /// Keeps of the model the directions in which it, or with a diagonal the sum of both, is largest.
+    pub(super) fn truncate(&mut self) -> Result<()> {
+        let mut added = Vec::new();
+        if let Some(diagonal) = &self.diagonal {
+            let basis = self.space.vectors(self.model.basis());
+            let weighted: Vec<f64> =
+                basis.iter().zip(diagonal.iter().cycle()).map(|(w, d)| w * d).collect();
+            let columns = |x| MatRef::from_column_major_slice(x, self.n, self.model.rank());
+            added = matrix_product(columns(&basis).transpose(), columns(&weighted));
+        }
+        self.model.truncate(self.settings.rank, &added)
     }
 
     /// K X from A X for the columns of `products`, where a diagonal is known.

@@ -3,7 +3,7 @@
 
 use faer::MatRef;
 
-use super::{Products, Tracker, by_coordinates, columns, outside, random_unit_vector};
+use super::{Taken, Tracker, by_coordinates, outside, random_unit_vector};
 use crate::error::Result;
 use crate::linalg::dot;
 use crate::linalg::frame::{Frame, Ritz};
@@ -14,13 +14,22 @@ use crate::linalg::space::widened;
 const FORGOTTEN: f64 = 0.7;
 
 impl Tracker {
-    /// The guard's step of the power method, from its product among the first, by coordinates.
-    pub(super) fn climb(&mut self, first: Products<'_>) {
+    /// The guards' step of the power method, from their products among the first, by coordinates: the first
+    /// guard's on what the model is of, the second's on the whole operator.
+    pub(super) fn climb(&mut self, first: &Taken) {
         let q = self.space.rank();
-        let Some((x, ax)) = columns(first, q).nth(self.guard_at) else { return };
-        let quotient = dot(x, ax) / dot(x, x);
-        self.lift = (0.9 * self.lift).max(-quotient);
-        self.guard = x.iter().zip(ax).map(|(x, ax)| ax + self.lift * x).collect();
+        let mut climbed = Vec::new();
+        let images = [first.of_model().ax, &first.ax];
+        for ((at, images), lift) in (self.guard_at..).zip(images).zip(&mut self.lift) {
+            let Some(x) = first.x.chunks_exact(q).nth(at) else { break };
+            let ax = &images[at * q..(at + 1) * q];
+            let quotient = dot(x, ax) / dot(x, x);
+            *lift = (0.9 * *lift).max(-quotient);
+            climbed.extend(x.iter().zip(ax).map(|(x, ax)| ax + *lift * x));
+        }
+        if !climbed.is_empty() {
+            self.guard = climbed;
+        }
     }
 
     /// Chooses the next step's first vectors, from this step's pairs and the model; returns their coordinates.
@@ -63,19 +72,26 @@ impl Tracker {
             let new = outside(x.to_vec(), &known, q);
             known.extend(new.into_iter().flatten());
         }
-        // Where the model fills the space there is nothing to guard against.
-        while known.len() < self.n * q {
-            if let Some(guard) = outside(std::mem::take(&mut self.guard), &known, q) {
-                block.extend_from_slice(&guard);
-                self.guard = guard;
-                break;
+        let mut guards = std::mem::take(&mut self.guard);
+        for at in 0..1 + usize::from(self.diagonal.is_some()) {
+            // Where the model fills the space there is nothing to guard against.
+            while known.len() < self.n * q {
+                let climbed = guards.chunks_exact(q).nth(at);
+                if let Some(guard) = climbed.and_then(|x| outside(x.to_vec(), &known, q)) {
+                    block.extend_from_slice(&guard);
+                    known.extend_from_slice(&guard);
+                    self.guard.extend_from_slice(&guard);
+                    break;
+                }
+                let random = random_unit_vector(self.n, &mut self.rng);
+                let random = self.absorb(&random);
+                let wider = self.space.rank();
+                known = widened(&known, q, wider);
+                block = widened(&block, q, wider);
+                guards = widened(&guards, q, wider);
+                guards.splice(at * wider..guards.len().min((at + 1) * wider), random);
+                q = wider;
             }
-            let random = random_unit_vector(self.n, &mut self.rng);
-            self.guard = self.absorb(&random);
-            let wider = self.space.rank();
-            known = widened(&known, q, wider);
-            block = widened(&block, q, wider);
-            q = wider;
         }
         Ok(block)
     }
@@ -136,7 +152,7 @@ impl Tracker {
 mod tests {
     use super::*;
     use crate::linalg::model::LowRankModel;
-    use crate::linalg::{DenseOperator, TrackerSettings, each_column, norm};
+    use crate::linalg::{DenseOperator, Products, TrackerSettings, each_column, norm};
 
     const N: usize = 40;
 
