@@ -47,8 +47,6 @@ pub struct Preconditioned<A> {
     /// The diagonal of P^-1/2.
     inverse_root: Vec<f64>,
     shift: f64,
-    /// The diagonal lambda P^-1, unless it is a multiple of the identity, which moves eigenvalues alone.
-    decay: Option<Vec<f64>>,
     scaled: Vec<f64>,
 }
 
@@ -64,10 +62,7 @@ impl<A: SymmetricOperator> Preconditioned<A> {
             None => vec![1.0; dim],
         };
         check_length("preconditioner", inverse_root.len(), dim)?;
-        let shift = operator.shift;
-        let decay = operator.preconditioner.as_ref().filter(|_| shift != 0.0);
-        let decay = decay.map(|p| p.iter().map(|p| shift / p).collect());
-        Ok(Self { inner, inverse_root, shift, decay, scaled: Vec::new() })
+        Ok(Self { inner, inverse_root, shift: operator.shift, scaled: Vec::new() })
     }
 }
 
@@ -88,10 +83,6 @@ impl<A: SymmetricOperator> SymmetricOperator for Preconditioned<A> {
             *y = d * (*y + self.shift * scaled);
         }
         Ok(())
-    }
-
-    fn diagonal(&self) -> Option<&[f64]> {
-        self.decay.as_deref()
     }
 }
 
@@ -239,9 +230,5 @@ impl<A: SymmetricOperator + ?Sized> SymmetricOperator for &mut A {
 
     fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
         (**self).apply_block(x, y)
-    }
-
-    fn diagonal(&self) -> Option<&[f64]> {
-        (**self).diagonal()
     }
 }

@@ -111,20 +111,13 @@ impl LowRankModel {
         Ok((q.saturating_sub(k)..q).rev().flat_map(|i| self.vector(eigen.vector(i))).collect())
     }
 
-    /// Keeps the `rank` directions in which W'(B + D)W is algebraically largest, largest first in W, where
-    /// `added` is W'DW (q x q, or empty for D = 0, which keeps eigenpairs of B).
+    /// Keeps the `rank` algebraically largest eigenpairs, largest first in W.
     ///
     /// # Errors
     /// As [`symmetric_eigen`].
-    pub fn truncate(&mut self, rank: usize, added: &[f64]) -> Result<()> {
+    pub fn truncate(&mut self, rank: usize) -> Result<()> {
+        let eigen = self.eigen()?;
         let q = self.rank();
-        let eigen = match added {
-            [] => self.eigen()?,
-            added => {
-                let sum: Vec<f64> = self.core.iter().zip(added).map(|(t, d)| t + d).collect();
-                symmetric_eigen(q, &sum)?
-            }
-        };
         let kept: Vec<usize> = (q.saturating_sub(rank)..q).rev().collect();
         let r = kept.len();
         let rotation: Vec<f64> =
@@ -133,16 +126,9 @@ impl LowRankModel {
         let rotation = MatRef::from_column_major_slice(&rotation, q, r);
         self.basis = matrix_product(basis, rotation);
         self.eigen = None;
-        if added.is_empty() {
-            self.core = vec![0.0; r * r];
-            for (j, &i) in kept.iter().enumerate() {
-                self.core[j * r + j] = eigen.values[i];
-            }
-        } else {
-            let core = MatRef::from_column_major_slice(&self.core, q, q);
-            let turned = matrix_product(core, rotation);
-            let turned = MatRef::from_column_major_slice(&turned, q, r);
-            self.core = matrix_product(rotation.transpose(), turned);
+        self.core = vec![0.0; r * r];
+        for (j, &i) in kept.iter().enumerate() {
+            self.core[j * r + j] = eigen.values[i];
         }
         self.restore_orthogonality();
         Ok(())
@@ -353,7 +339,7 @@ mod tests {
     fn the_largest_eigenpairs_are_kept() {
         let mut model = model(20, 4, 3);
         let before = model.eigen().unwrap();
-        model.truncate(3, &[]).unwrap();
+        model.truncate(3).unwrap();
         let after = model.eigen().unwrap();
         let most = &before.values[before.values.len() - 3..];
         assert!(close(&after.values, most) && orthonormal_basis(&model));
@@ -406,7 +392,7 @@ mod tests {
         let v: Vec<f64> = (0..20).map(|i| f64::from(i == 3)).collect();
         model.correct(&v, &v);
         check(&mut model);
-        model.truncate(3, &[]).unwrap();
+        model.truncate(3).unwrap();
         check(&mut model);
         let mut sum = model.combined(2.0, &model, 0.5).unwrap();
         check(&mut sum);

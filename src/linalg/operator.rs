@@ -24,12 +24,6 @@ pub trait SymmetricOperator {
     fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
         each_column(self, x, y)
     }
-
-    /// The n entries of a diagonal D that is part of the operator, A = K + D, where one is known. It may have
-    /// full rank, so that no model of few directions can hold it.
-    fn diagonal(&self) -> Option<&[f64]> {
-        None
-    }
 }
 
 /// [`SymmetricOperator::apply_block`] by one product for each column.

@@ -159,8 +159,8 @@ impl Space {
         MatRef::from_column_major_slice(&self.basis[from * self.n..], self.n, columns)
     }
 
-    /// W'X (q x m) for the columns of `x` (n x m).
-    pub fn inside(&self, x: &[f64]) -> Vec<f64> {
+    /// W'X for the columns of `x`.
+    fn inside(&self, x: &[f64]) -> Vec<f64> {
         let x = MatRef::from_column_major_slice(x, self.n, x.len() / self.n);
         matrix_product(self.columns(0).transpose(), x)
     }

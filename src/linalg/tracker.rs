@@ -19,18 +19,18 @@
 //! (Orthogonal to the pairs alone, it settles on the next eigenvector, which B holds anyway, and sees
 //! new ones no sooner than without it.)
 //!
-//! Of an operator with a known diagonal (weight decay in an adaptive optimizer's metric) the model is that
-//! of the rest, and what it predicts takes the diagonal in exactly (`predict`). A second guard climbs on the
-//! whole operator: what either part holds little of may be large in their sum.
-//!
 //! All vectors are coordinates in a small space (`Space`), which holds this model, the one before, and what a step
 //! multiplied; the length of the vectors counts where they come in and go out, and once for each step.
 //!
 //! What is promised: residuals are those of this step's operator. That the pairs are the largest is
 //! checked by an *audit*, a Lanczos solve from random vectors, at the first step, at every
 //! [`TrackerSettings::audit_every`]th and where pairs do not converge; it restores the model.
+//!
+//! Not for an operator with a varying diagonal of full rank, such as weight decay in the metric of an adaptive
+//! optimizer: eigenvectors there lie along single coordinates, whose eigenvalues change places from step
+//! to step, out of sight of a model of few directions and of the guard. (With the diagonal kept exactly beside
+//! the model, and a second guard for the sum, values were still passed over.)
 
-mod predict;
 mod prepare;
 mod solve;
 
@@ -143,24 +143,21 @@ pub struct Tracker {
     n: usize,
     /// Holds all of what follows, by coordinates.
     space: Space,
-    /// A diagonal of this step's operator that the models leave out.
-    diagonal: Option<Vec<f64>>,
     model: LowRankModel,
     /// The model as it was a step before.
     before: Option<LowRankModel>,
     /// The share of the model before that is put in place of the model.
     swing: f64,
-    /// The guard; with a diagonal a second one, of the whole operator.
     guard: Vec<f64>,
-    /// Lifts the operator for each guard, so that eigenvalues far below zero do not attract it.
-    lift: [f64; 2],
+    /// Lifts the operator for the guard, so that eigenvalues far below zero do not attract it.
+    lift: f64,
     /// Top eigenvectors of the model, and how they turned at the last step.
     tops: Vec<f64>,
     turned: Vec<f64>,
     /// The next first vectors, of length n, and their coordinates; none after a change of metric.
     directions: Vec<f64>,
     known: Vec<f64>,
-    /// How many of the directions are for the pairs, and which one is the first guard.
+    /// How many of the directions are for the pairs, and which one is the guard.
     wanted: usize,
     guard_at: usize,
     sharpness: Option<f64>,
@@ -179,11 +176,10 @@ impl Tracker {
             n,
             model: LowRankModel::zero(space.rank()),
             space,
-            diagonal: None,
             before: None,
             swing: 0.0,
             guard,
-            lift: [0.0; 2],
+            lift: 0.0,
             tops: Vec::new(),
             turned: Vec::new(),
             directions: Vec::new(),
@@ -217,24 +213,28 @@ impl Tracker {
         check_length("operator", operator.dim(), n)?;
         check_length("products", first.ax.len(), first.x.len())?;
         check_finite(first.ax)?;
-        self.diagonal = operator.diagonal().map(<[f64]>::to_vec);
         let mut before = self.model.clone();
-        let (taken, secant) = self.begin(first, secant);
-        self.move_on(taken.of_model())?;
+        let (coordinates, secant) = self.begin(first, secant);
+        let q = self.space.rank();
+        let (x, ax) = coordinates.split_at(coordinates.len() / 2);
+        let coordinates = Products { x, ax };
+        self.move_on(coordinates)?;
         if let Some((s, y)) = secant {
             self.model.correct(&s, &y);
         }
-        self.climb(&taken);
-        let mut frame = Frames::new(self.space.rank(), self.diagonal.is_some());
-        self.take(&mut frame, &taken);
+        self.climb(coordinates);
+        let mut frame = Frame::new(q);
+        for (x, ax) in columns(coordinates, q) {
+            self.take(&mut frame, x, ax);
+        }
         let given = first.x.len() / n.max(1);
         let mut spent = Spent { products: given, passes: usize::from(given > 0) };
         let mut audit = None;
-        let known = frame.whole.len() > 0;
+        let known = frame.len() > 0;
         if known {
             self.solve(operator, &mut frame, &mut spent)?;
         }
-        let pairs = frame.whole.largest(self.settings.largest)?;
+        let pairs = frame.largest(self.settings.largest)?;
         let wanted = self.settings.largest.min(n);
         let converged = pairs.len() == wanted && pairs.iter().all(|pair| self.is_converged(pair));
         self.since_audit += 1;
@@ -247,11 +247,11 @@ impl Tracker {
             self.since_audit = 0;
             audit = Some(found);
         }
-        let pairs = frame.whole.largest(self.settings.largest)?;
+        let pairs = frame.largest(self.settings.largest)?;
         if let Some(audit) = &mut audit {
             audit.after = pairs.iter().map(|pair| pair.value).collect();
         }
-        self.truncate()?;
+        self.model.truncate(self.settings.rank)?;
         before.widen(self.space.rank());
         // What an audit found, the model before did not know.
         self.before = audit.is_none().then_some(before);
@@ -287,46 +287,27 @@ impl Tracker {
         Ok(())
     }
 
-    /// The first products by coordinates, and the change of the parameters, to unit length, with that of
-    /// the gradient, where this tells something.
-    fn begin(&mut self, first: Products<'_>, secant: Option<Secant<'_>>) -> (Taken, Learned) {
+    /// Coordinates of the first products' vectors, then of the products, and of the change of the
+    /// parameters, to unit length, with that of the gradient, where this tells something.
+    fn begin(&mut self, first: Products<'_>, secant: Option<Secant<'_>>) -> (Vec<f64>, Learned) {
         let known = !self.known.is_empty() && first.x == self.directions;
-        let mut more = if known { Vec::new() } else { first.x.to_vec() };
-        let rest = secant.and_then(|Secant { s, y }| {
-            self.without_diagonal(Products { x: s, ax: y }).or_else(|| Some(y.to_vec()))
-        });
-        let secant = secant.zip(rest.as_ref()).map(|(secant, y)| Secant { y, ..secant });
+        let mut block = if known { Vec::new() } else { first.x.to_vec() };
+        block.extend_from_slice(first.ax);
         let secant = secant.filter(|secant| self.tells(secant));
         if let Some(Secant { s, y }) = secant {
             let length = norm(s);
-            more.extend(s.iter().chain(y).map(|x| x / length));
+            block.extend(s.iter().chain(y).map(|x| x / length));
         }
-        let (ax, kx, mut more) = self.images(first, &more);
+        let mut coordinates = self.absorb(&block);
         let q = self.space.rank();
         let learned = secant.map(|_| {
-            let y = more.split_off(more.len() - q);
-            (more.split_off(more.len() - q), y)
+            let y = coordinates.split_off(coordinates.len() - q);
+            (coordinates.split_off(coordinates.len() - q), y)
         });
-        let x = if known { self.known.clone() } else { more };
-        (Taken { x, ax, kx }, learned)
-    }
-
-    /// Coordinates of products, of their share that the model is of where a diagonal is kept apart, and of more
-    /// vectors.
-    fn images(
-        &mut self,
-        products: Products<'_>,
-        more: &[f64],
-    ) -> (Vec<f64>, Option<Vec<f64>>, Vec<f64>) {
-        let rest = self.without_diagonal(products);
-        let mut block = products.ax.to_vec();
-        block.extend(rest.iter().flatten());
-        block.extend_from_slice(more);
-        let mut ax = self.absorb(&block);
-        let length = products.ax.len() / self.n.max(1) * self.space.rank();
-        let mut others = ax.split_off(length);
-        let more = others.split_off(if rest.is_some() { length } else { 0 });
-        (ax, rest.map(|_| others), more)
+        if known {
+            coordinates.splice(0..0, self.known.iter().copied());
+        }
+        (coordinates, learned)
     }
 
     /// Coordinates of the columns of `x` (of length n), for which the space grows if it must, and with it
@@ -381,7 +362,7 @@ impl Tracker {
     /// Chooses the next step's first vectors, and leaves this step's space for the next one's. Returns the
     /// pairs.
     fn finish(&mut self, pairs: &[Ritz]) -> Result<Vec<EigenPair>> {
-        let first = self.prepare(pairs)?;
+        let first = self.prepare()?;
         let q = self.space.rank();
         let mut block: Vec<f64> =
             pairs.iter().flat_map(|pair| widened(&pair.vector, pair.vector.len(), q)).collect();
@@ -396,38 +377,6 @@ impl Tracker {
             converged: self.is_converged(pair),
         };
         Ok(pairs.iter().zip(vectors.chunks_exact(self.n)).map(pair).collect())
-    }
-}
-
-/// Vectors with their products, by coordinates.
-struct Taken {
-    x: Vec<f64>,
-    ax: Vec<f64>,
-    /// The products less those with the diagonal, where one is kept apart.
-    kx: Option<Vec<f64>>,
-}
-
-impl Taken {
-    /// The products with what the model is of.
-    fn of_model(&self) -> Products<'_> {
-        Products { x: &self.x, ax: self.kx.as_deref().unwrap_or(&self.ax) }
-    }
-}
-
-/// A step's products with the operator, and with what the model is of where that is less.
-struct Frames {
-    whole: Frame,
-    part: Option<Frame>,
-}
-
-impl Frames {
-    fn new(n: usize, apart: bool) -> Self {
-        Self { whole: Frame::new(n), part: apart.then(|| Frame::new(n)) }
-    }
-
-    fn widen(&mut self, n: usize) {
-        self.whole.widen(n);
-        self.part.iter_mut().for_each(|part| part.widen(n));
     }
 }
 

@@ -3,10 +3,10 @@
 
 use faer::MatRef;
 
-use super::{Taken, Tracker, by_coordinates, outside, random_unit_vector};
+use super::{Products, Tracker, by_coordinates, columns, outside, random_unit_vector};
 use crate::error::Result;
 use crate::linalg::dot;
-use crate::linalg::frame::{Frame, Ritz};
+use crate::linalg::frame::Frame;
 use crate::linalg::krylov::orthogonalise;
 use crate::linalg::space::widened;
 
@@ -14,40 +14,27 @@ use crate::linalg::space::widened;
 const FORGOTTEN: f64 = 0.7;
 
 impl Tracker {
-    /// The guards' step of the power method, from their products among the first, by coordinates: the first
-    /// guard's on what the model is of, the second's on the whole operator.
-    pub(super) fn climb(&mut self, first: &Taken) {
+    /// The guard's step of the power method, from its product among the first, by coordinates.
+    pub(super) fn climb(&mut self, first: Products<'_>) {
         let q = self.space.rank();
-        let mut climbed = Vec::new();
-        let images = [first.of_model().ax, &first.ax];
-        for ((at, images), lift) in (self.guard_at..).zip(images).zip(&mut self.lift) {
-            let Some(x) = first.x.chunks_exact(q).nth(at) else { break };
-            let ax = &images[at * q..(at + 1) * q];
-            let quotient = dot(x, ax) / dot(x, x);
-            *lift = (0.9 * *lift).max(-quotient);
-            climbed.extend(x.iter().zip(ax).map(|(x, ax)| ax + *lift * x));
-        }
-        if !climbed.is_empty() {
-            self.guard = climbed;
-        }
+        let Some((x, ax)) = columns(first, q).nth(self.guard_at) else { return };
+        let quotient = dot(x, ax) / dot(x, x);
+        self.lift = (0.9 * self.lift).max(-quotient);
+        self.guard = x.iter().zip(ax).map(|(x, ax)| ax + self.lift * x).collect();
     }
 
-    /// Chooses the next step's first vectors, from this step's pairs and the model; returns their coordinates.
-    pub(super) fn prepare(&mut self, pairs: &[Ritz]) -> Result<Vec<f64>> {
-        let k = self.settings.largest.min(self.n);
-        let mut tops = self.predict(&mut self.model.clone(), k, pairs)?.vectors;
+    /// Chooses the next step's first vectors; returns their coordinates.
+    pub(super) fn prepare(&mut self) -> Result<Vec<f64>> {
+        let (k, mut q) = (self.settings.largest.min(self.n), self.space.rank());
+        // The model has just been truncated: it begins with these.
+        let tops = self.model.basis()[..q * k.min(self.model.rank())].to_vec();
         let mut block = match &self.before {
             // If it swings, it swings back.
             Some(before) if self.swing > 0.0 => {
-                let mut back = self.model.combined(1.0 - self.swing, before, self.swing)?;
-                let old = self.space.rank();
-                let block = self.predict(&mut back, k, pairs)?.vectors;
-                tops = widened(&tops, old, self.space.rank());
-                block
+                self.model.combined(1.0 - self.swing, before, self.swing)?.largest_vectors(k)?
             }
             _ => tops.clone(),
         };
-        let mut q = self.space.rank();
         let steadiness = self.turn(&tops);
         if self.swing == 0.0 && steadiness > 0.0 {
             block.iter_mut().zip(&self.turned).for_each(|(x, turned)| *x += steadiness * turned);
@@ -72,26 +59,19 @@ impl Tracker {
             let new = outside(x.to_vec(), &known, q);
             known.extend(new.into_iter().flatten());
         }
-        let mut guards = std::mem::take(&mut self.guard);
-        for at in 0..1 + usize::from(self.diagonal.is_some()) {
-            // Where the model fills the space there is nothing to guard against.
-            while known.len() < self.n * q {
-                let climbed = guards.chunks_exact(q).nth(at);
-                if let Some(guard) = climbed.and_then(|x| outside(x.to_vec(), &known, q)) {
-                    block.extend_from_slice(&guard);
-                    known.extend_from_slice(&guard);
-                    self.guard.extend_from_slice(&guard);
-                    break;
-                }
-                let random = random_unit_vector(self.n, &mut self.rng);
-                let random = self.absorb(&random);
-                let wider = self.space.rank();
-                known = widened(&known, q, wider);
-                block = widened(&block, q, wider);
-                guards = widened(&guards, q, wider);
-                guards.splice(at * wider..guards.len().min((at + 1) * wider), random);
-                q = wider;
+        // Where the model fills the space there is nothing to guard against.
+        while known.len() < self.n * q {
+            if let Some(guard) = outside(std::mem::take(&mut self.guard), &known, q) {
+                block.extend_from_slice(&guard);
+                self.guard = guard;
+                break;
             }
+            let random = random_unit_vector(self.n, &mut self.rng);
+            self.guard = self.absorb(&random);
+            let wider = self.space.rank();
+            known = widened(&known, q, wider);
+            block = widened(&block, q, wider);
+            q = wider;
         }
         Ok(block)
     }
@@ -102,7 +82,7 @@ impl Tracker {
         let q = self.space.rank();
         let mut kept = self.model.basis().to_vec();
         let before = self.before.as_ref().map_or(&[][..], |before| before.basis());
-        for held in [before, first, &self.guard, &self.turned, &self.tops] {
+        for held in [before, first, &self.guard, &self.turned] {
             for x in held.chunks_exact(q) {
                 let new = outside(x.to_vec(), &kept, q);
                 kept.extend(new.into_iter().flatten());
@@ -152,7 +132,7 @@ impl Tracker {
 mod tests {
     use super::*;
     use crate::linalg::model::LowRankModel;
-    use crate::linalg::{DenseOperator, Products, TrackerSettings, each_column, norm};
+    use crate::linalg::{DenseOperator, TrackerSettings, each_column, norm};
 
     const N: usize = 40;
 
@@ -211,9 +191,9 @@ mod tests {
                 tracker.rescale(&diagonal).unwrap();
             }
             let rank = tracker.space.rank();
-            let (taken, _) = tracker.begin(Products { x: &x, ax: &x }, None);
+            let (c, _) = tracker.begin(Products { x: &x, ax: &x }, None);
             assert_eq!(tracker.space.rank(), rank);
-            let both = tracker.space.vectors(&[taken.x, taken.ax].concat());
+            let both = tracker.space.vectors(&c);
             assert!(close(&both, &[&x[..], &x].concat()), "metric {metric:?}");
         }
     }
