@@ -125,7 +125,7 @@ impl Lanczos {
         kept: usize,
     ) -> Result<(LanczosOutcome, Vec<RitzProduct>)> {
         let n = operator.dim();
-        if start.is_empty() || start.len() % n.max(1) != 0 {
+        if start.is_empty() || !start.len().is_multiple_of(n.max(1)) {
             let (found, expected) = (start.len(), n * (start.len() / n.max(1)).max(1));
             return Err(Error::Length { what: "start vectors", found, expected });
         }
