@@ -175,7 +175,7 @@ impl Watched {
     ///
     /// # Errors
     /// Those of `make`, and [`Error::DeviceFailed`] where the device could not do it.
-    pub fn new(
+    pub fn around(
         opened: &Opened,
         make: impl FnOnce() -> Result<Box<dyn Objective>>,
     ) -> Result<Box<dyn Objective>> {

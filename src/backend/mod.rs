@@ -254,7 +254,7 @@ impl Device {
                 let placement = self.placement(FlexDevice, cpu_workers());
                 self.differentiated::<Flex, CpuKernels, T>(placement, task, samples, chunk)
             }
-            Kind::Wgpu(opened) => Watched::new(opened, || {
+            Kind::Wgpu(opened) => Watched::around(opened, || {
                 let placement = self.placement(opened.device.clone(), 1);
                 self.differentiated::<Wgpu, Native, T>(placement, task, samples, chunk)
             }),
