@@ -65,6 +65,14 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
+    /// A device dropped work or reported an error: what was read back from it is no result.
+    #[error("{problem}; {remedy}")]
+    DeviceFailed {
+        /// Which device, and what it reported.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
     /// Reading or writing failed while the run was under way.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

@@ -137,7 +137,7 @@ impl Profiler {
             }
         }
         let stability = StabilitySettings::at_resolution(device.precision().resolution());
-        let chunk = chunk.unwrap_or_else(|| device.default_chunk(samples.len()));
+        let chunk = device.chunk(&*task, samples.len(), chunk)?;
         Ok(Self {
             objective: device.objective(task, samples, chunk)?,
             settings,

@@ -38,8 +38,14 @@ pub enum Stream {
     },
     /// What a tracker of eigenvalues draws.
     Tracker,
-    /// The probes of a spectral density or a trace.
+    /// The probes of a spectral density or of a measure of flatness.
     Probes {
+        /// The training step.
+        step: u32,
+    },
+    /// The probes of the trace beside a spectral density: the same for a layer by itself as among
+    /// the others.
+    TraceProbes {
         /// The training step.
         step: u32,
     },
@@ -60,6 +66,7 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::FisherTargets { chunk } => (8, chunk),
         Stream::Probes { step } => (9, step),
         Stream::Tracker => (10, 0),
+        Stream::TraceProbes { step } => (11, step),
     };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((kind << 32) | u64::from(index));

@@ -131,13 +131,14 @@ class MatrixCase(Case):
         return gradients.T @ gradients / len(losses)
 
     def layers(self) -> dict[str, torch.Tensor]:
-        """For each layer, which is what stands before a name's last dot, its coordinates."""
+        """For each layer, a module with a parameter of its own and all inside it, its coordinates."""
         places: dict[str, list[torch.Tensor]] = {}
         start = 0
         for name, p in self.module.named_parameters():
-            places.setdefault(name.rpartition(".")[0], []).append(
-                torch.arange(start, start + p.numel())
-            )
+            module = name.rpartition(".")[0]
+            # The outermost of them: attention has its output projection.
+            layer = next((l for l in places if module.startswith(f"{l}.")), module)
+            places.setdefault(layer, []).append(torch.arange(start, start + p.numel()))
             start += p.numel()
         return {layer: torch.cat(parts) for layer, parts in places.items()}
 

@@ -32,6 +32,14 @@ pub trait Task: Send + Sync + 'static {
         placement: &Placement<B::Device>,
     ) -> Self::Batch<B>;
 
+    /// How many numbers of the largest tensor of a pass, backward and forward, come with each sample:
+    /// inputs, targets, activations, whatever grows with the number of samples. A bound is as good. A
+    /// device whose tensors are limited is then given chunks that fit; `None` where the task does not
+    /// say, and chunks that do not fit are an error.
+    fn largest_tensor(&self) -> Option<usize> {
+        None
+    }
+
     /// The **mean** loss over the samples of the batch, of shape `[1]`.
     fn loss<B: Backend>(&self, model: &Self::Model<B>, batch: &Self::Batch<B>) -> Tensor<B, 1>;
 

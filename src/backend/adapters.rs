@@ -1,8 +1,10 @@
 //! The adapters that wgpu finds, asked for before any device is named: burn would panic on a
 //! machine without one.
 
-use burn::backend::wgpu::{RuntimeOptions, WgpuDevice, WgpuSetup, init_device};
+use burn::backend::wgpu::{RuntimeOptions, WgpuSetup, init_device};
 use serde::Serialize;
+
+use super::limits::{Faults, Opened};
 
 /// What kind of hardware an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -138,18 +140,23 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {
 
 impl Adapter {
     /// Opens the adapter and hands it to burn, which asks for every feature it has but the
-    /// experimental ones. On failure, the driver's reason.
-    pub(super) fn open(&self) -> std::result::Result<WgpuDevice, String> {
+    /// experimental ones; with tensors of at most `most_bytes`, where that is less than it can hold.
+    /// On failure, the driver's reason.
+    pub(super) fn open(&self, most_bytes: Option<u64>) -> std::result::Result<Opened, String> {
+        let mut limits = self.adapter.limits();
+        let most = &mut limits.max_storage_buffer_binding_size;
+        *most = most_bytes.map_or(*most, |bytes| bytes.min(*most));
         let unwanted =
             wgpu::Features::MAPPABLE_PRIMARY_BUFFERS | wgpu::Features::all_experimental_mask();
         let request = self.adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("sharpscope"),
             required_features: self.adapter.features().difference(unwanted),
-            required_limits: self.adapter.limits(),
+            required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         });
         let (device, queue) = pollster::block_on(request).map_err(|e| e.to_string())?;
+        let (limits, faults) = (device.limits(), Faults::watch(&device));
         let setup = WgpuSetup {
             instance: self.instance.clone(),
             adapter: self.adapter.clone(),
@@ -157,6 +164,7 @@ impl Adapter {
             queue,
             backend: self.adapter.get_info().backend,
         };
-        Ok(init_device(setup, RuntimeOptions::default()))
+        let device = init_device(setup, RuntimeOptions::default());
+        Ok(Opened::new(device, &self.info.name, &limits, faults))
     }
 }

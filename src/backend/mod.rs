@@ -3,11 +3,11 @@
 
 mod adapters;
 mod kernels;
+mod limits;
 
 use std::sync::Arc;
 
 use burn::backend::flex::FlexDevice;
-use burn::backend::wgpu::WgpuDevice;
 use burn::backend::{Flex, Wgpu};
 use burn::tensor::backend::Backend;
 
@@ -19,6 +19,8 @@ use crate::autodiff::{
 };
 use crate::error::{Error, Result};
 use crate::forward::{Elementwise, Native};
+
+use limits::{Opened, Watched};
 
 /// Which kind of device is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -60,7 +62,7 @@ pub struct Device {
 #[derive(Debug, Clone)]
 enum Kind {
     Cpu,
-    Wgpu(WgpuDevice),
+    Wgpu(Opened),
 }
 
 impl Device {
@@ -72,7 +74,7 @@ impl Device {
     pub fn open(choice: BackendChoice, precision: Precision) -> Result<Self> {
         match choice {
             BackendChoice::Cpu => Ok(Self::cpu(precision, None)),
-            BackendChoice::Wgpu => Self::wgpu(precision),
+            BackendChoice::Wgpu => Self::wgpu(precision, None),
             BackendChoice::Auto if precision == Precision::F64 => {
                 Ok(Self::cpu(precision, Some("double precision runs on the CPU".to_string())))
             }
@@ -103,9 +105,9 @@ impl Device {
             };
             return Self::cpu(precision, Some(notice));
         };
-        match gpu.open() {
-            Ok(device) => Self {
-                kind: Kind::Wgpu(device),
+        match gpu.open(None) {
+            Ok(opened) => Self {
+                kind: Kind::Wgpu(opened),
                 precision,
                 adapter: gpu.info.name.clone(),
                 notice: None,
@@ -118,7 +120,7 @@ impl Device {
         }
     }
 
-    fn wgpu(precision: Precision) -> Result<Self> {
+    fn wgpu(precision: Precision, most_bytes: Option<u64>) -> Result<Self> {
         let found = adapters();
         let Some(adapter) = found.first() else {
             return Err(Error::Device {
@@ -143,17 +145,26 @@ impl Device {
                 remedy: "use --backend cpu, or --precision f32".to_string(),
             });
         }
-        let device = adapter.open().map_err(|reason| Error::Device {
+        let opened = adapter.open(most_bytes).map_err(|reason| Error::Device {
             problem: format!("--backend wgpu: {name} cannot be opened ({reason})"),
             remedy: "update its driver, or use --backend cpu".to_string(),
         })?;
         Ok(Self {
-            kind: Kind::Wgpu(device),
+            kind: Kind::Wgpu(opened),
             precision,
             adapter: name.clone(),
             notice: None,
             differentiation: Differentiation::default(),
         })
+    }
+
+    /// wgpu's best adapter, in single precision, opened so that it holds no tensor above `most_bytes`:
+    /// an adapter with a smaller limit, to see what becomes of chunks on it.
+    ///
+    /// # Errors
+    /// As [`Device::open`] with [`BackendChoice::Wgpu`].
+    pub fn open_limited(most_bytes: u64) -> Result<Self> {
+        Self::wgpu(Precision::F32, Some(most_bytes))
     }
 
     /// The same device, differentiating as asked; [`Differentiation::Forward`] otherwise.
@@ -184,39 +195,69 @@ impl Device {
         self.notice.as_deref()
     }
 
+    /// Samples to a chunk, for `samples` samples of `task`: as many as are asked for, or as suit the
+    /// device ([`Device::default_chunk`]), but no more than its largest tensor allows.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where one sample is more than it allows.
+    pub fn chunk<T: Task>(&self, task: &T, samples: usize, asked: Option<usize>) -> Result<usize> {
+        let most = match (&self.kind, task.largest_tensor()) {
+            (Kind::Wgpu(opened), Some(per_sample)) => opened.most_samples(per_sample)?,
+            _ => usize::MAX,
+        };
+        Ok(match asked {
+            Some(asked) => asked.min(most),
+            None => even(samples, self.suitable().min(most)),
+        })
+    }
+
+    /// The largest tensor that the device holds, in words; `None` where only memory limits it.
+    pub fn largest_tensor(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Cpu => None,
+            Kind::Wgpu(opened) => Some(opened.most()),
+        }
+    }
+
     /// A chunk size that suits the device, for `samples` samples. On the CPU chunks are worked on
     /// in parallel, and their number does not depend on the machine, so that neither do results; on
     /// a GPU a chunk should be large.
     pub fn default_chunk(&self, samples: usize) -> usize {
-        const ON_CPU: usize = 256;
-        const ON_GPU: usize = 8192;
-        let most = match self.kind {
-            Kind::Cpu => ON_CPU,
-            Kind::Wgpu(_) => ON_GPU,
-        };
-        // Even chunks: a small last one would leave a worker idle.
-        samples.div_ceil(samples.div_ceil(most).max(1)).max(1)
+        even(samples, self.suitable())
     }
 
-    /// The loss of `task` over `samples` on this device, at most `chunk` samples at a time.
+    /// The most samples to a chunk that suit the device.
+    fn suitable(&self) -> usize {
+        const ON_CPU: usize = 256;
+        const ON_GPU: usize = 8192;
+        match self.kind {
+            Kind::Cpu => ON_CPU,
+            Kind::Wgpu(_) => ON_GPU,
+        }
+    }
+
+    /// The loss of `task` over `samples` on this device, at most `chunk` samples at a time, and no more
+    /// than its largest tensor allows. On wgpu each result is [`Error::DeviceFailed`] if the device
+    /// dropped any work on the way to it.
     ///
     /// # Errors
-    /// As [`ForwardObjective::new`].
+    /// As [`ForwardObjective::new`] and [`Device::chunk`].
     pub fn objective<T: Task>(
         &self,
         task: Arc<T>,
         samples: Vec<usize>,
         chunk: usize,
     ) -> Result<Box<dyn Objective>> {
+        let chunk = self.chunk(&*task, samples.len(), Some(chunk))?;
         match &self.kind {
             Kind::Cpu => {
                 let placement = self.placement(FlexDevice, cpu_workers());
                 self.differentiated::<Flex, CpuKernels, T>(placement, task, samples, chunk)
             }
-            Kind::Wgpu(device) => {
-                let placement = self.placement(device.clone(), 1);
+            Kind::Wgpu(opened) => Watched::around(opened, || {
+                let placement = self.placement(opened.device.clone(), 1);
                 self.differentiated::<Wgpu, Native, T>(placement, task, samples, chunk)
-            }
+            }),
         }
     }
 
@@ -240,6 +281,11 @@ impl Device {
     fn placement<D>(&self, device: D, workers: usize) -> Placement<D> {
         Placement { device, precision: self.precision, workers }
     }
+}
+
+/// Chunks of at most `most` samples, as even as can be: a small last one would leave a worker idle.
+fn even(samples: usize, most: usize) -> usize {
+    samples.div_ceil(samples.div_ceil(most).max(1)).max(1)
 }
 
 fn cpu_workers() -> usize {

@@ -88,7 +88,8 @@ impl Observer for Progress {
             "step"
         );
         let latest = &mut self.latest;
-        latest.threshold = row.threshold.or(latest.threshold);
+        // Not measured at each step; but there is none where nothing moves.
+        latest.threshold = row.threshold.or(latest.threshold).filter(|_| row.lr > 0.0);
         latest.train_loss = row.train_loss.or(latest.train_loss);
         if row.sharpness.is_some() {
             latest.sharpness = row.sharpness;

@@ -24,7 +24,8 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     };
     let interrupted = watch_for_interrupts();
     // Not before: an error is to stand alone.
-    if let Some(notice) = started.prepared().device.notice() {
+    let prepared = started.prepared();
+    for notice in [prepared.device.notice(), prepared.notice.as_deref()].into_iter().flatten() {
         terminal.note(notice);
     }
     terminal.note(&describe(started.prepared()));

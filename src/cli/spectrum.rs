@@ -92,6 +92,8 @@ fn lines(measured: &Measurement) -> Vec<String> {
     ];
     if let Some(threshold) = spectrum.threshold {
         lines.push(format!("threshold       {}", short(threshold)));
+    } else if let Some(reason) = &measured.no_threshold {
+        lines.push(format!("threshold       none: {reason}"));
     }
     lines.extend([
         format!("trace           {}", shown(spectrum.trace.estimate)),

@@ -9,7 +9,7 @@ use crate::autodiff::{Differentiation, Precision};
 use crate::backend::BackendChoice;
 use crate::data::{self, DataOptions};
 use crate::error::{Error, Result};
-use crate::linalg::AUDIT_EVERY;
+use crate::linalg::{AUDIT_EVERY, Lanczos};
 use crate::model::ModelSpec;
 use crate::optim::{Base, Hyperparameters, OptimizerSpec, Schedule, ScheduleKind};
 use crate::record::{Columns, WarningAction};
@@ -194,7 +194,9 @@ impl RunConfig {
             smallest,
             every,
             tolerance: settings.tolerance.unwrap_or(1e-3),
-            max_iterations: settings.max_iterations.unwrap_or(100),
+            max_iterations: settings
+                .max_iterations
+                .unwrap_or_else(|| Lanczos::usual_limit(settings.top.unwrap_or(1))),
             solver,
             audit_every: audit_every(settings.audit_every, solver)?,
             hvp: named("hvp", settings.hvp, "forward", &Differentiation::NAMES)?,

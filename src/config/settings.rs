@@ -171,7 +171,8 @@ pub struct Settings {
     #[arg(long, value_name = "R", help_heading = "Curvature",
           allow_negative_numbers = true, value_parser = real)]
     pub tolerance: Option<f64>,
-    /// Most Hessian-vector products in one measurement [default: 100]
+    /// Most Hessian-vector products in one measurement [default: 20 for each eigenvalue and one more, at
+    /// least 100]
     #[arg(long, value_name = "N", help_heading = "Curvature",
           allow_negative_numbers = true, value_parser = count)]
     pub max_iterations: Option<usize>,

@@ -1,10 +1,10 @@
-//! Extreme eigenvalues by a cold Lanczos solve from a seeded random vector.
+//! Extreme eigenvalues by a cold Lanczos solve from seeded random vectors.
 
 use crate::autodiff::Objective;
 use crate::curvature::{Hessian, Preconditioned};
 use crate::error::Result;
 use crate::linalg::{
-    Lanczos, LanczosOutcome, StopReason, SymmetricOperator, TrackerSettings, random_unit_vector,
+    Lanczos, LanczosOutcome, StopReason, SymmetricOperator, TrackerSettings, random_unit_vectors,
 };
 use crate::optim::StabilityOperator;
 use crate::rng::{self, Stream};
@@ -51,7 +51,7 @@ impl CurvatureMeter {
         }
     }
 
-    /// Measures the Hessian at training step `step`, which chooses the start vector.
+    /// Measures the Hessian at training step `step`, which chooses the start vectors.
     ///
     /// # Errors
     /// [`crate::Error::NonFinite`] if a product is not finite; or if the device reports failure.
@@ -107,7 +107,9 @@ impl CurvatureMeter {
         step: usize,
     ) -> Result<Curvature> {
         let stream = Stream::Krylov { step: step as u32 };
-        let start = random_unit_vector(operator.dim(), &mut rng::stream(self.seed, stream));
+        let starts = lanczos.starts().min(operator.dim());
+        let mut rng = rng::stream(self.seed, stream);
+        let start = random_unit_vectors(operator.dim(), starts, &mut rng);
         let outcome = lanczos.solve(operator, &start)?;
         let curvature = Curvature::from(outcome);
         tracing::debug!(

@@ -79,24 +79,19 @@ impl StepMeter {
         tracking: Option<&mut Tracking>,
     ) -> Result<Option<Repair>> {
         let mut repair = None;
-        let (hessian, preconditioned) = match tracking {
+        let (hessian, mut preconditioned) = match tracking {
             Some(tracking) => {
                 let followed = follow(tracking, &mut objectives, start, update.operator)?;
                 repair = followed.repair;
                 (followed.hessian, followed.preconditioned)
             }
-            None => {
-                let objective = objectives.of_curvature();
-                let hessian = self.meter.measure(objective, row.step)?;
-                let preconditioned = match update.operator.preconditioner {
-                    Some(_) => {
-                        Some(self.meter.measure_operator(objective, update.operator, row.step)?)
-                    }
-                    None => None,
-                };
-                (hessian, preconditioned)
-            }
+            None => (self.meter.measure(objectives.of_curvature(), row.step)?, None),
         };
+        if preconditioned.is_none() && update.operator.preconditioner.is_some() {
+            let objective = objectives.of_curvature();
+            let solved = self.meter.measure_operator(objective, update.operator, row.step)?;
+            preconditioned = Some(solved);
+        }
         record(&hessian, row);
         row.sharpness = hessian.lambda.first().copied();
         row.lambda.clone_from(&hessian.lambda);

@@ -8,7 +8,8 @@ use crate::optim::StabilityOperator;
 use crate::record::EventKind;
 
 /// Follows the largest eigenvalues of the Hessian, and the largest of the preconditioned Hessian
-/// where there is a preconditioner.
+/// where there is a preconditioner and no weight decay in its metric: what decay adds there is a diagonal of
+/// full rank, under which a tracker passes over eigenvalues ([`Tracker`]).
 ///
 /// Before the gradient at a step is evaluated, [`Tracking::probe`] says which vectors the Hessian is to
 /// be multiplied with there, so that one pass gives the gradient and these products.
@@ -44,7 +45,7 @@ pub struct Probed<'a> {
 pub struct Followed {
     /// Of the Hessian.
     pub hessian: Curvature,
-    /// Of the preconditioned Hessian, the largest only.
+    /// Of the preconditioned Hessian, the largest only; none where it is not followed.
     pub preconditioned: Option<Curvature>,
     /// Where an audit found other eigenvalues than those followed.
     pub repair: Option<Repair>,
@@ -125,7 +126,7 @@ impl Tracking {
         let mut repair = disagreement(&followed);
 
         let mut preconditioned = None;
-        if let Some(p) = &operator.preconditioner {
+        if let Some(p) = operator.preconditioner.as_ref().filter(|_| operator.shift == 0.0) {
             let diagonal: Vec<f64> = p.iter().map(|p| 1.0 / p.sqrt()).collect();
             let mut matrix = Preconditioned::new(Hessian::new(objective), operator)?;
             let (mut tracker, raw) = match self.preconditioned.take() {
@@ -139,15 +140,10 @@ impl Tracking {
                 }
             };
             // H was multiplied with the raw vectors; in the new metric they are raw / D.
-            let shifted = |image: &[f64], raw: &[f64]| -> Vec<f64> {
-                image.iter().zip(raw).map(|(image, raw)| image + operator.shift * raw).collect()
-            };
             let inverse: Vec<f64> = diagonal.iter().map(|d| 1.0 / d).collect();
             let x = scaled(&raw, &inverse);
-            let ax = scaled(&shifted(rest, &raw), &diagonal);
-            let change = change
-                .as_ref()
-                .map(|(s, y)| (scaled(s, &inverse), scaled(&shifted(y, s), &diagonal)));
+            let ax = scaled(rest, &diagonal);
+            let change = change.as_ref().map(|(s, y)| (scaled(s, &inverse), scaled(y, &diagonal)));
             let secant = change.as_ref().map(|(s, y)| Secant { s, y });
             let followed = tracker.update(&mut matrix, Products { x: &x, ax: &ax }, secant)?;
             repair = repair.or(disagreement(&followed));

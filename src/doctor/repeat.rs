@@ -175,7 +175,7 @@ impl<'a> Path<'a> {
 
     fn objective(&self) -> Result<Box<dyn Objective>> {
         let Prepared { device, split, config, .. } = &self.prepared;
-        let chunk = config.chunk.unwrap_or_else(|| device.default_chunk(split.train.len()));
+        let chunk = device.chunk(&*self.task, split.train.len(), config.chunk)?;
         supervised(device, &self.task, split.train.clone(), chunk)
     }
 

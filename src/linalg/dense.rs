@@ -105,6 +105,11 @@ pub(super) fn matrix_product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Vec<f64>
     product
 }
 
+/// `X -= A B`.
+pub(super) fn subtract_product(x: MatMut<'_, f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
+    matmul(x, Accum::Add, a, b, -1.0, Par::Seq);
+}
+
 /// `y = alpha A x`, or `y += alpha A x` where `accumulate`.
 pub(super) fn matrix_vector(
     y: &mut [f64],

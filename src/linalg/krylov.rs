@@ -8,7 +8,7 @@
 use faer::MatRef;
 
 use super::dense::matrix_vector;
-use super::{SymmetricOperator, norm};
+use super::norm;
 use crate::error::{Error, Result, check_length};
 
 /// A Krylov basis and the projection of the operator on it.
@@ -23,7 +23,7 @@ pub(super) struct Krylov {
 }
 
 /// beta below this multiple of the operator's scale is rounding: the basis is invariant.
-const BREAKDOWN: f64 = 64.0 * f64::EPSILON;
+pub(super) const BREAKDOWN: f64 = 64.0 * f64::EPSILON;
 
 impl Krylov {
     /// The basis that holds `start` (any non-zero length) alone, for an operator of dimension `n`.
@@ -47,19 +47,6 @@ impl Krylov {
         })
     }
 
-    /// Takes one product. Returns whether the basis now spans an invariant subspace, so that its
-    /// Ritz pairs are exact and there is nothing to go on with.
-    ///
-    /// # Errors
-    /// [`Error::NonFinite`] if the product has an infinite or undefined entry, and whatever the
-    /// operator reports.
-    pub fn extend(&mut self, operator: &mut dyn SymmetricOperator) -> Result<bool> {
-        self.advance();
-        let mut rest = std::mem::take(&mut self.rest);
-        operator.apply(self.last(), &mut rest)?;
-        self.absorb(rest)
-    }
-
     /// Takes what the latest product left over into the basis, as its last vector.
     pub fn advance(&mut self) {
         if !self.alphas.is_empty() {
@@ -73,10 +60,11 @@ impl Krylov {
         &self.basis[self.basis.len() - self.n..]
     }
 
-    /// Takes the product with [`Krylov::last`]; returns what [`Krylov::extend`] does.
+    /// Takes the product with [`Krylov::last`]. Returns whether the basis now spans an invariant subspace, so
+    /// that its Ritz pairs are exact and there is nothing to go on with.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] as there.
+    /// [`Error::NonFinite`] if the product has an infinite or undefined entry.
     pub fn absorb(&mut self, product: Vec<f64>) -> Result<bool> {
         self.rest = product;
         let n = self.n;

@@ -3,6 +3,7 @@
 //! Vectors live on the host in double precision, which keeps orthogonality sound. Nothing here
 //! knows of networks, of losses or of burn.
 
+mod block_krylov;
 mod bracket;
 mod dense;
 mod density;
@@ -27,4 +28,4 @@ pub use operator::{DenseOperator, SymmetricOperator, each_column};
 pub use stated::Share;
 pub use trace::{HutchPlusPlus, Hutchinson, TraceEstimate, exact_trace};
 pub use tracker::{AUDIT_EVERY, Audit, Products, Secant, Tracked, Tracker, TrackerSettings};
-pub use vector::{dot, norm, rademacher_vector, random_unit_vector};
+pub use vector::{dot, norm, rademacher_vector, random_unit_vector, random_unit_vectors};

@@ -23,8 +23,13 @@
 //! multiplied; the length of the vectors counts where they come in and go out, and once for each step.
 //!
 //! What is promised: residuals are those of this step's operator. That the pairs are the largest is
-//! checked by an *audit*, a Lanczos solve from a random vector, at the first step, at every
+//! checked by an *audit*, a Lanczos solve from random vectors, at the first step, at every
 //! [`TrackerSettings::audit_every`]th and where pairs do not converge; it restores the model.
+//!
+//! Not for an operator with a varying diagonal of full rank, such as weight decay in the metric of an adaptive
+//! optimizer: eigenvectors there lie along single coordinates, whose eigenvalues change places from step
+//! to step, out of sight of a model of few directions and of the guard. (With the diagonal kept exactly beside
+//! the model, and a second guard for the sum, values were still passed over.)
 
 mod prepare;
 mod solve;
@@ -90,6 +95,8 @@ impl TrackerSettings {
 pub struct Audit {
     /// Products it took.
     pub products: usize,
+    /// In how many blocks.
+    pub passes: usize,
     /// The values that were followed, largest first; none at the first step.
     pub before: Vec<f64>,
     /// The values after it, largest first.
@@ -105,7 +112,7 @@ pub struct Tracked {
     pub pairs: Vec<EigenPair>,
     /// All products, those of an audit and those that were given included.
     pub products: usize,
-    /// In how many blocks they were taken; those of an audit are one each.
+    /// In how many blocks they were taken.
     pub passes: usize,
     /// The audit, if there was one.
     pub audit: Option<Audit>,
@@ -236,7 +243,7 @@ impl Tracker {
             // The products of the audit are not of the step's own allowance.
             self.solve(operator, &mut frame, &mut spent)?;
             spent.products += found.products;
-            spent.passes += found.products;
+            spent.passes += found.passes;
             self.since_audit = 0;
             audit = Some(found);
         }

@@ -32,6 +32,11 @@ pub fn random_unit_vector<R: Rng>(n: usize, rng: &mut R) -> Vec<f64> {
     v
 }
 
+/// `count` such vectors, one after the other.
+pub fn random_unit_vectors<R: Rng>(n: usize, count: usize, rng: &mut R) -> Vec<f64> {
+    (0..count).flat_map(|_| random_unit_vector(n, rng)).collect()
+}
+
 /// A vector of n independent signs, +1 or -1.
 pub fn rademacher_vector<R: Rng>(n: usize, rng: &mut R) -> Vec<f64> {
     (0..n).map(|_| if rng.random::<bool>() { 1.0 } else { -1.0 }).collect()

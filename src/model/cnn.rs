@@ -52,6 +52,22 @@ impl CnnSpec {
         self.channels.last().unwrap_or(&channels).saturating_mul(rows).saturating_mul(columns)
     }
 
+    /// Numbers in the largest tensor that one image makes: before a pooling, or where layers begin and
+    /// end.
+    pub(super) fn largest_activation(
+        &self,
+        [mut channels, mut height, mut width]: [usize; 3],
+        outputs: usize,
+    ) -> usize {
+        let mut largest = outputs;
+        for &after in &self.channels {
+            let pixels = height.saturating_mul(width);
+            largest = largest.max(channels.max(after).saturating_mul(pixels));
+            (channels, height, width) = (after, height / 2, width / 2);
+        }
+        largest
+    }
+
     /// Its tensors: `convolutions.N.weight` `[out, in, 3, 3]` and `.bias`, `head.weight`
     /// `[out, in]`, whose inputs come in the order channel, row, column, and `head.bias`.
     pub(super) fn tensors(

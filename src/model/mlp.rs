@@ -34,6 +34,11 @@ impl MlpSpec {
         [inputs].into_iter().chain(self.hidden.iter().copied()).zip(ends)
     }
 
+    /// Numbers in the largest tensor that one sample makes.
+    pub(super) fn largest_activation(&self, inputs: usize, outputs: usize) -> usize {
+        self.hidden.iter().copied().fold(inputs.max(outputs), usize::max)
+    }
+
     /// Its tensors: `layers.N.weight` `[out, in]` and `layers.N.bias` `[out]` for each layer N.
     pub(super) fn tensors(&self, inputs: usize, outputs: usize) -> Vec<ParameterTensor> {
         self.layer_sizes(inputs, outputs)

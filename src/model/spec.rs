@@ -261,6 +261,21 @@ impl ModelSpec {
         Ok(self.tensors(inputs, outputs)?.iter().map(ParameterTensor::len).sum())
     }
 
+    /// How many numbers one sample has in the largest tensor that a pass through the network makes.
+    /// The sizes must have passed [`ModelSpec::tensors`].
+    pub fn largest_activation(&self, inputs: InputShape, outputs: usize) -> usize {
+        match (self, inputs) {
+            (ModelSpec::Cnn(cnn), InputShape::Image { channels, height, width }) => {
+                cnn.largest_activation([channels, height, width], outputs)
+            }
+            (ModelSpec::Transformer(transformer), InputShape::Tokens { vocabulary, context }) => {
+                transformer.largest_activation(vocabulary, context)
+            }
+            (ModelSpec::Mlp(mlp), _) => mlp.largest_activation(inputs.len(), outputs),
+            (spec, inputs) => unreachable!("{spec:?} was checked against {inputs}"),
+        }
+    }
+
     /// Tokens that the model sees at once, if it reads text.
     pub fn context(&self) -> Option<usize> {
         match self {

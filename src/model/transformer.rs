@@ -39,6 +39,13 @@ const EXPANSION: usize = 4;
 const EMBEDDING_DEVIATION: f64 = 0.02;
 
 impl TransformerSpec {
+    /// Numbers in the largest tensor that one window of `context` tokens makes: in a block's perceptron,
+    /// the logits, or the attention of each token to each.
+    pub(super) fn largest_activation(&self, vocabulary: usize, context: usize) -> usize {
+        let row = self.width.saturating_mul(EXPANSION).max(vocabulary);
+        context.saturating_mul(row.max(self.heads.saturating_mul(context)))
+    }
+
     /// Its tensors, under the names of the PyTorch modules that they load into.
     pub(super) fn tensors(&self, vocabulary: usize) -> Vec<ParameterTensor> {
         let (width, init) = (self.width, self.init);

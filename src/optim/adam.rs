@@ -3,7 +3,7 @@
 
 use super::{
     Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, StabilityOperator,
-    accumulate, descend,
+    accumulate, descend, over_rate,
 };
 use crate::error::Result;
 
@@ -72,7 +72,7 @@ impl Optimizer for Adam {
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        Some((2.0 + 2.0 * self.beta1) / ((1.0 - self.beta1) * context.lr))
+        over_rate(2.0 + 2.0 * self.beta1, (1.0 - self.beta1) * context.lr)
     }
 
     fn formula(&self) -> Option<String> {

@@ -78,7 +78,8 @@ pub trait Optimizer: Send {
     }
 
     /// The largest eigenvalue of [`Optimizer::operator`] at which the update is stable on a
-    /// quadratic; `None` where no formula is known, or where it needs what was not measured.
+    /// quadratic; `None` where no formula is known, where it needs what was not measured, or where
+    /// there is none, the learning rate being zero.
     fn threshold(&self, context: &StabilityContext) -> Option<f64>;
 
     /// The threshold's formula as shown in figures; `None` where no formula is known.
@@ -120,6 +121,13 @@ pub trait Optimizer: Send {
         gradient: &[f64],
         elsewhere: &mut GradientAt<'_>,
     ) -> Result<()>;
+}
+
+/// A threshold of `numerator` over a multiple of the learning rate; none where that is zero, so that
+/// nothing moves whatever the curvature, or too small for the quotient to be a number.
+fn over_rate(numerator: f64, rate: f64) -> Option<f64> {
+    let threshold = numerator / rate;
+    (rate > 0.0 && threshold.is_finite()).then_some(threshold)
 }
 
 /// theta -= lr * direction / scale.

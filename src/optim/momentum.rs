@@ -2,7 +2,9 @@
 //! all three follow from the roots of the update's characteristic polynomial on a quadratic, which
 //! leave the unit circle through -1.
 
-use super::{Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, accumulate};
+use super::{
+    Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, accumulate, over_rate,
+};
 use crate::error::Result;
 
 const DEFAULTS: Hyperparameters =
@@ -48,7 +50,7 @@ impl HeavyBall {
 
 impl Optimizer for HeavyBall {
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        Some((2.0 + 2.0 * self.beta) / context.lr)
+        over_rate(2.0 + 2.0 * self.beta, context.lr)
     }
 
     fn formula(&self) -> Option<String> {
@@ -90,7 +92,7 @@ impl Nesterov {
 
 impl Optimizer for Nesterov {
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        Some((2.0 + 2.0 * self.beta) / (context.lr * (1.0 + 2.0 * self.beta)))
+        over_rate(2.0 + 2.0 * self.beta, context.lr * (1.0 + 2.0 * self.beta))
     }
 
     fn formula(&self) -> Option<String> {
@@ -133,7 +135,7 @@ impl EmaMomentum {
 
 impl Optimizer for EmaMomentum {
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        Some((2.0 + 2.0 * self.beta) / ((1.0 - self.beta) * context.lr))
+        over_rate(2.0 + 2.0 * self.beta, (1.0 - self.beta) * context.lr)
     }
 
     fn formula(&self) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::{
     Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, StabilityOperator,
-    accumulate, descend,
+    accumulate, descend, over_rate,
 };
 use crate::error::Result;
 
@@ -51,7 +51,7 @@ impl Optimizer for RmsProp {
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        Some(2.0 / context.lr)
+        over_rate(2.0, context.lr)
     }
 
     fn formula(&self) -> Option<String> {

@@ -68,7 +68,8 @@ impl Ascent {
 /// lambda (1 + rho lambda/||g||) w instead of lambda w, so that a base that is stable up to tau
 /// stays so up to lambda = (||g||/(2 rho)) (sqrt(1 + 4 rho tau/||g||) - 1); for gradient descent,
 /// tau = 2/eta, this is Long and Bartlett's (2023) edge. A coupled weight decay in the base takes
-/// its lambda off tau. For ASAM, and over a base with a preconditioner, no formula is known.
+/// its lambda off tau. For ASAM, and over a base with a preconditioner, no formula is known; the
+/// decay is then in the operator, P^-1/2 (H + lambda I) P^-1/2.
 pub struct Sam {
     base: Box<dyn Optimizer>,
     ascent: Ascent,
@@ -81,6 +82,12 @@ impl Sam {
     pub fn new(base: Box<dyn Optimizer>, ascent: Ascent, rho: f64) -> Self {
         Self { base, ascent, rho, point: Vec::new() }
     }
+
+    /// Whether a formula of its own is known, which has the base's decay in it: the operator then
+    /// does not have it too.
+    fn has_own_edge(&self) -> bool {
+        self.rho != 0.0 && self.ascent == Ascent::Euclidean && !self.base.is_preconditioned()
+    }
 }
 
 impl Optimizer for Sam {
@@ -90,17 +97,18 @@ impl Optimizer for Sam {
 
     fn operator(&self) -> StabilityOperator {
         let operator = self.base.operator();
-        // The base's decay is in the threshold.
-        let shift = if self.rho == 0.0 { operator.shift } else { 0.0 };
+        let shift = if self.has_own_edge() { 0.0 } else { operator.shift };
         StabilityOperator { shift, ..operator }
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        let tau = self.base.threshold(context)?;
         if self.rho == 0.0 {
-            return Some(tau);
+            return self.base.threshold(context);
         }
-        self.formula()?;
+        if !self.has_own_edge() {
+            return None;
+        }
+        let tau = self.base.threshold(context)?;
         let tau = tau - self.base.operator().shift;
         let scale = context.grad_norm? / self.rho;
         // The quotient's other form, which keeps its digits where rho is small.
@@ -112,8 +120,7 @@ impl Optimizer for Sam {
         if self.rho == 0.0 {
             return self.base.formula();
         }
-        let known = self.ascent == Ascent::Euclidean && !self.base.is_preconditioned();
-        known.then(|| "SAM edge".to_string())
+        self.has_own_edge().then(|| "SAM edge".to_string())
     }
 
     fn perturbed(&self) -> Option<&[f64]> {

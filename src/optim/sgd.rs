@@ -1,6 +1,6 @@
 //! Gradient descent, on the full batch or on minibatches.
 
-use super::{Entry, GradientAt, Hyperparameters, Optimizer, StabilityContext};
+use super::{Entry, GradientAt, Hyperparameters, Optimizer, StabilityContext, over_rate};
 use crate::error::Result;
 
 /// w -= eta g. On a quadratic of curvature lambda the iterate is multiplied by 1 - eta lambda at
@@ -18,7 +18,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Optimizer for Sgd {
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        Some(2.0 / context.lr)
+        over_rate(2.0, context.lr)
     }
 
     fn formula(&self) -> Option<String> {

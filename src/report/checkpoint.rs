@@ -24,7 +24,7 @@ pub fn checkpoint_file(step: usize) -> String {
     format!("{FOLDER}/step-{step}.safetensors")
 }
 
-/// The diagonal of the preconditioner there, under the parameters' names.
+/// The diagonal of the preconditioner of the update from there, under the parameters' names.
 pub fn preconditioner_file(step: usize) -> String {
     format!("{FOLDER}/step-{step}.preconditioner.safetensors")
 }

@@ -35,6 +35,8 @@ pub struct Prepared {
     pub problem: Problem,
     /// Initial parameters, in the precision of the run.
     pub theta: Vec<f64>,
+    /// What the user should know of what could not be done as asked, if anything.
+    pub notice: Option<String>,
 }
 
 /// Loads the data, opens the device and uploads the problem.
@@ -71,10 +73,10 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
         loss: config.loss,
     });
     // The default is the training samples' own, written out: others have theirs.
-    let default = device.default_chunk(train_size);
+    let default = device.chunk(&*task, train_size, None)?;
     let chunk = config.chunk.filter(|&chunk| chunk != default);
     let objective = |samples: &[usize]| {
-        let chunk = chunk.unwrap_or_else(|| device.default_chunk(samples.len()));
+        let chunk = device.chunk(&*task, samples.len(), chunk)?;
         supervised(&device, &task, samples.to_vec(), chunk)
     };
     let curvature_samples = config
@@ -105,8 +107,17 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
     tracing::debug!(parameters, "problem uploaded");
 
     config.samples = Some(config.samples.unwrap_or(train_size));
-    config.chunk = Some(config.chunk.unwrap_or(default));
-    Ok(Prepared { config, device, dataset, split, curvature_samples, problem, theta })
+    let asked = config.chunk;
+    let chunk = device.chunk(&*task, train_size, asked)?;
+    config.chunk = Some(chunk);
+    let cut = asked.filter(|&asked| asked > chunk);
+    let notice = cut.zip(device.largest_tensor()).map(|(asked, most)| {
+        format!(
+            "--chunk {asked}: {chunk} samples at a time instead, {} holds no tensor above {most}",
+            device.adapter()
+        )
+    });
+    Ok(Prepared { config, device, dataset, split, curvature_samples, problem, theta, notice })
 }
 
 /// The loss of `task` over some samples. Not generic, so that the code for each backend is made

@@ -1,5 +1,6 @@
 //! Parameters by layer.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::autodiff::ParameterLayout;
@@ -26,11 +27,17 @@ impl Group {
     }
 }
 
-/// One group for each layer: the tensors whose names agree up to the last dot, in order.
+/// One group for each layer, in order. A layer is a module with a tensor of its own, together with
+/// everything inside it: what [`named_group`] finds under its name. Each tensor is in one group only.
 pub fn groups(layout: &ParameterLayout) -> Vec<Group> {
+    let owner = |name: &str| name.rsplit_once('.').map_or(name, |(module, _)| module).to_string();
+    let owners: BTreeSet<String> =
+        layout.entries().iter().map(|entry| owner(&entry.name)).collect();
     let mut groups: Vec<Group> = Vec::new();
     for entry in layout.entries() {
-        let layer = entry.name.rsplit_once('.').map_or(&entry.name[..], |(layer, _)| layer);
+        let own = owner(&entry.name);
+        let around = own.match_indices('.').map(|(at, _)| &own[..at]);
+        let layer = around.into_iter().find(|&name| owners.contains(name)).unwrap_or(&own);
         let range = entry.offset..entry.offset + entry.len;
         match groups.iter_mut().find(|group| group.name == layer) {
             Some(group) => group.coordinates.push(range),
@@ -40,7 +47,8 @@ pub fn groups(layout: &ParameterLayout) -> Vec<Group> {
     groups
 }
 
-/// The tensors called `name`, or whose names go on from it after a dot.
+/// The tensors called `name`, or whose names go on from it after a dot: a name stands for itself and
+/// for everything below it.
 ///
 /// # Errors
 /// [`Error::UnknownName`] if there are none.

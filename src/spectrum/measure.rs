@@ -145,10 +145,7 @@ impl SpectrumMeter {
             _ => self.quadrature.run(operator, &mut probes)?,
         };
         let ends = self.solver(self.top, 1).solve_operator("spectrum", operator, step)?;
-        let trace = match self.matrix {
-            Matrix::SampledFisher => self.redrawn_trace(objective, group, &mut probes)?,
-            _ => self.trace(operator, &mut probes)?,
-        };
+        let trace = self.trace(objective, group, operator, step)?;
         let magnitude = |x: Option<f64>| x.map_or(0.0, f64::abs);
         let scale = magnitude(ends.lambda.first().copied()).max(magnitude(ends.lambda_min));
         let near_zero = NEAR_ZERO * scale;
@@ -191,19 +188,13 @@ impl SpectrumMeter {
         groups: &[Group],
         step: usize,
     ) -> Result<Vec<GroupSpectrum>> {
-        let mut rng = rng::stream(self.seed, Stream::Probes { step: step as u32 });
         groups
             .iter()
             .map(|group| {
                 let mut operator = self.operator(objective, Some(group), self.seed)?;
                 let operator = &mut *operator;
                 let top = self.solver(1, 0).solve_operator("block", operator, step)?;
-                let trace = match self.matrix {
-                    Matrix::SampledFisher => {
-                        self.redrawn_trace(objective, Some(group), &mut rng)?
-                    }
-                    _ => self.trace(operator, &mut rng)?,
-                };
+                let trace = self.trace(objective, Some(group), operator, step)?;
                 Ok(GroupSpectrum {
                     group: group.name.clone(),
                     parameters: group.len(),
@@ -284,17 +275,23 @@ impl SpectrumMeter {
     }
 
     /// Exact where that takes no more products; else a third of them for the range, and as many to
-    /// project it.
-    fn trace<R: Rng>(
+    /// project it. Of a sampled Fisher matrix, over new targets.
+    fn trace(
         &self,
+        objective: &dyn Objective,
+        group: Option<&Group>,
         operator: &mut dyn SymmetricOperator,
-        rng: &mut R,
+        step: usize,
     ) -> Result<TraceEstimate> {
+        let mut rng = rng::stream(self.seed, Stream::TraceProbes { step: step as u32 });
+        if self.matrix == Matrix::SampledFisher {
+            return self.redrawn_trace(objective, group, &mut rng);
+        }
         if operator.dim() <= self.trace_products {
             return exact_trace(operator);
         }
         let third = (self.trace_products / 3).max(1);
         let most = self.trace_products.saturating_sub(2 * third).max(2);
-        HutchPlusPlus { rank: third, rest: self.hutchinson(most) }.estimate(operator, rng)
+        HutchPlusPlus { rank: third, rest: self.hutchinson(most) }.estimate(operator, &mut rng)
     }
 }

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{GroupSpectrum, Spectrum, groups, named_group};
+use crate::autodiff::Samples;
 use crate::backend::BackendChoice;
 use crate::config::{RunConfig, Settings};
 use crate::curvature::{Flatness, FlatnessSettings, Matrix, flatness, rescale};
 use crate::error::{Error, Result};
-use crate::linalg::StochasticLanczos;
+use crate::linalg::{Lanczos, StochasticLanczos, norm};
 use crate::model::{Activation, ModelSpec};
 use crate::optim::{StabilityContext, StabilityOperator};
 use crate::report::{RunDirectory, preconditioner_file, read_safetensors, spectrum_stem};
@@ -88,6 +89,8 @@ pub struct Measurement {
     pub spectrum: Spectrum,
     /// The formula of the optimizer's threshold, where it has one.
     pub formula: Option<String>,
+    /// Why there is no threshold, where the formula bounds what was measured.
+    pub no_threshold: Option<String>,
     /// Each layer's block.
     pub layers: Vec<GroupSpectrum>,
     /// Flatness as the network stands.
@@ -128,6 +131,7 @@ pub fn measure(request: &Request) -> Result<Measurement> {
     meter.operator = operator;
     meter.group = group;
     meter.top = request.top;
+    meter.max_iterations = meter.max_iterations.max(Lanczos::usual_limit(request.top));
 
     let objective = match &mut prepared.problem.curvature {
         Some(objective) => objective,
@@ -158,16 +162,34 @@ pub fn measure(request: &Request) -> Result<Measurement> {
         Some(factor) => Some(flat(&rescale(&theta, &layout, 0, factor)?)?),
         None => None,
     };
-    // SAM's threshold depends on a gradient that is not measured here.
-    let lr = prepared.config.learning_rate().rate(step);
+    let formula = optimizer.formula();
     let bounds = request.matrix == Matrix::Hessian
         && request.preconditioned
             == (optimizer.is_preconditioned() || optimizer.operator().shift > 0.0)
         && request.parameters.is_none();
-    let context = StabilityContext { lr, grad_norm: None };
-    spectrum.threshold = bounds.then(|| optimizer.threshold(&context)).flatten();
-    let formula = optimizer.formula();
-    Ok(Measurement { spectrum, formula, layers, flatness: measured, rescaled })
+    let mut no_threshold = None;
+    if bounds && formula.is_some() {
+        let lr = rate(&directory, step, &prepared.config)?;
+        let train = &mut prepared.problem.train;
+        train.set_parameters(&theta)?;
+        // SAM's threshold depends on it.
+        let grad_norm = Some(norm(&train.gradient(Samples::All)?.gradient));
+        spectrum.threshold = optimizer.threshold(&StabilityContext { lr, grad_norm });
+        no_threshold =
+            spectrum.threshold.is_none().then(|| format!("the learning rate there is {lr:?}"));
+    }
+    Ok(Measurement { spectrum, formula, no_threshold, layers, flatness: measured, rescaled })
+}
+
+/// The learning rate of the update from a checkpoint: that of its row, or, where the run did not go on
+/// from there, the rate that would have come next. Either may be below the schedule's, after a warning.
+fn rate(directory: &RunDirectory, step: usize, config: &RunConfig) -> Result<f64> {
+    let rows = directory.steps().and_then(|table| table.rows()).unwrap_or_default();
+    if let Some(row) = rows.iter().find(|row| row.step == step) {
+        return Ok(row.lr);
+    }
+    let state = directory.checkpoint_state(step)?;
+    Ok(state.map_or_else(|| config.learning_rate().rate(step), |state| state.schedule.next_lr))
 }
 
 /// The run's problem, from its manifest.

@@ -263,6 +263,10 @@ impl WarningModel {
     /// whoever acts on a warning: an earlier warning is done with then.
     pub fn departs(&mut self, row: &StepRow) -> bool {
         let departure = row.lr / self.rate(row.step);
+        // A rate of zero, on either side, says nothing of the other.
+        if !(departure.is_finite() && departure > 0.0) {
+            return false;
+        }
         let before = self.departure.replace(departure);
         before.is_some_and(|before| jumped(before, departure, &self.settings))
     }

@@ -100,6 +100,12 @@ impl Task for Supervised {
         SampleBatch { inputs, targets, labels: Some(placement.int(&labels)) }
     }
 
+    fn largest_tensor(&self) -> Option<usize> {
+        let (inputs, outputs) = (self.data.input_shape(), self.data.outputs());
+        let targets = self.rows_per_sample().saturating_mul(outputs);
+        Some(inputs.len().max(targets).max(self.model.largest_activation(inputs, outputs)))
+    }
+
     fn loss<B: Backend>(&self, model: &Network<B>, batch: &SampleBatch<B>) -> Tensor<B, 1> {
         self.loss.mean(model.forward(batch.inputs.clone()), batch.targets.clone())
     }

@@ -13,7 +13,8 @@ pub struct Checkpoint<'a> {
     pub state: &'a TrainingState,
     /// The learning rates of all steps, before [`TrainingState::rate_factor`].
     pub schedule: &'a Schedule,
-    /// The operator of the latest update, with the preconditioner that it divided by.
+    /// The operator of the update that is taken from there, or would be if the run went on, with the
+    /// preconditioner that it divides by.
     pub operator: &'a StabilityOperator,
 }
 

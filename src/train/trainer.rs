@@ -8,7 +8,7 @@ use crate::autodiff::{GradientEvaluation, Objective, Precision, Samples, check_d
 use crate::curvature::{Objectives, Start, StepMeter, Tracking, Update, threshold};
 use crate::error::{Error, Result};
 use crate::linalg::{TrackerSettings, norm};
-use crate::optim::{Optimizer, Schedule};
+use crate::optim::{Optimizer, Schedule, StabilityOperator};
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary, WarningAction};
 use crate::spectrum::SpectrumMeter;
 use crate::stability::{Monitor, StabilitySettings, divergence};
@@ -164,7 +164,7 @@ impl Trainer<'_> {
             let before = at.theta.clone();
             self.update(&before, &mut at.theta, &update.gradient, batch, &mut row)?;
             if let Some(state) = &checkpoint {
-                self.checkpoint(state, log)?;
+                self.checkpoint(state, &self.optimizer.operator(), log)?;
             }
             if let Some((every, meter)) = &settings.spectrum
                 && due(Some(*every), step)
@@ -198,8 +198,7 @@ impl Trainer<'_> {
             let interrupted = self.interrupted.load(Ordering::SeqCst);
             if interrupted || stopped {
                 log.end(&mut monitor)?;
-                let state = self.state(&at, step + 1);
-                self.checkpoint(&state, log)?;
+                self.checkpoint_ahead(&at, step + 1, log)?;
                 return Ok(match stopped {
                     true => ExitStatus::StoppedOnWarning,
                     false => ExitStatus::Interrupted,
@@ -207,8 +206,7 @@ impl Trainer<'_> {
             }
         }
         log.end(&mut monitor)?;
-        let state = self.state(&at, settings.steps.max(at.step));
-        self.checkpoint(&state, log)?;
+        self.checkpoint_ahead(&at, settings.steps.max(at.step), log)?;
         Ok(ExitStatus::Completed)
     }
 
@@ -261,10 +259,7 @@ impl Trainer<'_> {
         match action {
             WarningAction::Stop => {}
             WarningAction::HalveLr => at.rate_factor /= 2.0,
-            WarningAction::Checkpoint => {
-                let state = self.state(at, step + 1);
-                self.checkpoint(&state, log)?;
-            }
+            WarningAction::Checkpoint => self.checkpoint_ahead(at, step + 1, log)?,
         }
         let lr = self.settings.schedule.rate(step + 1) * at.rate_factor;
         let kind = EventKind::ActionTaken { action, next_step: step + 1, lr };
@@ -302,13 +297,7 @@ impl Trainer<'_> {
         batch: Option<&[usize]>,
         row: &mut StepRow,
     ) -> Result<()> {
-        let samples = batch.map_or(Samples::All, Samples::Batch);
-        let train = &mut self.problem.train;
-        let mut elsewhere = |point: &[f64]| {
-            train.set_parameters(point)?;
-            Ok(train.gradient(samples)?.gradient)
-        };
-        self.optimizer.step(row.lr, theta, gradient, &mut elsewhere)?;
+        self.descend(row.lr, theta, gradient, batch.map_or(Samples::All, Samples::Batch))?;
         theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
         let change: Vec<f64> = theta.iter().zip(before).map(|(a, b)| a - b).collect();
         row.update_norm = Some(norm(&change));
@@ -316,11 +305,58 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    fn checkpoint(&self, state: &TrainingState, log: &mut Log<'_, '_>) -> Result<()> {
-        let operator = self.optimizer.operator();
-        let schedule = &self.settings.schedule;
-        let checkpoint = Checkpoint { state, schedule, operator: &operator };
+    /// The optimizer's step, along gradients over `samples`.
+    fn descend(
+        &mut self,
+        lr: f64,
+        theta: &mut [f64],
+        gradient: &[f64],
+        samples: Samples<'_>,
+    ) -> Result<()> {
+        let train = &mut self.problem.train;
+        let mut elsewhere = |point: &[f64]| {
+            train.set_parameters(point)?;
+            Ok(train.gradient(samples)?.gradient)
+        };
+        self.optimizer.step(lr, theta, gradient, &mut elsewhere)
+    }
+
+    fn checkpoint(
+        &self,
+        state: &TrainingState,
+        operator: &StabilityOperator,
+        log: &mut Log<'_, '_>,
+    ) -> Result<()> {
+        let checkpoint = Checkpoint { state, schedule: &self.settings.schedule, operator };
         log.observers.iter_mut().try_for_each(|observer| observer.checkpoint(checkpoint))
+    }
+
+    /// A checkpoint where training stands, before update `step` and whether or not it is taken.
+    fn checkpoint_ahead(&mut self, at: &Loop, step: usize, log: &mut Log<'_, '_>) -> Result<()> {
+        let state = self.state(at, step);
+        let operator = self.operator_ahead(at, &state)?;
+        self.checkpoint(&state, &operator, log)
+    }
+
+    /// The operator that the update from `state`, where training stands, will have: that update is
+    /// taken with a copy of the weights, and the optimizer and the order of minibatches are left as
+    /// they were. Without a preconditioner where that would not be finite.
+    fn operator_ahead(&mut self, at: &Loop, state: &TrainingState) -> Result<StabilityOperator> {
+        if !self.optimizer.is_preconditioned() {
+            return Ok(self.optimizer.operator());
+        }
+        let mut batches = at.batches.clone();
+        let samples = batches.as_mut().map_or(Samples::All, |b| Samples::Batch(b.next_batch()));
+        self.problem.train.set_parameters(&state.theta)?;
+        let gradient = self.problem.train.gradient(samples)?.gradient;
+        let lr = self.settings.schedule.rate(state.step) * state.rate_factor;
+        let taken = self.descend(lr, &mut state.theta.clone(), &gradient, samples);
+        let mut operator = self.optimizer.operator();
+        self.optimizer.restore(&state.optimizer)?;
+        taken?;
+        operator.preconditioner =
+            operator.preconditioner.filter(|p| p.iter().all(|p| p.is_finite()));
+        Ok(operator)
     }
 
     /// Measures a spectrum at `theta` and returns the products that it took.

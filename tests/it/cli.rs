@@ -14,6 +14,7 @@ use crate::support::{
 
 mod config_files;
 mod doctor;
+mod eigenvalues;
 mod events;
 mod list;
 mod optimizers;

@@ -165,7 +165,8 @@ impl Problem {
     }
 
     fn check(&self, settings: Lanczos, outcome: &LanczosOutcome) {
-        let LanczosOutcome { largest, smallest, stop, applications: m } = outcome;
+        let LanczosOutcome { largest, smallest, stop, applications: m, passes } = outcome;
+        assert!(*passes <= *m, "{passes} blocks of {m} products");
         assert!(*m <= settings.max_iterations && *m <= self.n(), "{m} products");
         assert_eq!(largest.len(), settings.largest.min(*m));
         assert_eq!(smallest.len(), settings.smallest.min(*m));

@@ -1,5 +1,6 @@
 //! One integration-test binary: each further one would link burn and wgpu again.
 
+mod block_lanczos;
 mod cli;
 mod compare;
 mod curvature;
@@ -10,6 +11,7 @@ mod differentiation;
 mod edges;
 mod forward;
 mod launches;
+mod limits;
 mod linalg;
 mod model;
 mod models;

@@ -156,8 +156,8 @@ fn unconverged_pairs_share_a_pass() {
     const N: usize = 60;
     let mut tracker = Tracker::new(N, TrackerSettings::new(3, 1e-3));
     for t in 0..6 {
-        let vectors = basis(N, 13, if t < 5 { 0.0 } else { 0.3 });
-        let value = |i: usize| if i < 3 { 10.0 - i as f64 } else { 4.0 * 0.9_f64.powi(i as i32) };
+        let vectors = basis(N, 13, if t < 5 { 0.0 } else { 0.6 });
+        let value = |i: usize| if i < 3 { 10.0 - i as f64 } else { 7.0 * 0.98_f64.powi(i as i32) };
         let pairs: Vec<(f64, &[f64])> =
             vectors.iter().enumerate().map(|(i, v)| (value(i), &v[..])).collect();
         let mut operator = matrix(N, &pairs);

@@ -4,7 +4,7 @@ use super::{Audit, Products, Spent, Tracker, check_finite, columns, outside, ran
 use crate::error::Result;
 use crate::linalg::frame::{Frame, Ritz};
 use crate::linalg::space::widened;
-use crate::linalg::{Lanczos, SymmetricOperator, norm};
+use crate::linalg::{Lanczos, SymmetricOperator, norm, random_unit_vectors};
 
 impl Tracker {
     /// Takes a product, by coordinates, into the frame and the model.
@@ -94,7 +94,8 @@ impl Tracker {
             tolerance: self.settings.tolerance,
             max_iterations: self.settings.audit_products,
         };
-        let start = random_unit_vector(self.n, &mut self.rng);
+        let starts = lanczos.starts().min(self.n);
+        let start = random_unit_vectors(self.n, starts, &mut self.rng);
         let (outcome, ritz) = lanczos.solve_with_products(operator, &start, self.settings.rank)?;
         let (x, ax): (Vec<_>, Vec<_>) = ritz.into_iter().unzip();
         let found = self.absorb(&[x.concat(), ax.concat()].concat());
@@ -110,6 +111,7 @@ impl Tracker {
         });
         Ok(Audit {
             products: outcome.applications,
+            passes: outcome.passes,
             before: before.iter().map(|pair| pair.value).collect(),
             after: Vec::new(),
             disagrees,

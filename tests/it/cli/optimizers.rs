@@ -113,6 +113,71 @@ fn coupled_weight_decay_shifts_the_sharpness() {
     assert!(table.column("preconditioned_sharpness").is_empty());
 }
 
+/// Where the decay is not in the threshold it is in the operator, P^-1/2 (H + lambda I) P^-1/2. With
+/// a large one its largest eigenvalue lies between lambda and lambda + lambda_1(H) over P's least
+/// entry, H being positive semi-definite for a linear model under squared error.
+#[test]
+fn coupled_weight_decay_is_in_the_preconditioned_sharpness_of_every_optimizer() {
+    let place = Place::new();
+    for (flags, decay) in [
+        ("adam", 1000.0),
+        ("rmsprop", 1000.0),
+        ("adagrad", 1000.0),
+        ("sam --base adam", 1000.0),
+        ("sam --rho 0 --base adam", 1000.0),
+        ("asam --base adam", 1000.0),
+        // Decoupled: no part of the loss that is descended.
+        ("adamw", 0.0),
+        ("adam --weight-decay 0", 0.0),
+        ("sam --base adam --weight-decay 0", 0.0),
+    ] {
+        let given = if flags.contains("--weight-decay") { "" } else { "--weight-decay 1000" };
+        // So small a rate that the weights stay as they are.
+        let flags = format!("--optimizer {flags} {given} --lr 1e-9");
+        let (table, _) = table_of(&place, &format!("{flags} --tolerance 1e-6"));
+        // P of the last row's step.
+        place.run_well(&small(&format!("{flags} --steps 2 --force --out p")));
+        let path = place.made("p/checkpoints/step-2.preconditioner.safetensors");
+        let bytes = std::fs::read(path).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let entries = tensors.iter().flat_map(|(_, tensor)| tensor.data().chunks_exact(8));
+        let p = entries.map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
+        let least = p.fold(f64::INFINITY, f64::min);
+        let found = table.number(2, "preconditioned_sharpness");
+        let (low, high) = (decay / least, (decay + table.number(2, "sharpness")) / least);
+        assert!(low * 0.9999 <= found && found <= high * 1.0001, "{flags}: {found}, {low}, {high}");
+    }
+    // Without a preconditioner: ASAM has no threshold that the decay could be in.
+    let (table, _) = table_of(&place, "--optimizer asam --weight-decay 0.5");
+    for row in 0..3 {
+        let shifted = table.number(row, "sharpness") + 0.5;
+        assert_eq!(table.number(row, "preconditioned_sharpness"), shifted);
+    }
+}
+
+/// Nothing moves at a learning rate of zero, whatever the curvature: the cells stay empty, and what is
+/// summed up is the last threshold that there was.
+#[test]
+fn there_is_no_threshold_where_the_rate_has_come_to_zero() {
+    let place = Place::new();
+    let schedule = "--schedule step --decay-factor 1e-200 --decay-every 1 --steps 4";
+    for optimizer in ["sgd", "adam", "sam"] {
+        let (table, summary) = table_of(&place, &format!("--optimizer {optimizer} {schedule}"));
+        assert_eq!(table.column("lr")[2..], [0.0, 0.0], "{optimizer}");
+        for row in 0..4 {
+            let there = |name| !table.cell(row, name).is_empty();
+            assert!(there("sharpness") && there("grad_norm"), "{optimizer}");
+            assert_eq!(there("threshold"), row < 2, "{optimizer}, row {row}");
+            assert_eq!(there("edge_ratio"), row < 2, "{optimizer}, row {row}");
+        }
+        assert_eq!(summary["final_threshold"], table.number(1, "threshold"));
+        for name in ["steps.csv", "summary.json", "events.jsonl", "sharpness.svg"] {
+            let text = read(place.made("r").join(name));
+            assert!(!text.contains("inf") && !text.contains("NaN"), "{optimizer}: {name}");
+        }
+    }
+}
+
 /// Long and Bartlett's (2023) edge, from the gradient norm in the same row. With a coupled weight
 /// decay, which the gradient at the perturbed point has too, the base bears that much less.
 #[test]

@@ -52,7 +52,7 @@ fn numbers_that_make_no_sense_are_refused() {
         ("--batch-size x", &["--batch-size", "'x'", "full"]),
         ("--top 0", &["--top", "0", "1 or more"]),
         ("--top 651 --max-iterations 651 --model linear", &["--top", "651", "650"]),
-        ("--top 200", &["200", "--max-iterations", "100", "--top"]),
+        ("--top 200 --max-iterations 100", &["200", "--max-iterations", "100", "--top"]),
         ("--every 0", &["--every", "0", "1 or more"]),
         ("--eval-every 0", &["--eval-every", "0", "1 or more"]),
         ("--tolerance 0", &["--tolerance", "0", "1e-6"]),

@@ -54,6 +54,53 @@ fn two_runs_write_what_one_would_have() {
     }
 }
 
+/// Every file of a checkpoint, P among them, is the same whether the run went on from there, ended
+/// there, or was ended there by a limit on its steps that was raised later.
+#[test]
+fn a_checkpoint_says_the_same_whether_or_not_the_run_went_on() {
+    let place = Place::new();
+    for flags in [
+        "--optimizer adam",
+        "--optimizer adam --weight-decay 0.01 --batch-size 32 --sharpness-batches 0",
+        "--optimizer adamw --batch-size 30 --sharpness-batches 0",
+        "--optimizer rmsprop --lr 0.0003 --chunk 40",
+        "--optimizer adagrad --model mlp-relu",
+        "--optimizer sam --base adam --lr 0.001",
+        "--optimizer asam --base adam --lr 0.001 --batch-size 64 --sharpness-batches 0",
+        "--optimizer sam --base momentum --lr 0.01",
+        "--lr 0.1 --weight-decay 0.1",
+    ] {
+        let command = command(&format!("{flags} --solver lanczos --every 20 --force"));
+        place.run_well(&format!("{command} --steps 7 --out ends"));
+        place.run_well(&format!("{command} --steps 9 --checkpoint-every 7 --out goes-on"));
+        let (ends, goes_on) = (place.made("ends/checkpoints"), place.made("goes-on/checkpoints"));
+        let there = |folder: &Path| -> Vec<String> {
+            let names = names_in(folder).into_iter();
+            names.filter(|name| name.starts_with("step-7.")).collect()
+        };
+        assert_eq!(there(&ends), there(&goes_on), "{flags}");
+        assert_eq!(
+            there(&ends).iter().any(|name| name.contains("preconditioner")),
+            ["ad", "rms"].iter().any(|part| flags.contains(part)),
+            "{flags}"
+        );
+        for name in there(&ends) {
+            let file = |folder: &Path| std::fs::read(folder.join(&name)).unwrap();
+            if name.ends_with(".json") {
+                // The length of the run is in the schedule.
+                let state = |folder: &Path| {
+                    let mut state = json_file(folder.join(&name));
+                    state["schedule"].as_object_mut().unwrap().remove("steps").unwrap();
+                    state
+                };
+                assert_eq!(state(&ends), state(&goes_on), "{flags}: {name}");
+            } else {
+                assert!(file(&ends) == file(&goes_on), "{flags}: {name}");
+            }
+        }
+    }
+}
+
 /// Followed eigenvalues begin anew: the path is the same, and they are within their residuals.
 #[test]
 fn followed_eigenvalues_agree_where_the_run_goes_on() {

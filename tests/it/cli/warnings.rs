@@ -51,6 +51,11 @@ fn a_warning_can_halve_the_rate_stop_the_run_or_save_its_state() {
     let state = json_file(place.made("halved").join("checkpoints/step-75.json"));
     assert_eq!(state["schedule"]["rate_factor"], factor);
 
+    // The spectrum at its end is held against the rate that would have come next.
+    place.run_well("spectrum halved --probes 1 --iterations 2");
+    let numbers = json_file(place.made("halved").join("spectra/step-75.json"));
+    assert_eq!(numbers["threshold"], 2.0 / (0.4 * factor));
+
     let done = place.run_well(&format!("{SPIKES} --on-warning stop --out stopped"));
     assert!(done.err.contains("--on-warning"), "{}", done.err);
     let stopped = same_until_warned("stopped");
@@ -63,6 +68,12 @@ fn a_warning_can_halve_the_rate_stop_the_run_or_save_its_state() {
     assert_eq!(same_until_warned("saved").rows, plain.rows);
     let saved = names_in(place.made("saved").join("checkpoints"));
     assert!(saved.contains(&format!("step-{}.json", warned + 1)), "{saved:?}");
+    // The run that stopped there has it too.
+    for name in saved.iter().filter(|name| name.starts_with(&format!("step-{}.", warned + 1))) {
+        let file =
+            |run: &str| std::fs::read(place.made(run).join("checkpoints").join(name)).unwrap();
+        assert!(file("saved") == file("stopped"), "{name}");
+    }
 
     // The stopped run goes on, and halves now: as if it had from the first.
     place.run_well("run --resume stopped --on-warning halve-lr");

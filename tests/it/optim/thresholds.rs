@@ -103,6 +103,46 @@ fn thresholds_have_their_known_values_at_one_rate() {
     }
 }
 
+/// At a rate of zero nothing moves, and at the least numbers above it the quotient is none.
+#[test]
+fn without_a_learning_rate_there_is_no_threshold() {
+    let plain = ENTRIES.iter().map(|entry| (entry.name, NONE));
+    let over = [Base::Sgd, Base::Momentum, Base::Adam].into_iter().flat_map(|base| {
+        ["sam", "asam"]
+            .into_iter()
+            .flat_map(move |name| [0.0, 0.1].map(|rho| (name, ascending(base, rho))))
+    });
+    for (name, given) in plain.chain(over) {
+        for weight_decay in [None, Some(0.1)] {
+            let optimizer = build(name, Hyperparameters { weight_decay, ..given });
+            for lr in [0.0, 5e-324] {
+                let context = StabilityContext { lr, grad_norm: Some(1.0) };
+                assert_eq!(optimizer.threshold(&context), None, "{name}, {given:?} at {lr}");
+            }
+        }
+    }
+}
+
+/// A coupled decay is in the operator, or else in SAM's own threshold; a decoupled one in neither.
+#[test]
+fn the_decay_is_in_the_operator_unless_it_is_in_the_threshold() {
+    let shift = |name: &str, given: Hyperparameters| {
+        build(name, Hyperparameters { weight_decay: Some(0.3), ..given }).operator().shift
+    };
+    for entry in ENTRIES.iter().filter(|entry| entry.defaults.base.is_none()) {
+        let expected = if entry.name == "adamw" { 0.0 } else { 0.3 };
+        assert_eq!(shift(entry.name, NONE), expected, "{}", entry.name);
+    }
+    for base in [Base::Sgd, Base::Momentum, Base::Adam] {
+        for rho in [0.0, 0.1] {
+            let own_edge = rho > 0.0 && base != Base::Adam;
+            let expected = if own_edge { 0.0 } else { 0.3 };
+            assert_eq!(shift("sam", ascending(base, rho)), expected, "sam over {base:?}, {rho}");
+            assert_eq!(shift("asam", ascending(base, rho)), 0.3, "asam over {base:?}, {rho}");
+        }
+    }
+}
+
 /// Long and Bartlett's edge lies below 2/eta, and comes to it as the radius vanishes.
 #[test]
 fn sams_threshold_falls_with_the_radius_and_keeps_its_digits() {

@@ -342,6 +342,112 @@ fn the_preconditioned_spectrum_of_adam_has_the_rows_sharpness_and_threshold() {
     close(number(&numbers["ends"]["largest"][0]), steps.number(2, "sharpness"), 1e-8);
 }
 
+/// The P of the last checkpoint too, which is that of the update that a longer run takes from there.
+#[test]
+fn the_preconditioned_spectrum_at_the_end_is_that_of_the_row_in_a_longer_run() {
+    for flags in [
+        "--optimizer adam",
+        "--optimizer adam --weight-decay 0.2 --solver lanczos",
+        "--optimizer adamw --weight-decay 0.2 --batch-size 20 --sharpness-batches 0",
+        "--optimizer rmsprop",
+        "--optimizer adagrad",
+        "--optimizer sam --base adam --weight-decay 0.3",
+        "--optimizer asam --base adam --weight-decay 0.3",
+    ] {
+        let place = place();
+        let run = RUN.replace("--lr 0.1", "--lr 0.003");
+        place.run_well(&format!("{run} {flags}"));
+        let longer = run.replace("--steps 6", "--steps 7").replace("--out r", "--out longer");
+        place.run_well(&format!("{longer} {flags}"));
+        place.run_well("spectrum r --preconditioned");
+        let (_, numbers) = spectrum(&place, "step-6-preconditioned");
+        let row = Table::of(place.made("longer"));
+        let found = number(&numbers["ends"]["largest"][0]);
+        close(found, row.number(6, "preconditioned_sharpness"), 1e-7);
+        match row.cell(6, "threshold") {
+            "" => assert_eq!(numbers["threshold"], Value::Null, "{flags}"),
+            _ => close(number(&numbers["threshold"]), row.number(6, "threshold"), 1e-12),
+        }
+    }
+}
+
+/// SAM's depends on the gradient there, which the command measures.
+#[test]
+fn the_threshold_of_sam_is_the_rows() {
+    let place = after(&format!("{EVERY_SECOND} --optimizer sam"));
+    let steps = Table::of(place.made("r"));
+    place.run_well("spectrum r --step 4");
+    let (_, numbers) = spectrum(&place, "step-4");
+    close(number(&numbers["threshold"]), steps.number(4, "threshold"), 1e-9);
+}
+
+/// Nothing moves where the learning rate has fallen to zero, whatever the curvature.
+#[test]
+fn there_is_no_threshold_where_the_learning_rate_is_zero() {
+    for flags in ["--schedule cosine", "--schedule linear --optimizer adam --lr 0.01"] {
+        let place = place();
+        let run = RUN.replace("--lr 0.1", if flags.contains("--lr") { "" } else { "--lr 0.1" });
+        place.run_well(&format!("{run} {EVERY_SECOND} {flags}"));
+        let (more, name) = match flags.contains("adam") {
+            true => (" --preconditioned", "step-6-preconditioned"),
+            false => ("", "step-6"),
+        };
+        let done = place.run_well(&format!("spectrum r{more}"));
+        let said = "threshold       none: the learning rate there is 0.0\n";
+        assert!(done.out.contains(said), "{}", done.out);
+        assert!(!done.out.contains("inf"), "{}", done.out);
+        let (_, numbers) = spectrum(&place, name);
+        assert_eq!(numbers["threshold"], Value::Null);
+        let svg = read(place.made("r").join(format!("spectra/{name}.svg")));
+        assert!(!svg_texts(&svg).iter().any(|text| text.contains("/η")), "{flags}");
+        // Two steps before, the rate is the schedule's.
+        let steps = Table::of(place.made("r"));
+        place.run_well(&format!("spectrum r --step 4{more}"));
+        let (_, numbers) = spectrum(&place, &name.replace('6', "4"));
+        close(number(&numbers["threshold"]), steps.number(4, "threshold"), 1e-12);
+    }
+}
+
+/// A layer's line is the block that its name stands for, with everything below it: attention has its
+/// output projection.
+#[test]
+fn each_layer_is_what_its_name_selects() {
+    let place = Place::new();
+    place.file(
+        "t.json",
+        r#"{"kind": "transformer", "layers": 2, "heads": 2, "width": 8, "context": 6}"#,
+    );
+    place.run_well(
+        "run --backend cpu --precision f64 --dataset shakespeare --model @/t.json --train-size 6 \
+         --validation-size 0 --steps 2 --tolerance 1e-9 --max-iterations 400 --probes 2 \
+         --iterations 10 --out r",
+    );
+    place.run_well("spectrum r --layers");
+    let layers = spectrum(&place, "step-2").1["layers"].as_array().unwrap().clone();
+    let names: Vec<&str> = layers.iter().map(|layer| layer["group"].as_str().unwrap()).collect();
+    let block = |n: usize| {
+        ["self_attn", "linear1", "linear2", "norm1", "norm2"]
+            .map(|part| format!("blocks.{n}.{part}"))
+    };
+    let mut expected = vec!["embedding".to_string(), "positions".to_string()];
+    expected.extend(block(0).into_iter().chain(block(1)));
+    expected.extend(["norm".to_string(), "head".to_string()]);
+    assert_eq!(names, expected);
+    let all: f64 = layers.iter().map(|layer| number(&layer["parameters"])).sum();
+    assert_eq!(all, number(&spectrum(&place, "step-2").1["dimension"]));
+    for name in ["blocks.0.self_attn", "blocks.1.linear1", "norm"] {
+        let line = layers.iter().find(|layer| layer["group"] == name).unwrap();
+        place.run_well(&format!("spectrum r --parameters {name}"));
+        let (_, alone) = spectrum(&place, &format!("step-2-{name}"));
+        assert_eq!(alone["dimension"], line["parameters"], "{name}");
+        close(number(&alone["ends"]["largest"][0]), number(&line["lambda_max"]), 1e-9);
+        assert_eq!(alone["trace"], line["trace"], "{name}");
+    }
+    // 8 by 8 weights four times, and as many biases.
+    let attention = layers.iter().find(|layer| layer["group"] == "blocks.0.self_attn").unwrap();
+    assert_eq!(attention["parameters"], 4 * 64 + 4 * 8);
+}
+
 /// Coupled weight decay: the threshold bounds H + lambda I.
 #[test]
 fn weight_decay_is_the_operator_of_the_threshold() {
