@@ -23,7 +23,7 @@ use sharpscope::record::{Event, StepRow};
 use sharpscope::run::{prepare, supervised};
 use sharpscope::stability::at_edge;
 use sharpscope::task::Supervised;
-use sharpscope::train::{Checkpoint, History, Observer, Trainer, TrainingState};
+use sharpscope::train::{Checkpoint, History, Observer, TrainingState};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -131,13 +131,8 @@ fn run(case: &str, top: usize, seed: u64, a: &Arguments, tallies: &mut [Tally; 2
     let mut double: Box<dyn Objective> = supervised(&device, &task, samples, chunk)?;
 
     let mut kept = Kept::default();
-    let trainer = Trainer {
-        settings: prepared.train_settings(),
-        optimizer: prepared.config.optimizer.build(),
-        problem: prepared.problem,
-        interrupted: &AtomicBool::new(false),
-    };
-    let start = TrainingState::initial(prepared.theta);
+    let never = AtomicBool::new(false);
+    let (trainer, start) = prepared.trainer(&never);
     if let Some(error) = trainer.run(start, &History::default(), &mut [&mut kept]).error {
         return Err(error.into());
     }

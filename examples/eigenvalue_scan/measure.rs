@@ -16,7 +16,7 @@ use sharpscope::optim::StabilityOperator;
 use sharpscope::record::{Event, StepRow};
 use sharpscope::run::{prepare, supervised};
 use sharpscope::task::Supervised;
-use sharpscope::train::{BatchOrder, Checkpoint, History, Observer, Trainer, TrainingState};
+use sharpscope::train::{BatchOrder, Checkpoint, History, Observer, TrainingState};
 
 use super::plan::Run;
 use super::reference::Reference;
@@ -97,12 +97,9 @@ pub fn measure(run: &Run, probe: Probe) -> Result<Record> {
     let own = supervised(&prepared.device, &task, samples, chunk)?;
 
     let mut kept = Kept { every: stride, ..Kept::default() };
-    let optimizer = config.optimizer.build();
-    let adaptive = optimizer.is_preconditioned();
-    let settings = prepared.train_settings();
-    let problem = prepared.problem;
-    let trainer = Trainer { settings, optimizer, problem, interrupted: &AtomicBool::new(false) };
-    let start = TrainingState::initial(prepared.theta);
+    let never = AtomicBool::new(false);
+    let (trainer, start) = prepared.trainer(&never);
+    let adaptive = trainer.optimizer.is_preconditioned();
     let end = trainer.run(start, &History::default(), &mut [&mut kept]);
     if let Some(error) = end.error {
         return Err(error.into());
@@ -149,13 +146,8 @@ pub fn measure(run: &Run, probe: Probe) -> Result<Record> {
 pub fn products_of_default_run() -> Result<Vec<usize>> {
     let prepared = prepare(resolve("--backend cpu --steps 300")?)?;
     let mut kept = Kept { every: usize::MAX, ..Kept::default() };
-    let trainer = Trainer {
-        settings: prepared.train_settings(),
-        optimizer: prepared.config.optimizer.build(),
-        problem: prepared.problem,
-        interrupted: &AtomicBool::new(false),
-    };
-    let start = TrainingState::initial(prepared.theta);
+    let never = AtomicBool::new(false);
+    let (trainer, start) = prepared.trainer(&never);
     match trainer.run(start, &History::default(), &mut [&mut kept]).error {
         Some(error) => bail!(error),
         None => Ok(kept.rows.values().skip(1).map(|row| row.hvps).collect()),

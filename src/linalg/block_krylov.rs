@@ -10,10 +10,11 @@
 //! nearly orthogonal to it. Of b random ones each eigenspace is seen in as many directions as it has, up
 //! to b, and all of them together are nearly orthogonal to a direction far more rarely.
 
-use faer::{MatMut, MatRef};
+use faer::MatRef;
 
-use super::dense::{EigenDecomposition, matrix_product, subtract_product, symmetric_eigen};
-use super::krylov::{BREAKDOWN, orthogonalise};
+use super::dense::{EigenDecomposition, symmetric_eigen};
+use super::krylov::{BREAKDOWN, project_out};
+use super::operator::check_finite;
 use super::{SymmetricOperator, norm};
 use crate::error::{Error, Result};
 
@@ -74,19 +75,10 @@ impl BlockKrylov {
         let width = block.len() / n;
         let mut rest = vec![0.0; block.len()];
         operator.apply_block(&block, &mut rest)?;
-        if !rest.iter().all(|x| x.is_finite()) {
-            return Err(Error::NonFinite { what: "a Hessian-vector product" });
-        }
+        check_finite(&rest)?;
         self.basis.extend(block);
         let m = self.len();
-        let q = MatRef::from_column_major_slice(&self.basis, n, m);
-        let mut inside = vec![0.0; m * width];
-        for _ in 0..2 {
-            let h = matrix_product(q.transpose(), MatRef::from_column_major_slice(&rest, n, width));
-            let target = MatMut::from_column_major_slice_mut(&mut rest, n, width);
-            subtract_product(target, q, MatRef::from_column_major_slice(&h, m, width));
-            inside.iter_mut().zip(&h).for_each(|(sum, h)| *sum += h);
-        }
+        let inside = project_out(&mut rest, &self.basis, n);
         let diagonal: Vec<f64> = (0..width * width)
             .map(|at| (at % width, at / width))
             .map(|(i, j)| {
@@ -177,19 +169,11 @@ impl BlockKrylov {
 /// Takes `x`, what `basis` left of a vector of length `scale`, into the orthonormal `block`, unless it is
 /// rounding there. Returns its coordinates in the block.
 fn settle(mut x: Vec<f64>, basis: &[f64], block: &mut Vec<f64>, n: usize, scale: f64) -> Vec<f64> {
-    let width = block.len() / n;
-    let mut coordinates = vec![0.0; width];
-    let mut left = norm(&x);
-    if width > 0 {
-        let q = MatRef::from_column_major_slice(block, n, width);
-        for _ in 0..2 {
-            let h = matrix_product(q.transpose(), MatRef::from_column_major_slice(&x, n, 1));
-            let target = MatMut::from_column_major_slice_mut(&mut x, n, 1);
-            subtract_product(target, q, MatRef::from_column_major_slice(&h, width, 1));
-            coordinates.iter_mut().zip(&h).for_each(|(sum, h)| *sum += h);
-        }
-        left = norm(&x);
-    }
+    let mut coordinates = match block.is_empty() {
+        true => Vec::new(),
+        false => project_out(&mut x, block, n),
+    };
+    let left = norm(&x);
     if left <= BREAKDOWN * scale {
         return coordinates;
     }
@@ -199,7 +183,7 @@ fn settle(mut x: Vec<f64>, basis: &[f64], block: &mut Vec<f64>, n: usize, scale:
         // Of a short vector rounding has left something of the others.
         for others in [basis, &block[..]] {
             if !others.is_empty() {
-                orthogonalise(&mut x, others, n);
+                project_out(&mut x, others, n);
             }
         }
         let again = norm(&x);

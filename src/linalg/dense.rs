@@ -105,9 +105,12 @@ pub(super) fn matrix_product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Vec<f64>
     product
 }
 
-/// `X -= A B`.
-pub(super) fn subtract_product(x: MatMut<'_, f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
-    matmul(x, Accum::Add, a, b, -1.0, Par::Seq);
+/// X += factor W C for the columns of `x`.
+pub(super) fn add_product(x: &mut [f64], w: MatRef<'_, f64>, c: &[f64], factor: f64) {
+    let m = x.len() / w.nrows();
+    let x = MatMut::from_column_major_slice_mut(x, w.nrows(), m);
+    let c = MatRef::from_column_major_slice(c, w.ncols(), m);
+    matmul(x, Accum::Add, w, c, factor, Par::Seq);
 }
 
 /// `y = alpha A x`, or `y += alpha A x` where `accumulate`.

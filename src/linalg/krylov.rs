@@ -7,7 +7,7 @@
 
 use faer::MatRef;
 
-use super::dense::matrix_vector;
+use super::dense::{add_product, matrix_product};
 use super::norm;
 use crate::error::{Error, Result, check_length};
 
@@ -112,17 +112,23 @@ impl Krylov {
     }
 }
 
-/// Makes `w` orthogonal to every vector of `basis` (columns of length n) by classical Gram-Schmidt
-/// applied twice. Returns its coefficient along the last of them and the norm of what is left.
+/// Makes `w` orthogonal to every vector of `basis` (columns of length n). Returns its coefficient along
+/// the last of them and the norm of what is left.
 pub(super) fn orthogonalise(w: &mut [f64], basis: &[f64], n: usize) -> (f64, f64) {
-    let m = basis.len() / n;
+    let coefficients = project_out(w, basis, n);
+    (coefficients.last().copied().unwrap_or(0.0), norm(w))
+}
+
+/// Makes the columns of `x` (n x k) orthogonal to every vector of `basis` (n x m, m at least 1) by
+/// classical Gram-Schmidt applied twice. Returns their coefficients (m x k).
+pub(super) fn project_out(x: &mut [f64], basis: &[f64], n: usize) -> Vec<f64> {
+    let (m, k) = (basis.len() / n, x.len() / n);
     let q = MatRef::from_column_major_slice(basis, n, m);
-    let mut h = vec![0.0; m];
-    let mut along_last = 0.0;
+    let mut coefficients = vec![0.0; m * k];
     for _ in 0..2 {
-        matrix_vector(&mut h, q.transpose(), w, 1.0, false);
-        matrix_vector(w, q, &h, -1.0, true);
-        along_last += h[m - 1];
+        let h = matrix_product(q.transpose(), MatRef::from_column_major_slice(x, n, k));
+        add_product(x, q, &h, -1.0);
+        coefficients.iter_mut().zip(&h).for_each(|(sum, h)| *sum += h);
     }
-    (along_last, norm(w))
+    coefficients
 }

@@ -3,7 +3,7 @@
 use faer::MatRef;
 
 use super::dense::matrix_vector;
-use crate::error::{Result, check_length};
+use crate::error::{Error, Result, check_length};
 
 /// A real symmetric operator on R^n, given by its product with a vector.
 pub trait SymmetricOperator {
@@ -40,6 +40,14 @@ pub fn each_column<A: SymmetricOperator + ?Sized>(
         return Ok(());
     }
     x.chunks_exact(n).zip(y.chunks_exact_mut(n)).try_for_each(|(x, y)| operator.apply(x, y))
+}
+
+/// Refuses products with an infinite or undefined entry.
+pub(super) fn check_finite(products: &[f64]) -> Result<()> {
+    match products.iter().all(|x| x.is_finite()) {
+        true => Ok(()),
+        false => Err(Error::NonFinite { what: "a Hessian-vector product" }),
+    }
 }
 
 /// A symmetric matrix held as its n * n entries.

@@ -6,7 +6,7 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
-use super::dense::{matrix_product, matrix_vector, orthonormal};
+use super::dense::{add_product, matrix_product, matrix_vector, orthonormal};
 use super::norm;
 use crate::error::Result;
 
@@ -182,14 +182,6 @@ impl Space {
         }
         inside
     }
-}
-
-/// X += factor W C for the columns of `x`.
-fn add_product(x: &mut [f64], w: MatRef<'_, f64>, c: &[f64], factor: f64) {
-    let m = x.len() / w.nrows();
-    let x = MatMut::from_column_major_slice_mut(x, w.nrows(), m);
-    let c = MatRef::from_column_major_slice(c, w.ncols(), m);
-    matmul(x, Accum::Add, w, c, factor, Par::Seq);
 }
 
 /// Columns of length `from`, as columns of the length `to` that end in zeros.

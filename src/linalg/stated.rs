@@ -46,7 +46,6 @@ impl SpectralDensity {
     pub fn rank(&self) -> Estimate {
         let (n, first, second) =
             (self.dim as f64, self.per_probe(|x| x), self.per_probe(|x| x * x));
-        let mean = |draws: &[f64]| draws.iter().sum::<f64>() / draws.len() as f64;
         let (sum, squares) = (mean(&first), mean(&second));
         if squares <= 0.0 {
             let standard_error = (self.probes.len() > 1).then_some(0.0);
@@ -99,7 +98,6 @@ impl SpectralDensity {
                 ends[1].push(bracket[1].max(0.0));
             }
         }
-        let mean = |draws: &[f64]| draws.iter().sum::<f64>() / draws.len() as f64;
         let brackets = ends.each_ref().map(|[low, high]| [mean(low), mean(high)]);
         let middles = brackets.map(|[low, high]| 0.5 * (low + high));
         let excess = middles.iter().sum::<f64>() - 1.0;
@@ -130,4 +128,8 @@ impl SpectralDensity {
         });
         self.dim as f64 * missing.sum::<f64>() / self.probes.len() as f64
     }
+}
+
+fn mean(draws: &[f64]) -> f64 {
+    draws.iter().sum::<f64>() / draws.len() as f64
 }

@@ -41,9 +41,10 @@ use super::dense::matrix_product;
 use super::frame::{Frame, Ritz};
 use super::krylov::orthogonalise;
 use super::model::LowRankModel;
+use super::operator::check_finite;
 use super::space::{Space, widened};
 use super::{EigenPair, SymmetricOperator, dot, norm, random_unit_vector};
-use crate::error::{Error, Result, check_length};
+use crate::error::{Result, check_length};
 use crate::rng::{self, Stream};
 
 /// Steps from one audit to the next, unless told otherwise.
@@ -201,7 +202,7 @@ impl Tracker {
     /// with what became of them under a change of metric.
     ///
     /// # Errors
-    /// [`Error::Length`] for an operator or products of another size, [`Error::NonFinite`] if a product
+    /// [`crate::Error::Length`] for an operator or products of another size, [`crate::Error::NonFinite`] if a product
     /// has an infinite or undefined entry, and whatever the operator reports.
     pub fn update(
         &mut self,
@@ -267,7 +268,7 @@ impl Tracker {
     /// The operator changes from A to D A D for the diagonal D with these entries, all above zero.
     ///
     /// # Errors
-    /// [`Error::Length`] for another length than n.
+    /// [`crate::Error::Length`] for another length than n.
     pub fn rescale(&mut self, diagonal: &[f64]) -> Result<()> {
         check_length("diagonal", diagonal.len(), self.n)?;
         let old = self.space.rank();
@@ -415,11 +416,4 @@ fn outside(mut x: Vec<f64>, basis: &[f64], n: usize) -> Option<Vec<f64>> {
         x.iter_mut().for_each(|x| *x /= left);
     }
     Some(x)
-}
-
-fn check_finite(products: &[f64]) -> Result<()> {
-    match products.iter().all(|x| x.is_finite()) {
-        true => Ok(()),
-        false => Err(Error::NonFinite { what: "a Hessian-vector product" }),
-    }
 }

@@ -1,6 +1,7 @@
 //! Everything that can be checked before anything is written.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rand::seq::SliceRandom;
 
@@ -17,7 +18,7 @@ use crate::report::{RunDirectory, read_safetensors};
 use crate::rng::{self, Stream};
 use crate::spectrum::SpectrumMeter;
 use crate::task::{Loss, Supervised};
-use crate::train::{Problem, TrainSettings};
+use crate::train::{Problem, TrainSettings, Trainer, TrainingState};
 
 /// A run that is ready to start.
 pub struct Prepared {
@@ -166,6 +167,14 @@ impl Prepared {
             trace_products: 120,
             seed: config.seed,
         }
+    }
+
+    /// The training of it from the initial parameters, and where it starts.
+    pub fn trainer(self, interrupted: &AtomicBool) -> (Trainer<'_>, TrainingState) {
+        let settings = self.train_settings();
+        let optimizer = self.config.optimizer.build();
+        let trainer = Trainer { settings, optimizer, problem: self.problem, interrupted };
+        (trainer, TrainingState::initial(self.theta))
     }
 
     /// The training loop's part of the configuration.

@@ -9,7 +9,7 @@ use sharpscope::Result;
 use sharpscope::config::{RunConfig, Settings};
 use sharpscope::record::{Event, EventKind, ExitStatus, StepRow, Summary};
 use sharpscope::run::prepare;
-use sharpscope::train::{History, Observer, Trainer, TrainingState};
+use sharpscope::train::{History, Observer};
 
 #[derive(Default)]
 struct Collector {
@@ -43,13 +43,8 @@ pub fn train(settings: Value) -> Trained {
     let prepared = prepare(RunConfig::resolve(settings).unwrap()).unwrap();
     let mut collector = Collector::default();
     let initial = prepared.theta.clone();
-    let trainer = Trainer {
-        settings: prepared.train_settings(),
-        optimizer: prepared.config.optimizer.build(),
-        problem: prepared.problem,
-        interrupted: &AtomicBool::new(false),
-    };
-    let start = TrainingState::initial(prepared.theta);
+    let never = AtomicBool::new(false);
+    let (trainer, start) = prepared.trainer(&never);
     let end = trainer.run(start, &History::default(), &mut [&mut collector]);
     assert!(end.error.is_none(), "{:?}", end.error);
     Trained { initial, rows: collector.rows, events: collector.events, summary: end.summary }
