@@ -31,4 +31,4 @@ if [ "$(uname -s)" = Linux ] && ! { has_vulkan_driver && ldconfig -p | grep -q l
     fi
 fi
 
-cargo test --release "$@"
+cargo test --release --workspace "$@"

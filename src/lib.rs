@@ -34,7 +34,6 @@ pub mod curvature;
 pub mod data;
 pub mod doctor;
 pub mod error;
-pub mod forward;
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 mod input;
@@ -52,3 +51,4 @@ pub mod task;
 pub mod train;
 
 pub use error::{Error, Result};
+pub use sharpscope_tangents as tangents;

@@ -1,6 +1,6 @@
 //! Gradient and Hessian-vector products by forward-over-reverse differentiation.
 //!
-//! The parameters carry tangents v_1, ..., v_k ([`Forward`]) below one tape. One backward pass gives
+//! The parameters carry tangents v_1, ..., v_k ([`Tangents`]) below one tape. One backward pass gives
 //! the gradient as a value and H v_1, ..., H v_k as its tangents (Pearlmutter 1994): the values are
 //! computed once for all of them.
 
@@ -10,6 +10,7 @@ use burn::backend::Autodiff;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use sharpscope_tangents::{Elementwise, Tangents, constant, split, with_tangents};
 
 use super::chunked::{Chunked, joined, share, split_evaluation};
 use super::output_product::{OutputLoss, loss_of, outputs_of, weigh};
@@ -18,18 +19,16 @@ use super::{
     Task,
 };
 use crate::error::{Result, check_length};
-use crate::forward::{Elementwise, Forward, constant, split, with_tangents};
 
 /// Tensors of `B` with tangents, recorded on a tape.
-type Recorded<B, K> = Autodiff<Forward<B, K>>;
+type Recorded<B> = Autodiff<Tangents<B>>;
 
-/// The loss of a [`Task`] over some of its samples, on backend `B`, whose elementwise functions `K`
-/// evaluates.
-pub struct ForwardObjective<B: Backend, K: Elementwise<B>, T: Task> {
-    chunked: Chunked<B, Recorded<B, K>, T>,
+/// The loss of a [`Task`] over some of its samples, on backend `B`.
+pub struct ForwardObjective<B: Elementwise, T: Task> {
+    chunked: Chunked<B, Recorded<B>, T>,
 }
 
-impl<B: Backend, K: Elementwise<B>, T: Task> ForwardObjective<B, K, T> {
+impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
     /// The loss of `task` over `samples` (numbers of the task's samples), at most `chunk_size` of
     /// them at a time. The samples are uploaded here, once. The parameters start at zero.
     ///
@@ -46,7 +45,7 @@ impl<B: Backend, K: Elementwise<B>, T: Task> ForwardObjective<B, K, T> {
 
     /// The model at theta, the parameters changing along `tangents` (each cut by parameter), and
     /// `recorded` or not.
-    fn model(&self, tangents: &[Vec<Tensor<B, 1>>], recorded: bool) -> T::Model<Recorded<B, K>> {
+    fn model(&self, tangents: &[Vec<Tensor<B, 1>>], recorded: bool) -> T::Model<Recorded<B>> {
         let mut loader = Loader::<B> { pieces: &self.chunked.theta, tangents, next: 0, recorded };
         self.chunked.template.clone().map(&mut loader)
     }
@@ -71,8 +70,7 @@ impl<B: Backend, K: Elementwise<B>, T: Task> ForwardObjective<B, K, T> {
                 true => task.evaluate(&model, &chunk.batch),
                 false => (task.loss(&model, &chunk.batch), None),
             };
-            let pieces =
-                gradient_pieces::<B, K, _>(&model, loss.backward(), tangents.len(), wanted);
+            let pieces = gradient_pieces::<B, _>(&model, loss.backward(), tangents.len(), wanted);
             match wanted {
                 true => joined(pieces, plain(loss), correct.map(plain), chunk.weight),
                 false => share(Tensor::cat(pieces, 0), chunk.weight),
@@ -82,9 +80,7 @@ impl<B: Backend, K: Elementwise<B>, T: Task> ForwardObjective<B, K, T> {
     }
 }
 
-fn plain<B: Backend, K: Elementwise<B>, const D: usize>(
-    tensor: Tensor<Recorded<B, K>, D>,
-) -> Tensor<B, D> {
+fn plain<B: Elementwise, const D: usize>(tensor: Tensor<Recorded<B>, D>) -> Tensor<B, D> {
     split(tensor.inner()).0
 }
 
@@ -95,15 +91,15 @@ struct Loader<'a, B: Backend> {
     recorded: bool,
 }
 
-impl<B: Backend, K: Elementwise<B>> ModuleMapper<Recorded<B, K>> for Loader<'_, B> {
+impl<B: Elementwise> ModuleMapper<Recorded<B>> for Loader<'_, B> {
     fn map_float<const D: usize>(
         &mut self,
-        param: Param<Tensor<Recorded<B, K>, D>>,
-    ) -> Param<Tensor<Recorded<B, K>, D>> {
+        param: Param<Tensor<Recorded<B>, D>>,
+    ) -> Param<Tensor<Recorded<B>, D>> {
         let shape = param.lazy_shape().dims::<D>();
         let shaped = |piece: &Tensor<B, 1>| piece.clone().reshape(shape);
         let tangents = self.tangents.iter().map(|pieces| shaped(&pieces[self.next])).collect();
-        let dual = with_tangents::<B, K, D>(shaped(&self.pieces[self.next]), tangents);
+        let dual = with_tangents::<B, D>(shaped(&self.pieces[self.next]), tangents);
         self.next += 1;
         let leaf = Tensor::from_inner(dual).set_require_grad(self.recorded);
         Param::initialized(param.id, leaf)
@@ -112,21 +108,21 @@ impl<B: Backend, K: Elementwise<B>> ModuleMapper<Recorded<B, K>> for Loader<'_, 
 
 /// The gradient's derivatives along `count` directions, one direction after the other, and then its
 /// value where that is `wanted`, each cut by parameter.
-fn gradient_pieces<B: Backend, K: Elementwise<B>, M: Module<Recorded<B, K>>>(
+fn gradient_pieces<B: Elementwise, M: Module<Recorded<B>>>(
     model: &M,
-    gradients: <Recorded<B, K> as AutodiffBackend>::Gradients,
+    gradients: <Recorded<B> as AutodiffBackend>::Gradients,
     count: usize,
     wanted: bool,
 ) -> Vec<Tensor<B, 1>> {
-    struct Collector<B: Backend, K: Elementwise<B>> {
-        gradients: <Recorded<B, K> as AutodiffBackend>::Gradients,
+    struct Collector<B: Elementwise> {
+        gradients: <Recorded<B> as AutodiffBackend>::Gradients,
         /// By direction, then by parameter; the value last.
         pieces: Vec<Vec<Tensor<B, 1>>>,
         wanted: bool,
     }
 
-    impl<B: Backend, K: Elementwise<B>> ModuleVisitor<Recorded<B, K>> for Collector<B, K> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Recorded<B, K>, D>>) {
+    impl<B: Elementwise> ModuleVisitor<Recorded<B>> for Collector<B> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Recorded<B>, D>>) {
             let leaf = param.val();
             let len = leaf.shape().num_elements();
             let count = self.pieces.len() - usize::from(self.wanted);
@@ -150,7 +146,7 @@ fn gradient_pieces<B: Backend, K: Elementwise<B>, M: Module<Recorded<B, K>>>(
     collector.pieces.into_iter().flatten().collect()
 }
 
-impl<B: Backend, K: Elementwise<B>, T: Task> Objective for ForwardObjective<B, K, T> {
+impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
     fn layout(&self) -> &ParameterLayout {
         &self.chunked.layout
     }
@@ -203,32 +199,32 @@ impl<B: Backend, K: Elementwise<B>, T: Task> Objective for ForwardObjective<B, K
                 Some(change) => change,
                 None => values.zeros_like(),
             };
-            let loss = LossForward::<B, K, T> { task, batch: &chunk.batch };
+            let loss = LossForward::<B, T> { task, batch: &chunk.batch };
             let weighted = weigh(matrix, &loss, placement, chunk.number, values, change);
             let outputs = outputs_of(&**task, &recorded, &chunk.batch);
             let total = (outputs * Tensor::from_inner(constant(weighted))).sum();
-            let pieces = gradient_pieces::<B, K, _>(&recorded, total.backward(), 0, true);
+            let pieces = gradient_pieces::<B, _>(&recorded, total.backward(), 0, true);
             share(Tensor::cat(pieces, 0), chunk.weight)
         })
     }
 }
 
 /// The loss of a chunk as a function of the outputs.
-struct LossForward<'a, B: Backend, K: Elementwise<B>, T: Task> {
+struct LossForward<'a, B: Elementwise, T: Task> {
     task: &'a T,
-    batch: &'a T::Batch<Recorded<B, K>>,
+    batch: &'a T::Batch<Recorded<B>>,
 }
 
-impl<B: Backend, K: Elementwise<B>, T: Task> LossForward<'_, B, K, T> {
+impl<B: Elementwise, T: Task> LossForward<'_, B, T> {
     /// The gradient, which changes as the outputs do.
-    fn gradient_at(&self, outputs: Tensor<Forward<B, K>, 2>) -> Tensor<Forward<B, K>, 2> {
-        let leaf = Tensor::<Recorded<B, K>, 2>::from_inner(outputs).require_grad();
+    fn gradient_at(&self, outputs: Tensor<Tangents<B>, 2>) -> Tensor<Tangents<B>, 2> {
+        let leaf = Tensor::<Recorded<B>, 2>::from_inner(outputs).require_grad();
         let loss = loss_of(self.task, leaf.clone(), self.batch);
         leaf.grad(&loss.backward()).unwrap_or_else(|| leaf.inner().zeros_like())
     }
 }
 
-impl<B: Backend, K: Elementwise<B>, T: Task> OutputLoss<B> for LossForward<'_, B, K, T> {
+impl<B: Elementwise, T: Task> OutputLoss<B> for LossForward<'_, B, T> {
     fn likelihood(&self) -> Option<super::Likelihood> {
         self.task.likelihood()
     }

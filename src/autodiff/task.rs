@@ -9,7 +9,7 @@ use super::Placement;
 /// A loss over the parameters of a burn module, defined on any backend.
 ///
 /// The same code runs on tensors with and without tangents and tapes. Everything can be used that
-/// [`crate::forward`] has a rule for, which is nearly all of burn. The derivative of a division by a
+/// [`crate::tangents`] has a rule for, which is nearly all of burn. The derivative of a division by a
 /// number takes its reciprocal in single precision: multiply instead. For
 /// [`super::ReverseObjective`] the derivatives must be differentiable by burn's tape too, as those of
 /// `nn::Linear`, `nn::Embedding`, pooling and `interpolate` are not in burn 0.21, and

@@ -1,26 +1,19 @@
-//! Devices. The only module that names concrete backends: everything else is generic over them or
-//! sees [`Objective`]s.
+//! Devices. The only module that names a backend: everything else is generic over them or sees
+//! [`Objective`]s.
 
-mod adapters;
-mod kernels;
 mod limits;
 
 use std::sync::Arc;
 
-use burn::backend::flex::FlexDevice;
-use burn::backend::{Flex, Wgpu};
-use burn::tensor::backend::Backend;
-
-pub use adapters::{Adapter, AdapterInfo, AdapterKind, adapters};
-pub use kernels::CpuKernels;
+use sharpscope_compute::Opened;
+pub use sharpscope_compute::{Adapter, AdapterInfo, AdapterKind, Compute, ComputeDevice, adapters};
 
 use crate::autodiff::{
     Differentiation, ForwardObjective, Objective, Placement, Precision, ReverseObjective, Task,
 };
 use crate::error::{Error, Result};
-use crate::forward::{Elementwise, Native};
 
-use limits::{Opened, Watched};
+use limits::{Watched, mebibytes, most_samples};
 
 /// Which kind of device is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -78,7 +71,7 @@ impl Device {
             BackendChoice::Auto if precision == Precision::F64 => {
                 Ok(Self::cpu(precision, Some("double precision runs on the CPU".to_string())))
             }
-            BackendChoice::Auto => Ok(Self::auto(&adapters())),
+            BackendChoice::Auto => Ok(Self::auto(adapters())),
         }
     }
 
@@ -202,7 +195,7 @@ impl Device {
     /// [`Error::Device`] where one sample is more than it allows.
     pub fn chunk<T: Task>(&self, task: &T, samples: usize, asked: Option<usize>) -> Result<usize> {
         let most = match (&self.kind, task.largest_tensor()) {
-            (Kind::Wgpu(opened), Some(per_sample)) => opened.most_samples(per_sample)?,
+            (Kind::Wgpu(opened), Some(per_sample)) => most_samples(opened, per_sample)?,
             _ => usize::MAX,
         };
         Ok(match asked {
@@ -215,7 +208,7 @@ impl Device {
     pub fn largest_tensor(&self) -> Option<String> {
         match &self.kind {
             Kind::Cpu => None,
-            Kind::Wgpu(opened) => Some(opened.most()),
+            Kind::Wgpu(opened) => Some(mebibytes(opened.most_bytes())),
         }
     }
 
@@ -251,34 +244,34 @@ impl Device {
         let chunk = self.chunk(&*task, samples.len(), Some(chunk))?;
         match &self.kind {
             Kind::Cpu => {
-                let placement = self.placement(FlexDevice, cpu_workers());
-                self.differentiated::<Flex, CpuKernels, T>(placement, task, samples, chunk)
+                let placement = self.placement(ComputeDevice::Cpu, cpu_workers());
+                self.differentiated(placement, task, samples, chunk)
             }
             Kind::Wgpu(opened) => Watched::around(opened, || {
-                let placement = self.placement(opened.device.clone(), 1);
-                self.differentiated::<Wgpu, Native, T>(placement, task, samples, chunk)
+                let placement = self.placement(opened.device(), 1);
+                self.differentiated(placement, task, samples, chunk)
             }),
         }
     }
 
-    fn differentiated<B: Backend, K: Elementwise<B>, T: Task>(
+    fn differentiated<T: Task>(
         &self,
-        placement: Placement<B::Device>,
+        placement: Placement<ComputeDevice>,
         task: Arc<T>,
         samples: Vec<usize>,
         chunk: usize,
     ) -> Result<Box<dyn Objective>> {
         Ok(match self.differentiation {
             Differentiation::Forward => {
-                Box::new(ForwardObjective::<B, K, T>::new(task, placement, samples, chunk)?)
+                Box::new(ForwardObjective::<Compute, T>::new(task, placement, samples, chunk)?)
             }
             Differentiation::Reverse => {
-                Box::new(ReverseObjective::<B, T>::new(task, placement, samples, chunk)?)
+                Box::new(ReverseObjective::<Compute, T>::new(task, placement, samples, chunk)?)
             }
         })
     }
 
-    fn placement<D>(&self, device: D, workers: usize) -> Placement<D> {
+    fn placement(&self, device: ComputeDevice, workers: usize) -> Placement<ComputeDevice> {
         Placement { device, precision: self.precision, workers }
     }
 }

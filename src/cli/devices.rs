@@ -8,8 +8,8 @@ use crate::backend::{AdapterInfo, Device, adapters};
 /// Prints the adapters and what `auto` takes.
 pub(super) fn devices(args: &DevicesArgs) -> anyhow::Result<u8> {
     let adapters = adapters();
-    let auto = Device::auto(&adapters);
-    let found: Vec<AdapterInfo> = adapters.into_iter().map(|adapter| adapter.info).collect();
+    let auto = Device::auto(adapters);
+    let found: Vec<AdapterInfo> = adapters.iter().map(|adapter| adapter.info.clone()).collect();
     let text = if args.json { as_json(&found, &auto)? } else { as_text(&found, &auto)? };
     // A closed pipe is the reader's choice.
     let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());

@@ -67,11 +67,11 @@ impl Activation {
     }
 }
 
-/// Whether tensors carry tangents: then burn's `gelu` has an exact rule of its own (`crate::forward`),
+/// Whether tensors carry tangents: then burn's `gelu` has an exact rule of its own ([`crate::tangents`]),
 /// evaluated once, where elsewhere burn takes the derivative of an approximation. A backend can be asked
 /// for nothing but its name.
 fn carries_tangents<B: Backend, const D: usize>(x: &Tensor<B, D>) -> bool {
-    B::name(&x.device()).contains("forward<")
+    B::name(&x.device()).contains("tangents<")
 }
 
 /// f(x), recorded as `f(x0) + (x - x0) f'(x0)` with x0 the value of x off the tape.

@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use burn::backend::flex::FlexDevice;
-use burn::backend::{Autodiff, Flex};
+use burn::backend::Autodiff;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -23,7 +22,7 @@ use sharpscope::Error;
 use sharpscope::autodiff::{
     Evaluation, Objective, Placement, Precision, ReverseObjective, Samples, Task, check_determinism,
 };
-use sharpscope::backend::{BackendChoice, Device};
+use sharpscope::backend::{BackendChoice, Compute, ComputeDevice, Device};
 use sharpscope::curvature::{Curvature, CurvatureMeter};
 use sharpscope::data::Dataset;
 use sharpscope::linalg::{Lanczos, dot, norm, random_unit_vector, symmetric_eigen};
@@ -550,11 +549,11 @@ fn the_loss_of_a_network_that_answers_zero_is_known() {
 
 // ------------------------------------------------------------------------ activations, one by one
 
-type Once = Autodiff<Flex>;
+type Once = Autodiff<Compute>;
 type Twice = Autodiff<Once>;
 
-fn flex(precision: Precision, workers: usize) -> Placement<FlexDevice> {
-    Placement { device: FlexDevice, precision, workers }
+fn on_cpu(precision: Precision, workers: usize) -> Placement<ComputeDevice> {
+    Placement { device: ComputeDevice::Cpu, precision, workers }
 }
 
 /// `f(x)`, `f'(x)` and `f''(x)` of an elementwise function by two tapes, one inside the other.
@@ -563,12 +562,12 @@ fn differentiate_twice(
     precision: Precision,
     f: impl Fn(Tensor<Twice, 1>) -> Tensor<Twice, 1>,
 ) -> [Vec<f64>; 3] {
-    let placement = flex(precision, 1);
+    let placement = on_cpu(precision, 1);
     let uploaded = placement.float(xs, [xs.len()]);
     let inner = Tensor::<Once, 1>::from_inner(uploaded).require_grad();
     let outer = Tensor::<Twice, 1>::from_inner(inner.clone()).require_grad();
     let value = f(outer.clone());
-    let read = |tensor: Tensor<Flex, 1>| placement.read(tensor).unwrap();
+    let read = |tensor: Tensor<Compute, 1>| placement.read(tensor).unwrap();
     let slope = outer.grad(&value.clone().sum().backward()).expect("a derivative");
     // A constant slope leaves no trace on the inner tape.
     let curvature = inner.grad(&slope.clone().sum().backward());
@@ -784,9 +783,10 @@ fn any_number_of_workers_gives_the_same_bits_each_time() {
             .into_iter()
             .flat_map(|workers| {
                 let samples = (0..RAGGED.samples).collect();
-                let placement = flex(precision, workers);
+                let placement = on_cpu(precision, workers);
                 let mut objective =
-                    ReverseObjective::<Flex, _>::new(case.task(), placement, samples, 3).unwrap();
+                    ReverseObjective::<Compute, _>::new(case.task(), placement, samples, 3)
+                        .unwrap();
                 let n = objective.dim();
                 objective.set_parameters(&scaled(&normal(n, 1), 0.5)).unwrap();
                 (0..3)
@@ -866,10 +866,10 @@ fn module_objective<T: Task>(
     task: T,
     precision: Precision,
     theta: Option<&[f64]>,
-) -> ReverseObjective<Flex, T> {
+) -> ReverseObjective<Compute, T> {
     let samples = (0..5).collect();
     let mut objective =
-        ReverseObjective::new(Arc::new(task), flex(precision, 1), samples, 2).unwrap();
+        ReverseObjective::new(Arc::new(task), on_cpu(precision, 1), samples, 2).unwrap();
     if let Some(theta) = theta {
         objective.set_parameters(theta).unwrap();
     }

@@ -37,7 +37,7 @@ fn wgpu() -> &'static Device {
     })
 }
 
-fn found_adapters() -> Vec<Adapter> {
+fn found_adapters() -> &'static [Adapter] {
     let found = adapters();
     assert!(!found.is_empty(), "{NEEDS_AN_ADAPTER}");
     found
@@ -175,7 +175,7 @@ fn adapters_are_listed_with_real_gpus_first_and_with_their_limits() {
     let first_without = found.iter().position(|adapter| !adapter.info.kind.is_gpu());
     let rest = &found[first_without.unwrap_or(found.len())..];
     assert!(rest.iter().all(|adapter| !adapter.info.kind.is_gpu()));
-    for Adapter { info, .. } in &found {
+    for Adapter { info, .. } in found {
         assert!(!info.name.is_empty() && !info.api.is_empty(), "{info:?}");
         assert!(info.max_buffer_bytes > 0 && info.max_binding_bytes > 0, "{info:?}");
         if info.name.contains("llvmpipe") {

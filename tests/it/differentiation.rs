@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use burn::backend::Flex;
-use burn::backend::flex::FlexDevice;
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, conv, pool};
 use burn::tensor::backend::Backend;
@@ -11,7 +9,7 @@ use burn::tensor::{Int, Tensor};
 use sharpscope::autodiff::{
     Differentiation, ForwardObjective, Objective, OutputMatrix, Placement, Precision, Samples, Task,
 };
-use sharpscope::backend::{BackendChoice, CpuKernels, Device};
+use sharpscope::backend::{BackendChoice, Compute, ComputeDevice, Device};
 use sharpscope::data::Dataset;
 use sharpscope::linalg::random_unit_vector;
 use sharpscope::model::{Activation, ModelSpec, initial_parameters};
@@ -196,11 +194,10 @@ impl Task for Words {
 
 #[test]
 fn burns_own_layers_are_differentiated_twice() {
-    let placement = Placement { device: FlexDevice, precision: Precision::F64, workers: 1 };
+    let placement = Placement { device: ComputeDevice::Cpu, precision: Precision::F64, workers: 1 };
     let samples = (0..6).collect();
     let mut objective =
-        ForwardObjective::<Flex, CpuKernels, _>::new(Arc::new(Words), placement, samples, 4)
-            .unwrap();
+        ForwardObjective::<Compute, _>::new(Arc::new(Words), placement, samples, 4).unwrap();
     let dim = objective.dim();
     let theta = block(dim, 1).iter().map(|x| 4.0 * x).collect::<Vec<_>>();
     let v = random_unit_vector(dim, &mut stream(9, Stream::Split));

@@ -9,7 +9,7 @@ mod derivatives;
 mod devices;
 mod differentiation;
 mod edges;
-mod forward;
+mod goldens;
 mod launches;
 mod limits;
 mod linalg;

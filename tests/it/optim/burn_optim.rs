@@ -1,8 +1,6 @@
 //! burn-optim's optimizers beside ours: the equations are the same, but its coefficients are in
 //! single precision, and so is its bias correction.
 
-use burn::backend::Flex;
-use burn::backend::flex::FlexDevice;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{
@@ -10,6 +8,7 @@ use burn::optim::{
 };
 use burn::tensor::Tensor;
 use sharpscope::autodiff::{Placement, Precision};
+use sharpscope::backend::{Compute, ComputeDevice};
 use sharpscope::optim::Hyperparameters;
 
 use super::{NONE, build, nowhere};
@@ -38,10 +37,10 @@ fn gradients(steps: usize) -> Vec<Vec<f64>> {
 
 /// The updates, one after the other, that burn's optimizer takes along `gradients` in double
 /// precision.
-fn burns(optimizer: &impl SimpleOptimizer<Flex>, gradients: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let placement = Placement { device: FlexDevice, precision: Precision::F64, workers: 1 };
-    let upload = |v: &[f64]| placement.float::<Flex, 1>(v, [v.len()]);
-    let mut theta: Tensor<Flex, 1> = upload(&normal(PARAMETERS, 39));
+fn burns(optimizer: &impl SimpleOptimizer<Compute>, gradients: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let placement = Placement { device: ComputeDevice::Cpu, precision: Precision::F64, workers: 1 };
+    let upload = |v: &[f64]| placement.float::<Compute, 1>(v, [v.len()]);
+    let mut theta: Tensor<Compute, 1> = upload(&normal(PARAMETERS, 39));
     let mut state = None;
     let mut take = |gradient: &Vec<f64>| {
         let before = placement.read(theta.clone()).unwrap();
@@ -76,7 +75,7 @@ fn deviations(c: Coefficients, steps: usize) -> Vec<(&'static str, Vec<f64>)> {
     let sgd = |nesterov| {
         let momentum = heavy_ball.clone().with_nesterov(nesterov);
         let config = SgdConfig::new().with_momentum(Some(momentum));
-        burns(&config.with_weight_decay(coupled.clone()).build::<Flex>(), &gradients)
+        burns(&config.with_weight_decay(coupled.clone()).build::<Compute>(), &gradients)
     };
     let adam = AdamConfig::new().with_beta_1(beta1).with_beta_2(beta2).with_epsilon(eps);
     let adamw = AdamWConfig::new().with_beta_1(beta1).with_beta_2(beta2).with_epsilon(eps);

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use burn::backend::Flex;
-use burn::backend::flex::FlexDevice;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -12,6 +10,7 @@ use sharpscope::Error;
 use sharpscope::autodiff::{
     Likelihood, Objective, OutputMatrix, Placement, Precision, ReverseObjective, Task,
 };
+use sharpscope::backend::{Compute, ComputeDevice};
 
 use crate::derivatives::assert_close;
 
@@ -50,8 +49,9 @@ impl Squares {
         }
     }
 
-    fn objective(self, chunk: usize) -> ReverseObjective<Flex, Self> {
-        let placement = Placement { device: FlexDevice, precision: Precision::F64, workers: 1 };
+    fn objective(self, chunk: usize) -> ReverseObjective<Compute, Self> {
+        let placement =
+            Placement { device: ComputeDevice::Cpu, precision: Precision::F64, workers: 1 };
         let mut objective =
             ReverseObjective::new(Arc::new(self), placement, (0..5).collect(), chunk).unwrap();
         objective.set_parameters(&[FIRST, OTHER, 9.0]).unwrap();

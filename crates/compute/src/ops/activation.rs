@@ -1,0 +1,40 @@
+//! Activation functions.
+
+use burn::tensor::Scalar;
+use burn::tensor::ops::{ActivationOps, FloatTensor};
+
+use crate::Compute;
+use crate::dispatch::{dispatch, on};
+use crate::kernels;
+
+impl ActivationOps<Self> for Compute {
+    fn sigmoid(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
+        match tensor.into_cpu() {
+            Ok(tensor) => kernels::sigmoid(tensor).into(),
+            Err(tensor) => on!(tensor.place(), sigmoid(tensor)),
+        }
+    }
+
+    dispatch! {
+        fn leaky_relu(tensor: FloatTensor<Self>, negative_slope: Scalar) -> FloatTensor<Self>;
+        fn relu(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
+        fn relu_backward(output: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
+        fn gelu(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
+        fn prelu(tensor: FloatTensor<Self>, alpha: FloatTensor<Self>) -> FloatTensor<Self>;
+        fn gelu_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
+        fn sigmoid_backward(
+            output: FloatTensor<Self>,
+            grad: FloatTensor<Self>,
+        ) -> FloatTensor<Self>;
+        fn hard_sigmoid(
+            tensor: FloatTensor<Self>,
+            alpha: Scalar,
+            beta: Scalar,
+        ) -> FloatTensor<Self>;
+        fn log_sigmoid(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
+        fn softmax(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
+        fn log_softmax(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
+        fn softmin(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
+        fn log_sigmoid_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
+    }
+}
