@@ -13,15 +13,14 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
 use serde_json::Value;
-use sharpscope::autodiff::{Differentiation, Objective, Precision, Samples};
-use sharpscope::backend::{BackendChoice, Device};
+use sharpscope::autodiff::{Objective, Samples};
 use sharpscope::curvature::{CurvatureMeter, Hessian};
 use sharpscope::data::{DataOptions, Dataset};
+use sharpscope::device::{BackendChoice, Device, Differentiation, Precision};
 use sharpscope::linalg::{Lanczos, StochasticLanczos, random_unit_vector};
 use sharpscope::model::{ModelSpec, initial_parameters};
+use sharpscope::problem::{Loss, Supervised, supervised};
 use sharpscope::rng::{Stream, stream};
-use sharpscope::run::supervised;
-use sharpscope::task::{Loss, Supervised};
 
 const WIDTHS: [&[usize]; 5] =
     [&[64, 64], &[128, 128], &[256, 256], &[512, 512, 256], &[768, 640, 160]];

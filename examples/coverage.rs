@@ -22,15 +22,15 @@ use serde_json::json;
 use sharpscope::autodiff::{Objective, ParameterLayout, Samples};
 use sharpscope::config::RunConfig;
 use sharpscope::curvature::{
-    BatchSharpness, CurvatureMeter, CurvatureOperator, FlatnessSettings, Matrix, flatness,
+    BatchSharpness, CurvatureMeter, CurvatureOperator, FlatnessSettings, Matrix, Spectrum,
+    SpectrumMeter, flatness,
 };
+use sharpscope::experiment::prepare;
 use sharpscope::linalg::{
     DenseOperator, Estimate, HutchPlusPlus, Hutchinson, Lanczos, SpectralDensity,
     StochasticLanczos, SymmetricOperator, dot, symmetric_eigen,
 };
 use sharpscope::optim::StabilityOperator;
-use sharpscope::run::prepare;
-use sharpscope::spectrum::{Spectrum, SpectrumMeter};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use sharpscope::config::RunConfig;
+use sharpscope::experiment::stored_settings;
 use sharpscope::record::{EventKind, StepRow};
-use sharpscope::report::RunDirectory;
-use sharpscope::run::stored_settings;
+use sharpscope::rundir::RunDirectory;
 use sharpscope::stability::evaluation::{
     Counts, FitSettings, Method, Report, ScoredRun, TradeOff, best_bar, best_pair, fit, labelled,
     losses, trade_off,

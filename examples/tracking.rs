@@ -14,16 +14,16 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde_json::{Value, json};
-use sharpscope::autodiff::{Objective, Precision};
-use sharpscope::backend::{BackendChoice, Device};
+use sharpscope::autodiff::Objective;
 use sharpscope::config::{RunConfig, Settings};
 use sharpscope::curvature::CurvatureMeter;
+use sharpscope::device::{BackendChoice, Device, Precision};
+use sharpscope::experiment::prepare;
 use sharpscope::linalg::Lanczos;
+use sharpscope::problem::{Supervised, supervised};
+use sharpscope::profile::{Checkpoint, History, Observer, TrainingState};
 use sharpscope::record::{Event, StepRow};
-use sharpscope::run::{prepare, supervised};
 use sharpscope::stability::at_edge;
-use sharpscope::task::Supervised;
-use sharpscope::train::{Checkpoint, History, Observer, TrainingState};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use sharpscope::config::{RunConfig, Settings};
-//! use sharpscope::run::prepare;
+//! use sharpscope::experiment::prepare;
 //!
 //! let settings = Settings {
 //!     model: Some("linear".parse()?),
@@ -26,28 +26,27 @@
 //! ```
 
 pub mod autodiff;
-pub mod backend;
 pub mod cli;
-pub mod compare;
 pub mod config;
 pub mod curvature;
 pub mod data;
-pub mod doctor;
+pub mod device;
 pub mod error;
+pub mod experiment;
+pub mod figure;
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 mod input;
 pub mod linalg;
 pub mod model;
 pub mod optim;
+pub mod problem;
+pub mod profile;
 pub mod profiler;
 pub mod record;
-pub mod report;
 pub mod rng;
-pub mod run;
-pub mod spectrum;
+pub mod rundir;
 pub mod stability;
-pub mod task;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -13,18 +13,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::autodiff::{Objective, Samples, Task, check_determinism};
-use crate::backend::Device;
-use crate::curvature::{
-    CurvatureMeter, Objectives, Repair, Start, StepMeter, Tracking, Update, threshold,
-};
+use crate::curvature::{CurvatureMeter, Repair, Tracking};
+use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::figure::FigureLabels;
 use crate::linalg::{AUDIT_EVERY, Lanczos, TrackerSettings, norm};
 use crate::optim::{Optimizer, StabilityOperator};
+use crate::profile::{Objectives, Observer, Start, StepMeter, SummaryBuilder, Update, threshold};
 use crate::record::{Columns, Event, ExitStatus, StepRow, Summary};
-use crate::report::{FigureLabels, Manifest, RunDirectory, RunWriter};
-use crate::run::git_revision;
+use crate::rundir::{Manifest, RunDirectory, RunWriter, git_revision};
 use crate::stability::{Monitor, StabilitySettings};
-use crate::train::{Observer, SummaryBuilder};
 
 /// What is measured, and how well.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -294,7 +292,7 @@ impl Profiler {
             schema_version: 1,
             version: env!("CARGO_PKG_VERSION").to_string(),
             git_revision: git_revision(),
-            started: crate::report::now(),
+            started: crate::rundir::now(),
             resumed: Vec::new(),
             finished: None,
             exit_code: None,

@@ -7,16 +7,17 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use sharpscope::autodiff::{Objective, Precision, Samples};
-use sharpscope::backend::{BackendChoice, Device};
+use sharpscope::autodiff::{Objective, Samples};
 use sharpscope::config::{RunConfig, Settings};
 use sharpscope::curvature::{Curvature, CurvatureMeter};
+use sharpscope::device::{BackendChoice, Device, Precision};
+use sharpscope::experiment::prepare;
 use sharpscope::linalg::Lanczos;
 use sharpscope::optim::StabilityOperator;
+use sharpscope::problem::{Supervised, supervised};
+use sharpscope::profile::{Checkpoint, History, Observer, TrainingState};
 use sharpscope::record::{Event, StepRow};
-use sharpscope::run::{prepare, supervised};
-use sharpscope::task::Supervised;
-use sharpscope::train::{BatchOrder, Checkpoint, History, Observer, TrainingState};
+use sharpscope::train::BatchOrder;
 
 use super::plan::Run;
 use super::reference::Reference;

@@ -12,7 +12,8 @@ use burn::tensor::backend::Backend;
 use rayon::prelude::*;
 
 use super::output_product::check_output_matrix;
-use super::{Evaluation, OutputMatrix, ParameterEntry, ParameterLayout, Placement, Samples, Task};
+use super::{Evaluation, OutputMatrix, ParameterEntry, ParameterLayout, Samples, Task};
+use crate::device::Placement;
 use crate::error::{Error, Result, check_length};
 
 /// A task and the samples that its loss is a mean over, on backend `A`, which differentiates tensors of

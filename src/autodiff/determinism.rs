@@ -1,6 +1,7 @@
 //! A probe that catches dropout and other randomness before curvature is computed from it.
 
-use super::{Objective, Precision, Samples};
+use super::{Objective, Samples};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::linalg::norm;
 

@@ -15,9 +15,9 @@ use sharpscope_tangents::{Elementwise, Tangents, constant, split, with_tangents}
 use super::chunked::{Chunked, joined, share, split_evaluation};
 use super::output_product::{OutputLoss, loss_of, outputs_of, weigh};
 use super::{
-    Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Placement, Samples,
-    Task,
+    Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Samples, Task,
 };
+use crate::device::Placement;
 use crate::error::{Result, check_length};
 
 /// Tensors of `B` with tangents, recorded on a tape.

@@ -10,7 +10,8 @@ use burn::tensor::backend::Backend;
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Likelihood, Placement, Task};
+use super::{Likelihood, Task};
+use crate::device::Placement;
 use crate::error::{Error, Result};
 use crate::rng::{self, Stream};
 

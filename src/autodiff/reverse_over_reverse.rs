@@ -14,9 +14,9 @@ use super::chunked::{Chunked, joined, share, split_evaluation};
 use super::output_product::{OutputLoss, loss_of, outputs_of, weigh};
 use super::parameters::{Nested, Tracking, inner_gradient, outer_gradient, with_parameters};
 use super::{
-    Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Placement, Samples,
-    Task,
+    Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Samples, Task,
 };
+use crate::device::Placement;
 use crate::error::{Result, check_length};
 
 /// The loss of a [`Task`] over some of its samples, on backend `B`, differentiated twice in reverse:

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use super::Placement;
+use crate::device::Placement;
 
 /// A loss over the parameters of a burn module, defined on any backend.
 ///

@@ -12,8 +12,10 @@ use super::args::CompareArgs;
 use super::logging::Terminal;
 use super::progress::{short, steps_bar};
 use super::run::watch_for_interrupts;
-use crate::compare::{Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus};
 use crate::config::CompareSettings;
+use crate::experiment::compare::{
+    Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus,
+};
 use crate::record::{StepRow, Summary};
 
 /// Runs and returns the exit code.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::args::DevicesArgs;
-use crate::backend::{AdapterInfo, Device, adapters};
+use crate::device::{AdapterInfo, Device, adapters};
 
 /// Prints the adapters and what `auto` takes.
 pub(super) fn devices(args: &DevicesArgs) -> anyhow::Result<u8> {

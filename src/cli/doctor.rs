@@ -2,8 +2,8 @@
 
 use super::args::DoctorArgs;
 use super::logging::Terminal;
-use crate::doctor::{Finding, Verdict, examine};
 use crate::error::Error;
+use crate::experiment::doctor::{Finding, Verdict, examine};
 
 /// Prints the checklist for a run; returns the exit code, 0 whatever it finds.
 pub(super) fn doctor(args: &DoctorArgs, terminal: &Terminal) -> anyhow::Result<u8> {

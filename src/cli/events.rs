@@ -4,9 +4,9 @@ use std::io::Write;
 
 use super::args::EventsArgs;
 use crate::error::Error;
+use crate::experiment::stored_monitor;
 use crate::input;
-use crate::report::RunDirectory;
-use crate::run::stored_monitor;
+use crate::rundir::RunDirectory;
 use crate::stability::StabilitySettings;
 
 const REMEDY: &str = "its keys are the constants in the documentation of StabilitySettings";

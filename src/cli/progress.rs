@@ -6,8 +6,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::logging::Terminal;
 use crate::error::Result;
+use crate::profile::Observer;
 use crate::record::{Event, EventKind, PrecisionReason, StepRow, WarningAction};
-use crate::train::Observer;
 
 /// Shows rows and events of one run.
 pub(super) struct Progress {

@@ -7,8 +7,8 @@ use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::{Progress, short};
 use crate::config::{RunConfig, Settings, lower};
+use crate::experiment::{Finished, Prepared, prepare, resume};
 use crate::record::{ExitStatus, Summary};
-use crate::run::{Finished, Prepared, prepare, resume};
 
 /// Runs and returns the exit code.
 pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {

@@ -10,9 +10,9 @@ use super::progress::short;
 use crate::config::named;
 use crate::curvature::{Flatness, Matrix};
 use crate::error::Error;
+use crate::experiment::spectrum::{Measurement, Request, measure};
 use crate::linalg::Estimate;
-use crate::report::{RunDirectory, write_spectrum};
-use crate::spectrum::{Measurement, Request, measure};
+use crate::rundir::{RunDirectory, write_spectrum};
 
 /// Measures, prints and writes; returns the exit code.
 pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Result<u8> {
@@ -31,7 +31,7 @@ pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Resul
         reparametrize: args.reparametrize,
         backend: args
             .backend
-            .map(|name| named("backend", Some(name), "", &crate::backend::BackendChoice::NAMES))
+            .map(|name| named("backend", Some(name), "", &crate::device::BackendChoice::NAMES))
             .transpose()?,
     };
     request.check()?;

@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{ModelChoice, Settings, Values};
-use crate::autodiff::{Differentiation, Precision};
-use crate::backend::BackendChoice;
 use crate::data::{self, DataOptions};
+use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Lanczos};
 use crate::model::ModelSpec;
 use crate::optim::{Base, Hyperparameters, OptimizerSpec, Schedule, ScheduleKind};
+use crate::problem::Loss;
 use crate::record::{Columns, WarningAction};
-use crate::task::Loss;
 
 /// A run's configuration. Fields whose default depends on the data are `None` until
-/// [`crate::run::prepare`] has seen it.
+/// [`crate::experiment::prepare`] has seen it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunConfig {
     /// The architecture.

@@ -3,14 +3,16 @@
 
 mod batch_sharpness;
 mod flatness;
+mod groups;
 mod meter;
 mod operator;
-mod step;
+mod spectrum;
 mod tracking;
 
 pub use batch_sharpness::BatchSharpness;
 pub use flatness::{Flatness, FlatnessSettings, flatness, rescale};
+pub use groups::{Group, groups, named_group};
 pub use meter::{Curvature, CurvatureMeter};
 pub use operator::{Block, CurvatureOperator, Hessian, Matrix, Preconditioned};
-pub use step::{Objectives, Start, StepMeter, Update, threshold};
+pub use spectrum::{Ends, GroupSpectrum, Masses, Spectrum, SpectrumMeter};
 pub use tracking::{Followed, Probed, Repair, Tracking};

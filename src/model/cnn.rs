@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::layers::Linear;
 use super::tensors::{ParameterTensor, layer};
 use super::{Activation, Initialisation};
-use crate::autodiff::Placement;
+use crate::device::Placement;
 
 /// A convolutional network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

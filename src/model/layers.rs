@@ -5,7 +5,7 @@ use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
-use crate::autodiff::Placement;
+use crate::device::Placement;
 
 /// x W' + b.
 #[derive(Module, Debug)]

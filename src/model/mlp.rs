@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::layers::Linear;
 use super::tensors::{ParameterTensor, layer};
 use super::{Activation, Initialisation};
-use crate::autodiff::Placement;
+use crate::device::Placement;
 
 /// A multilayer perceptron.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,8 +5,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
 use super::{Cnn, Mlp, ModelSpec, Transformer};
-use crate::autodiff::Placement;
 use crate::data::InputShape;
+use crate::device::Placement;
 
 /// A network of one of the architectures.
 // A handful exist at a time: their size does not matter.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::layers::{Embedding, LayerNorm, Linear, affine};
 use super::tensors::{ParameterTensor, Start, layer, tensor};
 use super::{Activation, Initialisation};
-use crate::autodiff::Placement;
+use crate::device::Placement;
 
 /// A transformer language model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 
 use rand::seq::SliceRandom;
 
-use super::BatchPosition;
+use crate::profile::BatchPosition;
 use crate::rng::{self, Stream};
 
 /// Minibatches without replacement: each epoch shuffles the samples anew from the seed, and its last

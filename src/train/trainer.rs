@@ -3,25 +3,20 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::{BatchOrder, Checkpoint, History, Observer, SummaryBuilder, TrainingState};
-use crate::autodiff::{GradientEvaluation, Objective, Precision, Samples, check_determinism};
-use crate::curvature::{Objectives, Start, StepMeter, Tracking, Update, threshold};
+use super::BatchOrder;
+use crate::autodiff::{GradientEvaluation, Samples, check_determinism};
+use crate::curvature::{SpectrumMeter, Tracking};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::linalg::{TrackerSettings, norm};
 use crate::optim::{Optimizer, Schedule, StabilityOperator};
+use crate::problem::Problem;
+use crate::profile::{
+    Checkpoint, History, Objectives, Observer, Start, StepMeter, SummaryBuilder, TrainingState,
+    Update, threshold,
+};
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary, WarningAction};
-use crate::spectrum::SpectrumMeter;
 use crate::stability::{Monitor, StabilitySettings, divergence};
-
-/// What is trained: the same loss over different samples.
-pub struct Problem {
-    /// Over the training samples.
-    pub train: Box<dyn Objective>,
-    /// Over the validation samples, if there are any.
-    pub validation: Option<Box<dyn Objective>>,
-    /// Over the samples that curvature is measured on, where those are not the training samples.
-    pub curvature: Option<Box<dyn Objective>>,
-}
 
 /// How it is trained and how often it is measured.
 #[derive(Debug, Clone, PartialEq)]

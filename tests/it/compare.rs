@@ -7,8 +7,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use sharpscope::compare::{Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus};
 use sharpscope::config::CompareSettings;
+use sharpscope::experiment::compare::{
+    Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus,
+};
 use sharpscope::record::StepRow;
 
 use crate::support::{Place, Table, json_file, names_in, read, snapshot};

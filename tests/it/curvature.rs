@@ -1,14 +1,15 @@
 //! Curvature beyond the plain Hessian: the preconditioned operator against dense matrices, batch
 //! sharpness against all batches there are, SAM's perturbed point.
 
-use sharpscope::autodiff::{Objective, Precision, Samples};
+use sharpscope::autodiff::{Objective, Samples};
 use sharpscope::curvature::{BatchSharpness, CurvatureMeter, Preconditioned};
 use sharpscope::data::InputShape;
+use sharpscope::device::Precision;
 use sharpscope::linalg::{DenseOperator, Lanczos, SymmetricOperator, dot, norm, symmetric_eigen};
 use sharpscope::model::{Activation, initial_parameters};
 use sharpscope::optim::StabilityOperator;
+use sharpscope::problem::Loss;
 use sharpscope::rng::{Stream, stream};
-use sharpscope::task::Loss;
 
 use crate::derivatives::{Case, Data, assert_close, cpu, dense_hessian, gradient, measure, normal};
 use crate::training::train;
@@ -106,7 +107,7 @@ fn a_run_with_adam_logs_the_sharpness_preconditioned_by_the_state_of_that_step()
     let trained = train(settings.clone());
     let settings = serde_json::from_value(settings).unwrap();
     let config = sharpscope::config::RunConfig::resolve(settings).unwrap();
-    let mut prepared = sharpscope::run::prepare(config).unwrap();
+    let mut prepared = sharpscope::experiment::prepare(config).unwrap();
     let objective = &mut prepared.problem.train;
     let (mut theta, n) = (prepared.theta.clone(), objective.dim());
     let (mut m, mut nu) = (vec![0.0; n], vec![0.0; n]);
@@ -237,7 +238,7 @@ fn a_product_over_a_batch_is_that_of_its_samples() {
     let all = case.at(&device, &theta);
     let v = normal(all.dim(), 2);
     let task = case.task();
-    let mut some = sharpscope::run::supervised(&device, &task, vec![7, 2, 4], 2).unwrap();
+    let mut some = sharpscope::problem::supervised(&device, &task, vec![7, 2, 4], 2).unwrap();
     some.set_parameters(&theta).unwrap();
     let found = all.hvp_over(Samples::Batch(&[7, 2, 4]), &v).unwrap();
     assert_close(&found, &some.hvp(&v).unwrap(), 1e-13, "product");
@@ -257,7 +258,7 @@ fn a_run_with_sam_logs_its_edge_and_the_sharpness_where_it_takes_its_gradient() 
     let trained = train(settings.clone());
     let config =
         sharpscope::config::RunConfig::resolve(serde_json::from_value(settings).unwrap()).unwrap();
-    let mut prepared = sharpscope::run::prepare(config).unwrap();
+    let mut prepared = sharpscope::experiment::prepare(config).unwrap();
     let objective = &mut prepared.problem.train;
     let mut theta = prepared.theta.clone();
     for row in &trained.rows {

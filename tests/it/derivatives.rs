@@ -20,15 +20,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use sharpscope::Error;
 use sharpscope::autodiff::{
-    Evaluation, Objective, Placement, Precision, ReverseObjective, Samples, Task, check_determinism,
+    Evaluation, Objective, ReverseObjective, Samples, Task, check_determinism,
 };
-use sharpscope::backend::{BackendChoice, Compute, ComputeDevice, Device};
 use sharpscope::curvature::{Curvature, CurvatureMeter};
 use sharpscope::data::Dataset;
+use sharpscope::device::{BackendChoice, Compute, ComputeDevice, Device, Placement, Precision};
 use sharpscope::linalg::{Lanczos, dot, norm, random_unit_vector, symmetric_eigen};
 use sharpscope::model::{Activation, Initialisation, MlpSpec, ModelSpec};
-use sharpscope::run::supervised;
-use sharpscope::task::{Loss, Supervised};
+use sharpscope::problem::{Loss, Supervised, supervised};
 
 pub const ACTIVATIONS: [Activation; 7] = [
     Activation::Tanh,

@@ -7,13 +7,11 @@
 use std::sync::OnceLock;
 
 use sharpscope::Error;
-use sharpscope::autodiff::{
-    Evaluation, GradientEvaluation, Objective, Precision, Samples, check_determinism,
-};
-use sharpscope::backend::{Adapter, AdapterKind, BackendChoice, Device, adapters};
+use sharpscope::autodiff::{Evaluation, GradientEvaluation, Objective, Samples, check_determinism};
+use sharpscope::device::{Adapter, AdapterKind, BackendChoice, Device, Precision, adapters};
 use sharpscope::linalg::Lanczos;
 use sharpscope::model::Activation;
-use sharpscope::task::Loss;
+use sharpscope::problem::Loss;
 
 use crate::derivatives::{
     ACTIVATIONS, Case, Data, POINTS, assert_close, check_values, combinations, cpu, gradient,

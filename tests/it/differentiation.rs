@@ -6,16 +6,15 @@ use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, conv, pool};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
-use sharpscope::autodiff::{
-    Differentiation, ForwardObjective, Objective, OutputMatrix, Placement, Precision, Samples, Task,
-};
-use sharpscope::backend::{BackendChoice, Compute, ComputeDevice, Device};
+use sharpscope::autodiff::{ForwardObjective, Objective, OutputMatrix, Samples, Task};
 use sharpscope::data::Dataset;
+use sharpscope::device::{
+    BackendChoice, Compute, ComputeDevice, Device, Differentiation, Placement, Precision,
+};
 use sharpscope::linalg::random_unit_vector;
 use sharpscope::model::{Activation, ModelSpec, initial_parameters};
+use sharpscope::problem::{Loss, Supervised, supervised};
 use sharpscope::rng::{Stream, stream};
-use sharpscope::run::supervised;
-use sharpscope::task::{Loss, Supervised};
 
 use crate::derivatives::{assert_close, cpu, gradient, relative_error};
 

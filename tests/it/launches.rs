@@ -6,7 +6,7 @@
 //! back. The log is written by a thread that the end of the program does not wait for, so the last
 //! lines may be missing; no test needs them.
 
-use sharpscope::backend::adapters;
+use sharpscope::device::adapters;
 
 use crate::support::{Done, NO_DRIVER, Place, Table, read};
 

@@ -9,12 +9,11 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde_json::{Value, json};
 use sharpscope::Error;
-use sharpscope::autodiff::{Objective, Placement, Precision, Samples, Task};
-use sharpscope::backend::Device;
+use sharpscope::autodiff::{Objective, Samples, Task};
 use sharpscope::data::{Dataset, InputShape, Inputs, Targets};
+use sharpscope::device::{Device, Placement, Precision};
 use sharpscope::model::{ModelSpec, Network};
-use sharpscope::run::supervised;
-use sharpscope::task::{Loss, SampleBatch, Supervised};
+use sharpscope::problem::{Loss, SampleBatch, Supervised, supervised};
 
 use crate::derivatives::{assert_close, cpu, normal};
 

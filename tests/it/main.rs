@@ -1,5 +1,6 @@
 //! One integration-test binary: each further one would link burn and wgpu again.
 
+mod architecture;
 mod block_lanczos;
 mod cli;
 mod compare;

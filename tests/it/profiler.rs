@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 use sharpscope::Error;
-use sharpscope::autodiff::{Precision, Samples};
-use sharpscope::backend::{BackendChoice, Device};
+use sharpscope::autodiff::Samples;
 use sharpscope::config::RunConfig;
+use sharpscope::device::{BackendChoice, Device, Precision};
+use sharpscope::experiment::{Prepared, prepare};
 use sharpscope::optim::{Hyperparameters, OptimizerSpec};
+use sharpscope::problem::Supervised;
 use sharpscope::profiler::{NextUpdate, Profiler, ProfilerSettings};
 use sharpscope::record::ExitStatus;
-use sharpscope::run::{Prepared, prepare};
-use sharpscope::task::Supervised;
 
 use crate::support::{Table, json_file, names_in};
 use crate::training::train;

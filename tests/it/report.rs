@@ -9,12 +9,12 @@ use std::sync::atomic::AtomicBool;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use sharpscope::Error;
-use sharpscope::autodiff::Precision;
 use sharpscope::config::{RunConfig, Settings};
+use sharpscope::device::Precision;
+use sharpscope::experiment::prepare;
+use sharpscope::profile::Observer;
 use sharpscope::record::{Columns, StepRow, column_names};
-use sharpscope::report::{RunDirectory, cells, to_safetensors};
-use sharpscope::run::prepare;
-use sharpscope::train::Observer;
+use sharpscope::rundir::{RunDirectory, cells, to_safetensors};
 
 /// Two eigenvalues and no extra columns.
 const TOP_2: Columns = Columns { top: 2, batch_sharpness_se: false, perturbed_sharpness: false };

@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 use sharpscope::Result;
 use sharpscope::config::{RunConfig, Settings};
+use sharpscope::experiment::prepare;
+use sharpscope::profile::{History, Observer};
 use sharpscope::record::{Event, EventKind, ExitStatus, StepRow, Summary};
-use sharpscope::run::prepare;
-use sharpscope::train::{History, Observer};
 
 #[derive(Default)]
 struct Collector {

@@ -1,8 +1,9 @@
 //! Weights in and out, against a file that Python's safetensors wrote (`scripts/pytorch/weights.py`).
 
 use serde_json::json;
-use sharpscope::autodiff::{ParameterLayout, Precision};
-use sharpscope::report::{read_safetensors, to_safetensors};
+use sharpscope::autodiff::ParameterLayout;
+use sharpscope::device::Precision;
+use sharpscope::rundir::{read_safetensors, to_safetensors};
 
 use crate::support::{Place, read};
 
@@ -31,7 +32,7 @@ fn layout() -> ParameterLayout {
     });
     let settings = serde_json::from_value(settings).unwrap();
     let config = sharpscope::config::RunConfig::resolve(settings).unwrap();
-    sharpscope::run::prepare(config).unwrap().problem.train.layout().clone()
+    sharpscope::experiment::prepare(config).unwrap().problem.train.layout().clone()
 }
 
 #[test]

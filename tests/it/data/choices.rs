@@ -3,9 +3,9 @@
 use sharpscope::Error;
 use sharpscope::config::{RunConfig, Settings};
 use sharpscope::data::{DataOptions, Dataset, Inputs, Standardisation, Targets};
+use sharpscope::experiment::{Prepared, prepare};
+use sharpscope::problem::Loss;
 use sharpscope::rng::{Stream, stream};
-use sharpscope::run::{Prepared, prepare};
-use sharpscope::task::Loss;
 
 use super::Folder;
 

@@ -2,7 +2,8 @@
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use sharpscope::autodiff::{Objective, Precision, Samples as Over, check_determinism};
+use sharpscope::autodiff::{Objective, Samples as Over, check_determinism};
+use sharpscope::device::Precision;
 use sharpscope::linalg::{dot, norm, random_unit_vector};
 
 use super::cases;

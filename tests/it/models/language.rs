@@ -1,9 +1,10 @@
 //! What a language model must do: see the past only, and count as many answers as there are tokens.
 
 use serde_json::json;
-use sharpscope::autodiff::{Objective, Precision};
+use sharpscope::autodiff::Objective;
+use sharpscope::device::Precision;
 use sharpscope::model::ModelSpec;
-use sharpscope::task::Loss;
+use sharpscope::problem::Loss;
 
 use super::{Problem, spec, text};
 use crate::derivatives::{assert_close, cpu, gradient, normal};

@@ -12,12 +12,11 @@ mod wgpu;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use sharpscope::autodiff::{Objective, Precision};
-use sharpscope::backend::Device;
+use sharpscope::autodiff::Objective;
 use sharpscope::data::{Dataset, InputShape, Inputs, Targets};
+use sharpscope::device::{Device, Precision};
 use sharpscope::model::ModelSpec;
-use sharpscope::run::supervised;
-use sharpscope::task::{Loss, Supervised};
+use sharpscope::problem::{Loss, Supervised, supervised};
 
 use crate::derivatives::cpu;
 

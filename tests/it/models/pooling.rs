@@ -1,10 +1,9 @@
 //! Pooling where its result can be read off.
 
 use serde_json::json;
-use sharpscope::autodiff::Precision;
-use sharpscope::backend::Device;
 use sharpscope::data::Targets;
-use sharpscope::task::Loss;
+use sharpscope::device::{Device, Precision};
+use sharpscope::problem::Loss;
 
 use super::{Problem, images, spec};
 use crate::derivatives::cpu;

@@ -3,7 +3,7 @@
 use sharpscope::autodiff::Samples as Over;
 use sharpscope::linalg::Lanczos;
 use sharpscope::model::{Activation, CnnSpec, ModelSpec, Pooling, TransformerSpec};
-use sharpscope::task::Loss;
+use sharpscope::problem::Loss;
 
 use super::{Case, Samples, cases};
 use crate::derivatives::{assert_close, measure};

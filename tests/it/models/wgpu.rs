@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use sharpscope::autodiff::{Precision, Samples as Over, check_determinism};
-use sharpscope::backend::{BackendChoice, Device};
+use sharpscope::autodiff::{Samples as Over, check_determinism};
+use sharpscope::device::{BackendChoice, Device, Precision};
 use sharpscope::model::ModelSpec;
 
 use super::{Case, cases, pooling};

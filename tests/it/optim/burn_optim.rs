@@ -7,8 +7,7 @@ use burn::optim::{
     AdaGradConfig, AdamConfig, AdamWConfig, RmsPropConfig, SgdConfig, SimpleOptimizer,
 };
 use burn::tensor::Tensor;
-use sharpscope::autodiff::{Placement, Precision};
-use sharpscope::backend::{Compute, ComputeDevice};
+use sharpscope::device::{Compute, ComputeDevice, Placement, Precision};
 use sharpscope::optim::Hyperparameters;
 
 use super::{NONE, build, nowhere};

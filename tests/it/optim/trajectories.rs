@@ -2,10 +2,11 @@
 //! precision.
 
 use serde::Deserialize;
-use sharpscope::autodiff::{Objective, Precision, Samples};
+use sharpscope::autodiff::{Objective, Samples};
+use sharpscope::device::Precision;
 use sharpscope::model::Activation;
 use sharpscope::optim::{Base, ENTRIES, Hyperparameters, OptimizerSpec};
-use sharpscope::task::Loss;
+use sharpscope::problem::Loss;
 
 use super::Reference;
 use crate::derivatives::{assert_close, cpu, perceptron, rows};

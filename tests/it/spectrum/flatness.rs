@@ -2,13 +2,14 @@
 //! to each of them.
 
 use sharpscope::Error;
-use sharpscope::autodiff::{Objective, ParameterLayout, Precision, Samples};
+use sharpscope::autodiff::{Objective, ParameterLayout, Samples};
 use sharpscope::curvature::{
     CurvatureMeter, Flatness, FlatnessSettings, Hessian, flatness, rescale,
 };
+use sharpscope::device::Precision;
 use sharpscope::linalg::{Lanczos, dot, symmetric_eigen};
 use sharpscope::model::Activation;
-use sharpscope::task::Loss;
+use sharpscope::problem::Loss;
 
 use super::known::{gaussian, rng};
 use super::{cases, dense, trace_of};

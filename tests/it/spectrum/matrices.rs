@@ -5,12 +5,13 @@
 #![allow(clippy::single_range_in_vec_init)]
 
 use sharpscope::Error;
-use sharpscope::autodiff::{Objective, OutputMatrix, Precision};
+use sharpscope::autodiff::{Objective, OutputMatrix};
 use sharpscope::curvature::{Block, CurvatureOperator, Matrix, Preconditioned};
+use sharpscope::device::Precision;
 use sharpscope::linalg::{SymmetricOperator, norm, symmetric_eigen};
 use sharpscope::model::{Activation, ModelSpec};
 use sharpscope::optim::StabilityOperator;
-use sharpscope::run::supervised;
+use sharpscope::problem::supervised;
 
 use super::{block, cases, dense, matrix, product, trace_of};
 use crate::derivatives::{Case as Perceptron, Data, LOSSES, assert_close, cpu, normal, scaled};

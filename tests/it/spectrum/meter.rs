@@ -2,14 +2,16 @@
 //! eigenvalues of a network of some hundred parameters.
 
 use sharpscope::autodiff::{
-    Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Precision, Samples,
+    Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Samples,
 };
-use sharpscope::curvature::{CurvatureOperator, Matrix, Preconditioned};
+use sharpscope::curvature::{
+    CurvatureOperator, Group, Matrix, Preconditioned, Spectrum, SpectrumMeter, groups, named_group,
+};
+use sharpscope::device::Precision;
 use sharpscope::linalg::{Estimate, StochasticLanczos, symmetric_eigen};
 use sharpscope::model::Activation;
 use sharpscope::optim::StabilityOperator;
-use sharpscope::spectrum::{Group, Spectrum, SpectrumMeter, groups, named_group};
-use sharpscope::task::Loss;
+use sharpscope::problem::Loss;
 use sharpscope::{Error, Result};
 
 use super::known::wasserstein;

@@ -19,13 +19,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use sharpscope::autodiff::{Objective, Precision};
+use sharpscope::autodiff::Objective;
 use sharpscope::curvature::Matrix;
 use sharpscope::data::{Dataset, InputShape, Inputs, Targets};
+use sharpscope::device::Precision;
 use sharpscope::linalg::SymmetricOperator;
 use sharpscope::model::ModelSpec;
-use sharpscope::run::supervised;
-use sharpscope::task::{Loss, Supervised};
+use sharpscope::problem::{Loss, Supervised, supervised};
 
 use crate::derivatives::cpu;
 

@@ -1,11 +1,10 @@
 //! Stated errors: what a density leaves open between its nodes, few and skewed probes, drawn targets.
 
-use sharpscope::curvature::{CurvatureOperator, Matrix};
+use sharpscope::curvature::{CurvatureOperator, Matrix, SpectrumMeter};
 use sharpscope::linalg::{
     Estimate, Quadrature, Recurrence, SpectralDensity, StochasticLanczos, exact_trace,
 };
 use sharpscope::optim::StabilityOperator;
-use sharpscope::spectrum::SpectrumMeter;
 
 use super::cases;
 use super::known::{Known, gaussian, spread};

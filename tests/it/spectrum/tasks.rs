@@ -7,10 +7,8 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use sharpscope::Error;
-use sharpscope::autodiff::{
-    Likelihood, Objective, OutputMatrix, Placement, Precision, ReverseObjective, Task,
-};
-use sharpscope::backend::{Compute, ComputeDevice};
+use sharpscope::autodiff::{Likelihood, Objective, OutputMatrix, ReverseObjective, Task};
+use sharpscope::device::{Compute, ComputeDevice, Placement, Precision};
 
 use crate::derivatives::assert_close;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sharpscope::record::{Columns, Event, StepRow, column_names};
-use sharpscope::report::{StepTable, cells};
+use sharpscope::rundir::{StepTable, cells};
 use sharpscope::stability::{Monitor, Replay, StabilitySettings};
 
 use super::{TOLERANCE, oscillation, watch};

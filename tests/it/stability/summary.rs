@@ -1,8 +1,8 @@
 //! The summary of rows and events.
 
+use sharpscope::profile::SummaryBuilder;
 use sharpscope::record::{ExitStatus, StepRow};
 use sharpscope::stability::{Monitor, StabilitySettings};
-use sharpscope::train::SummaryBuilder;
 
 use super::{TOLERANCE, row};
 

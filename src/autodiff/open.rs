@@ -1,0 +1,56 @@
+//! The loss of a task, opened on a device.
+
+use std::sync::Arc;
+
+use super::watched::{Watched, most_samples};
+use super::{ForwardObjective, Objective, ReverseObjective, Task};
+use crate::device::{Compute, Device, Differentiation, even};
+use crate::error::Result;
+
+impl Device {
+    /// Samples to a chunk, for `samples` samples of `task`: as many as are asked for, or as suit the
+    /// device ([`Device::default_chunk`]), but no more than its largest tensor allows.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where one sample is more than it allows.
+    pub fn chunk<T: Task>(&self, task: &T, samples: usize, asked: Option<usize>) -> Result<usize> {
+        let most = match (self.opened(), task.largest_tensor()) {
+            (Some(opened), Some(per_sample)) => most_samples(opened, per_sample)?,
+            _ => usize::MAX,
+        };
+        Ok(match asked {
+            Some(asked) => asked.min(most),
+            None => even(samples, self.suitable().min(most)),
+        })
+    }
+
+    /// The loss of `task` over `samples` on this device, at most `chunk` samples at a time, and no more
+    /// than its largest tensor allows. On wgpu each result is [`crate::Error::DeviceFailed`] if the
+    /// device dropped any work on the way to it.
+    ///
+    /// # Errors
+    /// As [`ForwardObjective::new`] and [`Device::chunk`].
+    pub fn objective<T: Task>(
+        &self,
+        task: Arc<T>,
+        samples: Vec<usize>,
+        chunk: usize,
+    ) -> Result<Box<dyn Objective>> {
+        let chunk = self.chunk(&*task, samples.len(), Some(chunk))?;
+        let open = || -> Result<Box<dyn Objective>> {
+            let placement = self.placement();
+            Ok(match self.differentiation() {
+                Differentiation::Forward => {
+                    Box::new(ForwardObjective::<Compute, T>::new(task, placement, samples, chunk)?)
+                }
+                Differentiation::Reverse => {
+                    Box::new(ReverseObjective::<Compute, T>::new(task, placement, samples, chunk)?)
+                }
+            })
+        };
+        match self.opened() {
+            None => open(),
+            Some(opened) => Watched::around(opened, open),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Devices: which there are, the one that a run takes, precision, and the way of numbers there and back.
+//! The only module that names a backend: everything else is generic over them or sees
+//! [`crate::autodiff::Objective`]s.
+
+mod placement;
+
+use sharpscope_compute::Opened;
+pub use sharpscope_compute::{Adapter, AdapterInfo, AdapterKind, Compute, ComputeDevice, adapters};
+
+pub use placement::{Differentiation, Placement, Precision};
+
+use crate::error::{Error, Result};
+
+/// Which kind of device is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendChoice {
+    /// A real GPU if there is one, else the CPU backend.
+    #[default]
+    Auto,
+    /// wgpu: a real GPU, or else a software Vulkan adapter.
+    Wgpu,
+    /// The CPU backend.
+    Cpu,
+}
+
+impl BackendChoice {
+    /// All of them, by name.
+    pub const NAMES: [&'static str; 3] = ["auto", "wgpu", "cpu"];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            BackendChoice::Auto => "auto",
+            BackendChoice::Wgpu => "wgpu",
+            BackendChoice::Cpu => "cpu",
+        }
+    }
+}
+
+/// An opened device and the precision in which it computes.
+#[derive(Debug, Clone)]
+pub struct Device {
+    kind: Kind,
+    precision: Precision,
+    adapter: String,
+    notice: Option<String>,
+    differentiation: Differentiation,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Cpu,
+    Wgpu(Opened),
+}
+
+impl Device {
+    /// Opens the device that `choice` stands for on this machine.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if wgpu was asked for and no adapter can be opened, or if it cannot
+    /// compute in the precision asked for.
+    pub fn open(choice: BackendChoice, precision: Precision) -> Result<Self> {
+        match choice {
+            BackendChoice::Cpu => Ok(Self::cpu(precision, None)),
+            BackendChoice::Wgpu => Self::wgpu(precision, None),
+            BackendChoice::Auto if precision == Precision::F64 => {
+                Ok(Self::cpu(precision, Some("double precision runs on the CPU".to_string())))
+            }
+            BackendChoice::Auto => Ok(Self::auto(adapters())),
+        }
+    }
+
+    fn cpu(precision: Precision, notice: Option<String>) -> Self {
+        Self {
+            kind: Kind::Cpu,
+            precision,
+            adapter: format!("CPU, {} threads", cpu_workers()),
+            notice,
+            differentiation: Differentiation::default(),
+        }
+    }
+
+    /// What `auto` takes of the adapters found, for single precision.
+    pub(crate) fn auto(found: &[Adapter]) -> Self {
+        let precision = Precision::F32;
+        let Some(gpu) = found.iter().find(|adapter| adapter.info.kind.is_gpu()) else {
+            let notice = match found.first() {
+                Some(software) => format!(
+                    "no GPU found (only the software adapter {}): running on the CPU",
+                    software.info.name
+                ),
+                None => "no GPU found: running on the CPU".to_string(),
+            };
+            return Self::cpu(precision, Some(notice));
+        };
+        match gpu.open(None) {
+            Ok(opened) => Self {
+                kind: Kind::Wgpu(opened),
+                precision,
+                adapter: gpu.info.name.clone(),
+                notice: None,
+                differentiation: Differentiation::default(),
+            },
+            Err(error) => {
+                let notice = format!("{} failed ({error}): running on the CPU", gpu.info.name);
+                Self::cpu(precision, Some(notice))
+            }
+        }
+    }
+
+    fn wgpu(precision: Precision, most_bytes: Option<u64>) -> Result<Self> {
+        let found = adapters();
+        let Some(adapter) = found.first() else {
+            return Err(Error::Device {
+                problem: "--backend wgpu: no adapter found".to_string(),
+                remedy: "install a Vulkan driver (Mesa's software driver will do), or use \
+                         --backend cpu"
+                    .to_string(),
+            });
+        };
+        let name = &adapter.info.name;
+        if precision == Precision::F64 {
+            let problem = if adapter.info.double_precision {
+                format!(
+                    "--precision f64: {name} has no double-precision exp, log and tanh (shading \
+                     languages define them in single precision only)"
+                )
+            } else {
+                format!("--precision f64: {name} has no double precision")
+            };
+            return Err(Error::Device {
+                problem,
+                remedy: "use --backend cpu, or --precision f32".to_string(),
+            });
+        }
+        let opened = adapter.open(most_bytes).map_err(|reason| Error::Device {
+            problem: format!("--backend wgpu: {name} cannot be opened ({reason})"),
+            remedy: "update its driver, or use --backend cpu".to_string(),
+        })?;
+        Ok(Self {
+            kind: Kind::Wgpu(opened),
+            precision,
+            adapter: name.clone(),
+            notice: None,
+            differentiation: Differentiation::default(),
+        })
+    }
+
+    /// wgpu's best adapter, in single precision, opened so that it holds no tensor above `most_bytes`:
+    /// an adapter with a smaller limit, to see what becomes of chunks on it.
+    ///
+    /// # Errors
+    /// As [`Device::open`] with [`BackendChoice::Wgpu`].
+    pub fn open_limited(most_bytes: u64) -> Result<Self> {
+        Self::wgpu(Precision::F32, Some(most_bytes))
+    }
+
+    /// The same device, differentiating as asked; [`Differentiation::Forward`] otherwise.
+    pub fn with_differentiation(self, differentiation: Differentiation) -> Self {
+        Self { differentiation, ..self }
+    }
+
+    /// The backend's name: `cpu` or `wgpu`.
+    pub fn backend(&self) -> &'static str {
+        match self.kind {
+            Kind::Cpu => "cpu",
+            Kind::Wgpu(_) => "wgpu",
+        }
+    }
+
+    /// The adapter's name.
+    pub fn adapter(&self) -> &str {
+        &self.adapter
+    }
+
+    /// Precision of the tensors on it.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// What the user should know about the choice, if anything.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// The largest tensor that the device holds, in words; `None` where only memory limits it.
+    pub fn largest_tensor(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Cpu => None,
+            Kind::Wgpu(opened) => Some(mebibytes(opened.most_bytes())),
+        }
+    }
+
+    /// A chunk size that suits the device, for `samples` samples. On the CPU chunks are worked on
+    /// in parallel, and their number does not depend on the machine, so that neither do results; on
+    /// a GPU a chunk should be large.
+    pub fn default_chunk(&self, samples: usize) -> usize {
+        even(samples, self.suitable())
+    }
+
+    /// The most samples to a chunk that suit the device.
+    pub(crate) fn suitable(&self) -> usize {
+        const ON_CPU: usize = 256;
+        const ON_GPU: usize = 8192;
+        match self.kind {
+            Kind::Cpu => ON_CPU,
+            Kind::Wgpu(_) => ON_GPU,
+        }
+    }
+
+    /// The adapter, where it is one of wgpu's.
+    pub(crate) fn opened(&self) -> Option<&Opened> {
+        match &self.kind {
+            Kind::Cpu => None,
+            Kind::Wgpu(opened) => Some(opened),
+        }
+    }
+
+    /// How losses on it are differentiated.
+    pub fn differentiation(&self) -> Differentiation {
+        self.differentiation
+    }
+
+    /// Where its tensors are made.
+    pub fn placement(&self) -> Placement<ComputeDevice> {
+        let (device, workers) = match &self.kind {
+            Kind::Cpu => (ComputeDevice::Cpu, cpu_workers()),
+            Kind::Wgpu(opened) => (opened.device(), 1),
+        };
+        Placement { device, precision: self.precision, workers }
+    }
+}
+
+/// Chunks of at most `most` samples, as even as can be: a small last one would leave a worker idle.
+pub(crate) fn even(samples: usize, most: usize) -> usize {
+    samples.div_ceil(samples.div_ceil(most).max(1)).max(1)
+}
+
+fn cpu_workers() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Bytes in words.
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    const MEBIBYTE: f64 = (1 << 20) as f64;
+    format!("{:.4} MiB", bytes as f64 / MEBIBYTE).replace(".0000", "")
+}

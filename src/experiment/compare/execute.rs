@@ -1,0 +1,197 @@
+//! Doing the runs of a comparison, several at a time if asked to, none of them twice.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use super::{Comparison, Member, tables};
+use crate::config::RunConfig;
+use crate::error::{Error, Result};
+use crate::experiment::prepare;
+use crate::profile::Observer;
+use crate::record::{Event, ExitStatus, StepRow, Summary};
+use crate::rundir::RunDirectory;
+
+/// How a member stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MemberStatus {
+    /// It ended by itself, or training diverged; its directory is complete.
+    Done {
+        /// Its numbers.
+        summary: Box<Summary>,
+        /// Whether it was found on disk.
+        resumed: bool,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// It was stopped by the user, or has not started.
+    Unfinished,
+}
+
+/// Whoever wants to know how a comparison goes. Called from several threads.
+pub trait ComparisonObserver: Sync {
+    /// A step of a member was taken.
+    fn row(&self, member: &Member, row: &StepRow);
+
+    /// A member has ended, or was found on disk.
+    fn ended(&self, member: &Member, status: &MemberStatus);
+}
+
+/// How a comparison ended.
+#[derive(Debug)]
+pub struct ComparisonEnd {
+    /// Each member's end, in the order of [`Comparison::members`].
+    pub statuses: Vec<MemberStatus>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+impl ComparisonEnd {
+    /// The process exit code that reports it: 0 where every member ended (divergence is a result
+    /// here), 1 where one failed, 130 where the user stopped it.
+    pub fn exit_code(&self) -> u8 {
+        let failed = |status: &MemberStatus| matches!(status, MemberStatus::Failed { .. });
+        match (self.interrupted, self.statuses.iter().any(failed)) {
+            (true, _) => ExitStatus::Interrupted.code(),
+            (false, true) => ExitStatus::Failed.code(),
+            (false, false) => ExitStatus::Completed.code(),
+        }
+    }
+}
+
+impl Comparison {
+    /// Does the runs that are not on disk yet and writes tables and figures of all that are. A
+    /// member that fails or diverges does not stop the others.
+    ///
+    /// # Errors
+    /// If the comparison's own files cannot be written.
+    pub fn run(
+        &self,
+        observer: &dyn ComparisonObserver,
+        interrupted: &AtomicBool,
+    ) -> Result<ComparisonEnd> {
+        let directory = tables::start(self)?;
+        let statuses: Vec<Mutex<Option<MemberStatus>>> =
+            self.members.iter().map(|_| Mutex::new(None)).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while !interrupted.load(Ordering::SeqCst) {
+                let index = next.fetch_add(1, Ordering::SeqCst);
+                let Some(member) = self.members.get(index) else { break };
+                let status = self.found(member).unwrap_or_else(|| {
+                    let run = || member.run(observer, interrupted);
+                    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+                        let reason = "internal error; set RUST_BACKTRACE=1".to_string();
+                        MemberStatus::Failed { reason }
+                    })
+                });
+                observer.ended(member, &status);
+                if let Ok(mut slot) = statuses[index].lock() {
+                    *slot = Some(status);
+                }
+            }
+        };
+        match self.jobs {
+            1 => work(),
+            jobs => {
+                let pools = pools(jobs)?;
+                thread::scope(|scope| {
+                    for pool in &pools {
+                        scope.spawn(|| pool.install(work));
+                    }
+                });
+            }
+        }
+        let status = |slot: Mutex<Option<MemberStatus>>| {
+            slot.into_inner().ok().flatten().unwrap_or(MemberStatus::Unfinished)
+        };
+        let end = ComparisonEnd {
+            statuses: statuses.into_iter().map(status).collect(),
+            interrupted: interrupted.load(Ordering::SeqCst),
+        };
+        tables::finish(self, &directory, &end)?;
+        Ok(end)
+    }
+
+    /// A member that is done already. One that was killed, stopped or failed is done again.
+    fn found(&self, member: &Member) -> Option<MemberStatus> {
+        if self.force {
+            return None;
+        }
+        let directory = RunDirectory::at(&member.directory);
+        let head = directory.manifest_head().ok().flatten()?;
+        let ended = [ExitStatus::Completed, ExitStatus::Diverged].map(ExitStatus::code);
+        if !head.exit_code.is_some_and(|code| ended.contains(&code)) {
+            return None;
+        }
+        let summary = Box::new(directory.summary().ok()?);
+        // A table that was cut or edited since would end the comparison when its tables are made.
+        if directory.steps().and_then(|table| table.rows()).ok()?.len() != summary.steps {
+            return None;
+        }
+        Some(MemberStatus::Done { summary, resumed: true })
+    }
+}
+
+/// Threads for `jobs` runs at a time, which share the machine's cores.
+fn pools(jobs: usize) -> Result<Vec<rayon::ThreadPool>> {
+    let threads = (rayon::current_num_threads() / jobs).max(1);
+    let pool = || {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|e| Error::Numerical { what: "starting threads", reason: e.to_string() })
+    };
+    (0..jobs).map(|_| pool()).collect()
+}
+
+impl Member {
+    fn run(&self, observer: &dyn ComparisonObserver, interrupted: &AtomicBool) -> MemberStatus {
+        match self.try_run(observer, interrupted) {
+            Ok(status) => status,
+            Err(error) => MemberStatus::Failed { reason: error.to_string() },
+        }
+    }
+
+    fn try_run(
+        &self,
+        observer: &dyn ComparisonObserver,
+        interrupted: &AtomicBool,
+    ) -> Result<MemberStatus> {
+        // What is there now is a half-done run of this member, or was to be replaced.
+        let config = RunConfig { force: true, ..self.config.clone() };
+        let started = prepare(config)?.start()?;
+        let mut rows = Rows { member: self, observer };
+        let finished = started.train(&mut rows, interrupted)?;
+        Ok(match (finished.summary.status, finished.error) {
+            (ExitStatus::Completed | ExitStatus::Diverged | ExitStatus::StoppedOnWarning, _) => {
+                MemberStatus::Done { summary: Box::new(finished.summary), resumed: false }
+            }
+            (ExitStatus::Interrupted, _) => MemberStatus::Unfinished,
+            (ExitStatus::Failed, error) => MemberStatus::Failed {
+                reason: error.map_or_else(|| "unknown".to_string(), |error| error.to_string()),
+            },
+        })
+    }
+}
+
+/// Passes a member's rows on.
+struct Rows<'a> {
+    member: &'a Member,
+    observer: &'a dyn ComparisonObserver,
+}
+
+impl Observer for Rows<'_> {
+    fn row(&mut self, row: &StepRow) -> Result<()> {
+        self.observer.row(self.member, row);
+        Ok(())
+    }
+
+    fn event(&mut self, _event: &Event) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,345 @@
+//! Which runs a comparison is made of.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::config::{CompareSettings, RunConfig, Seeds, Settings, check_name, lower};
+use crate::error::{Error, Result, reason};
+use crate::experiment::{prepare, timestamped};
+use crate::optim::ScheduleKind;
+use crate::rundir::RunDirectory;
+
+/// A comparison about to start, or to go on.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// Its name.
+    pub name: String,
+    /// Where it is written.
+    pub directory: PathBuf,
+    /// What is compared.
+    pub settings: Vec<Setting>,
+    /// The runs: for each setting, one for each seed.
+    pub members: Vec<Member>,
+    /// Runs at a time.
+    pub jobs: usize,
+    /// Whether runs that are done already are done again.
+    pub force: bool,
+}
+
+/// One of the settings that are compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// The optimizer and what sets it apart from the others here, such as `sam ρ=0.05`.
+    pub label: String,
+    /// The same for a folder's name, whatever else is compared, such as `sam-lr-0.2-rho-0.05`.
+    pub slug: String,
+    /// Its configuration, with the first seed.
+    pub config: RunConfig,
+}
+
+/// One run of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// Index of its setting.
+    pub setting: usize,
+    /// Its configuration, with data-dependent defaults filled in.
+    pub config: RunConfig,
+    /// Its directory.
+    pub directory: PathBuf,
+}
+
+pub(super) const MANIFEST: &str = "comparison.json";
+
+impl Comparison {
+    /// Lists the runs and checks all of them, and what is on disk, before anything is written.
+    ///
+    /// # Errors
+    /// Every error of a run's input; [`Error::Setting`] where there is nothing to compare or the
+    /// same is named twice; [`Error::Output`] for a folder that holds something else.
+    pub fn plan(compare: CompareSettings) -> Result<Self> {
+        let seeds = seeds(&compare)?;
+        let jobs = compare.jobs.unwrap_or(1);
+        if jobs == 0 {
+            return Err(Error::setting("--jobs", 0, "nothing would run", "give 1 or more"));
+        }
+        let shared = compare.settings;
+        let groups: Vec<Settings> = match compare.runs {
+            None => vec![shared.clone()],
+            Some(runs) => runs
+                .into_iter()
+                .map(|run| Ok(only_optimizer(run)?.or(shared.clone())))
+                .collect::<Result<_>>()?,
+        };
+        if shared.on_warning.as_deref() == Some("stop") {
+            let problem = "runs of unequal length cannot be compared";
+            let remedy = "use halve-lr or checkpoint, or leave it out";
+            return Err(Error::setting("--on-warning", "stop", problem, remedy));
+        }
+        if let Some(directory) = &shared.resume {
+            let problem = "a comparison goes on by itself where it was stopped";
+            let remedy = "give the same command with the same --out";
+            return Err(Error::setting("--resume", directory.display(), problem, remedy));
+        }
+        let (out, name) = (shared.out.clone(), shared.name.clone());
+        let force = shared.force.unwrap_or(false);
+        if let Some(name) = &name {
+            check_name(name)?;
+        }
+
+        let mut configs = Vec::new();
+        for group in groups {
+            for settings in group.product()? {
+                let settings = Settings {
+                    seed: Some(seeds[0]),
+                    out: None,
+                    name: None,
+                    force: None,
+                    ..settings
+                };
+                let prepared = prepare(RunConfig::resolve(settings)?)?;
+                if jobs > 1 && prepared.device.backend() != "cpu" {
+                    let problem = format!("{} runs one at a time", prepared.device.adapter());
+                    let remedy = "leave it out, or use --backend cpu";
+                    return Err(Error::setting("--jobs", jobs, problem, remedy));
+                }
+                configs.push(prepared.config);
+            }
+        }
+        if configs.is_empty() {
+            let remedy = "name at least one group of settings, or leave 'runs' out";
+            return Err(Error::setting("runs", "[]", "nothing to compare", remedy));
+        }
+
+        let settings = label(configs)?;
+        let default_name = format!("compare-{}", shared_name(&settings[0].config));
+        let name = name.unwrap_or(default_name);
+        let directory = out.unwrap_or_else(|| default_directory(&name));
+        let members = settings
+            .iter()
+            .enumerate()
+            .flat_map(|(index, setting)| seeds.iter().map(move |&seed| (index, setting, seed)))
+            .map(|(index, setting, seed)| {
+                let folder = directory.join(&setting.slug).join(format!("seed-{seed}"));
+                let out = Some(folder.clone());
+                let config = RunConfig { seed, out, ..setting.config.clone() };
+                Member { setting: index, config, directory: folder }
+            })
+            .collect();
+        let comparison = Self { name, directory, settings, members, jobs, force };
+        comparison.check_directory()?;
+        Ok(comparison)
+    }
+
+    /// Refuses a folder that holds something else, or a run of other settings under a member's name.
+    fn check_directory(&self) -> Result<()> {
+        let problem = |path: &Path, problem: String, remedy: &str| Error::Output {
+            path: path.to_path_buf(),
+            problem,
+            remedy: remedy.to_string(),
+        };
+        let used = match std::fs::read_dir(&self.directory) {
+            Ok(mut entries) => entries.next().is_some(),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
+            Err(e) => {
+                let text = format!("it cannot be used ({})", reason(&e));
+                let remedy = "choose a folder that you may write to with --out";
+                return Err(problem(&self.directory, text, remedy));
+            }
+        };
+        if used && !self.directory.join(MANIFEST).is_file() {
+            let text = "it holds something else than a comparison".to_string();
+            return Err(problem(&self.directory, text, "choose another --out"));
+        }
+        if self.force {
+            return Ok(());
+        }
+        for member in &self.members {
+            let head = RunDirectory::at(&member.directory).manifest_head()?;
+            if let Some((key, there, wanted)) =
+                head.and_then(|head| member.difference(&head.config))
+            {
+                let text = format!("it holds a run with {key} = {there}, not {wanted}");
+                let remedy = "choose another --out, or do all runs again with --force";
+                return Err(problem(&member.directory, text, remedy));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Member {
+    /// The first key in which a run's configuration on disk is not this member's, with both values.
+    fn difference(&self, config: &serde_json::Value) -> Option<(String, String, String)> {
+        const NOT_COMPARED: [&str; 2] = ["out", "force"];
+        let wanted = serde_json::to_value(&self.config).ok()?;
+        let keys = wanted.as_object()?.iter().filter(|(key, _)| !NOT_COMPARED.contains(&&***key));
+        let null = serde_json::Value::Null;
+        keys.map(|(key, wanted)| (key, config.get(key).unwrap_or(&null), wanted))
+            .find(|(_, there, wanted)| there != wanted)
+            .map(|(key, there, wanted)| (key.clone(), there.to_string(), wanted.to_string()))
+    }
+}
+
+/// Most seeds of a comparison.
+const MOST_SEEDS: usize = 10_000;
+
+fn seeds(compare: &CompareSettings) -> Result<Vec<u64>> {
+    let first = compare.settings.seed.unwrap_or(0);
+    let problem = |shown: String, problem: &str, remedy: &str| {
+        Err(Error::setting("--seeds", shown, problem, remedy))
+    };
+    match &compare.seeds {
+        None => Ok(vec![first]),
+        Some(Seeds::Count(0)) => problem("0".to_string(), "nothing would run", "give 1 or more"),
+        Some(Seeds::Count(n)) if *n > MOST_SEEDS => {
+            let remedy = format!("give at most {MOST_SEEDS}");
+            problem(n.to_string(), "more runs than can be meant", &remedy)
+        }
+        Some(Seeds::Count(n)) => match first.checked_add(*n as u64 - 1) {
+            Some(last) => Ok((first..=last).collect()),
+            None => problem(n.to_string(), "seeds would run over", "lower --seed"),
+        },
+        Some(Seeds::List(list)) => {
+            let shown = list.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+            if list.is_empty() {
+                return problem("[]".to_string(), "nothing would run", "give one seed or more");
+            }
+            if compare.settings.seed.is_some() {
+                return problem(shown, "--seed is given too", "give one of the two");
+            }
+            if list.iter().collect::<BTreeSet<_>>().len() < list.len() {
+                return problem(shown, "a seed is named twice", "name each once");
+            }
+            Ok(list.clone())
+        }
+    }
+}
+
+/// A group of `runs`, which may set what belongs to the optimizer and nothing else: all members
+/// share the problem and how it is measured.
+fn only_optimizer(group: Settings) -> Result<Settings> {
+    let optimizer = Settings {
+        optimizer: group.optimizer.clone(),
+        base: group.base.clone(),
+        lr: group.lr.clone(),
+        momentum: group.momentum.clone(),
+        beta1: group.beta1.clone(),
+        beta2: group.beta2.clone(),
+        eps: group.eps.clone(),
+        rho: group.rho.clone(),
+        weight_decay: group.weight_decay.clone(),
+        batch_size: group.batch_size.clone(),
+        schedule: group.schedule.clone(),
+        warmup: group.warmup.clone(),
+        final_lr: group.final_lr,
+        decay_factor: group.decay_factor,
+        decay_every: group.decay_every,
+        ..Settings::default()
+    };
+    if optimizer == group {
+        return Ok(optimizer);
+    }
+    let problem =
+        "a group may set the optimizer, its numbers, batch_size and the learning rate only";
+    Err(Error::setting("runs", "[…]", problem, "set the rest beside 'runs', for all of them"))
+}
+
+/// Something that may tell a setting from others.
+struct Part {
+    /// Its key, with dashes.
+    key: &'static str,
+    /// What is written before its value in a label.
+    symbol: &'static str,
+    /// Its value; `None` where the setting does not take it.
+    value: Option<String>,
+    /// Whether it is what the optimizer takes when nothing is given.
+    is_default: bool,
+}
+
+fn parts(config: &RunConfig) -> Vec<Part> {
+    let h = &config.optimizer.hyperparameters;
+    let defaults = config.optimizer.defaults();
+    let part = |key, symbol, value| Part { key, symbol, value, is_default: false };
+    let number = |key, symbol, value: Option<f64>, default: Option<f64>| Part {
+        is_default: value == default,
+        ..part(key, symbol, value.map(short))
+    };
+    vec![
+        part("lr", "η=", Some(short(config.lr))),
+        number("momentum", "β=", h.momentum, defaults.momentum),
+        number("beta1", "β₁=", h.beta1, defaults.beta1),
+        number("beta2", "β₂=", h.beta2, defaults.beta2),
+        number("eps", "ε=", h.eps, defaults.eps),
+        number("rho", "ρ=", h.rho, defaults.rho),
+        number("weight-decay", "λ=", h.weight_decay, defaults.weight_decay),
+        part("batch", "batch ", config.batch_size.0.map(|size| size.to_string())),
+        part(
+            "schedule",
+            "",
+            (config.schedule != ScheduleKind::Constant).then(|| lower(&config.schedule)),
+        ),
+        part("warmup", "warm-up ", (config.warmup > 0).then(|| config.warmup.to_string())),
+        number("final-lr", "to η=", config.final_lr, Some(0.0)),
+        part("decay-factor", "×", config.decay_factor.map(short)),
+        part("decay-every", "every ", config.decay_every.map(|steps| steps.to_string())),
+    ]
+}
+
+/// The shortest text that reads back the same.
+fn short(x: f64) -> String {
+    format!("{x:?}").trim_end_matches(".0").to_string()
+}
+
+/// Settings with labels that say how they differ.
+fn label(configs: Vec<RunConfig>) -> Result<Vec<Setting>> {
+    let all: Vec<_> = configs.iter().map(parts).collect();
+    let optimizers: Vec<String> = configs.iter().map(|c| c.optimizer.to_string()).collect();
+    let mut slugs = BTreeSet::new();
+    let mut settings = Vec::new();
+    for ((config, own), optimizer) in configs.into_iter().zip(&all).zip(&optimizers) {
+        let mut label = optimizer.clone();
+        for (key, part) in own.iter().enumerate() {
+            let among = |same: bool| {
+                let others = all.iter().zip(&optimizers).filter(|(_, o)| !same || *o == optimizer);
+                others.map(|(parts, _)| &parts[key].value).any(|value| *value != part.value)
+            };
+            let tells_apart = among(true) || (among(false) && !part.is_default);
+            if let (Some(value), true) = (&part.value, tells_apart) {
+                label += &format!(" {}{value}", part.symbol);
+            }
+        }
+        let slug = slug(&config, own);
+        if !slugs.insert(slug.clone()) {
+            let remedy = "name each combination once";
+            return Err(Error::setting("comparison", label, "the same settings twice", remedy));
+        }
+        settings.push(Setting { label, slug, config });
+    }
+    Ok(settings)
+}
+
+/// The optimizer, the learning rate and whatever is not its default.
+fn slug(config: &RunConfig, parts: &[Part]) -> String {
+    let mut slug = config.optimizer.slug();
+    for part in parts {
+        if let (Some(value), false) = (&part.value, part.is_default) {
+            slug += &format!("-{}-{value}", part.key);
+        }
+    }
+    slug
+}
+
+/// Model and dataset, from a run's name.
+fn shared_name(config: &RunConfig) -> String {
+    let end = format!("-{}", config.optimizer.slug());
+    config.name.strip_suffix(&end).unwrap_or(&config.name).to_string()
+}
+
+/// `runs/<time>-<name>`, with a number behind it where that is taken.
+fn default_directory(name: &str) -> PathBuf {
+    let base = timestamped(name);
+    let numbered = (2..).map(|number| format!("{base}-{number}"));
+    let mut candidates = std::iter::once(base.clone()).chain(numbered);
+    let free = candidates.find(|name| !Path::new("runs").join(name).exists());
+    Path::new("runs").join(free.unwrap_or(base))
+}

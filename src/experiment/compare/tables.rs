@@ -1,0 +1,324 @@
+//! What a comparison writes: `comparison.json`, `compare.csv`, `summary.csv` and the figures. All of
+//! it is made from the run directories, so that a comparison that was interrupted and taken up again
+//! leaves what one in a single go leaves.
+
+use serde::Serialize;
+use statrs::statistics::Statistics;
+
+use super::execute::{ComparisonEnd, MemberStatus};
+use super::plan::MANIFEST;
+use super::{Comparison, Member, Setting};
+use crate::config::lower;
+use crate::error::{Error, Result};
+use crate::figure::{
+    ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
+};
+use crate::record::{ExitStatus, StepRow, Summary};
+use crate::rundir::{RunDirectory, StepTable, now, optional, to_json};
+
+/// `comparison.json`.
+#[derive(Serialize)]
+struct Manifest<'a> {
+    schema_version: u32,
+    version: &'static str,
+    name: &'a str,
+    started: &'a str,
+    finished: Option<String>,
+    exit_code: Option<u8>,
+    settings: Vec<ListedSetting<'a>>,
+    members: Vec<ListedMember<'a>>,
+}
+
+#[derive(Serialize)]
+struct ListedSetting<'a> {
+    label: &'a str,
+    folder: &'a str,
+}
+
+#[derive(Serialize)]
+struct ListedMember<'a> {
+    setting: &'a str,
+    seed: u64,
+    folder: String,
+    status: &'static str,
+    error: Option<&'a str>,
+}
+
+/// A comparison's directory, once it is made.
+pub(super) struct Directory {
+    directory: RunDirectory,
+    started: String,
+}
+
+/// Makes the directory and lists in it what will be done.
+pub(super) fn start(comparison: &Comparison) -> Result<Directory> {
+    let path = &comparison.directory;
+    std::fs::create_dir_all(path).map_err(|e| Error::Output {
+        path: path.clone(),
+        problem: format!("it cannot be made ({})", crate::error::reason(&e)),
+        remedy: "choose a folder that you may write to with --out".to_string(),
+    })?;
+    let directory = Directory { directory: RunDirectory::at(path), started: now() };
+    directory.write_manifest(comparison, None)?;
+    Ok(directory)
+}
+
+/// Writes tables and figures of the members that are done.
+pub(super) fn finish(
+    comparison: &Comparison,
+    directory: &Directory,
+    end: &ComparisonEnd,
+) -> Result<()> {
+    let done: Vec<Done> = comparison
+        .members
+        .iter()
+        .zip(&end.statuses)
+        .filter_map(|(member, status)| match status {
+            MemberStatus::Done { summary, .. } => Some((member, &**summary)),
+            _ => None,
+        })
+        .map(|(member, summary)| Done::read(member, summary))
+        .collect::<Result<_>>()?;
+    directory.write("compare.csv", &long_table(comparison, &done)?)?;
+    directory.write("summary.csv", &summary_table(comparison, &done, end)?)?;
+    let figures = ComparisonFigures {
+        title: format!("{}: {} runs", comparison.name, done.len()),
+        settings: comparison.settings.iter().map(|setting| setting.label.clone()).collect(),
+        runs: done
+            .into_iter()
+            .map(|done| ComparedRun {
+                setting: done.member.setting,
+                seed: done.member.config.seed,
+                diverged: done.summary.status == ExitStatus::Diverged,
+                rows: done.rows,
+            })
+            .collect(),
+    };
+    for figure in ComparisonFigure::ALL {
+        let svg = comparison_svg(&figures, figure)?;
+        directory.write(&format!("{}.svg", figure.stem()), svg.as_bytes())?;
+        directory.write(&format!("{}.png", figure.stem()), &comparison_png(&figures, figure)?)?;
+    }
+    directory.write_manifest(comparison, Some(end))
+}
+
+impl Directory {
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.directory.write(name, bytes)
+    }
+
+    fn write_manifest(&self, comparison: &Comparison, end: Option<&ComparisonEnd>) -> Result<()> {
+        let listed = |index: usize, member| {
+            let status = end.map_or(&MemberStatus::Unfinished, |end| &end.statuses[index]);
+            ListedMember::of(comparison, member, status)
+        };
+        let manifest = Manifest {
+            schema_version: 1,
+            version: env!("CARGO_PKG_VERSION"),
+            name: &comparison.name,
+            started: &self.started,
+            finished: end.map(|_| now()),
+            exit_code: end.map(ComparisonEnd::exit_code),
+            settings: comparison
+                .settings
+                .iter()
+                .map(|setting| ListedSetting { label: &setting.label, folder: &setting.slug })
+                .collect(),
+            members: comparison.members.iter().enumerate().map(|(i, m)| listed(i, m)).collect(),
+        };
+        self.write(MANIFEST, &to_json(&manifest)?)
+    }
+}
+
+impl<'a> ListedMember<'a> {
+    fn of(comparison: &'a Comparison, member: &'a Member, status: &'a MemberStatus) -> Self {
+        let setting = &comparison.settings[member.setting];
+        Self {
+            setting: &setting.label,
+            seed: member.config.seed,
+            folder: format!("{}/seed-{}", setting.slug, member.config.seed),
+            status: status.name(),
+            error: match status {
+                MemberStatus::Failed { reason } => Some(reason),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl MemberStatus {
+    /// As tables and terminal name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            MemberStatus::Done { summary, .. } if summary.status == ExitStatus::Diverged => {
+                "diverged"
+            }
+            MemberStatus::Done { .. } => "completed",
+            MemberStatus::Failed { .. } => "failed",
+            MemberStatus::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// A member whose run directory is complete.
+struct Done<'a> {
+    member: &'a Member,
+    summary: &'a Summary,
+    table: StepTable,
+    rows: Vec<StepRow>,
+}
+
+impl<'a> Done<'a> {
+    fn read(member: &'a Member, summary: &'a Summary) -> Result<Self> {
+        let table = RunDirectory::at(&member.directory).steps()?;
+        let rows = table.rows()?;
+        Ok(Self { member, summary, table, rows })
+    }
+}
+
+const SETTING_COLUMNS: [&str; 13] = [
+    "setting",
+    "optimizer",
+    "base",
+    "base_lr",
+    "momentum",
+    "beta1",
+    "beta2",
+    "eps",
+    "rho",
+    "weight_decay",
+    "batch_size",
+    "schedule",
+    "warmup",
+];
+
+/// The cells of a setting, under [`SETTING_COLUMNS`].
+fn setting_cells(setting: &Setting) -> Vec<String> {
+    let config = &setting.config;
+    let h = &config.optimizer.hyperparameters;
+    vec![
+        setting.label.clone(),
+        config.optimizer.name.to_string(),
+        h.base.map_or_else(String::new, |base| lower(&base)),
+        optional(Some(config.lr)),
+        optional(h.momentum),
+        optional(h.beta1),
+        optional(h.beta2),
+        optional(h.eps),
+        optional(h.rho),
+        optional(h.weight_decay),
+        config.batch_size.to_string(),
+        lower(&config.schedule),
+        config.warmup.to_string(),
+    ]
+}
+
+/// Every step of every run, under the columns that any of them has.
+fn long_table(comparison: &Comparison, done: &[Done<'_>]) -> Result<Vec<u8>> {
+    let mut columns: Vec<&str> = Vec::new();
+    for name in done.iter().flat_map(|done| &done.table.columns) {
+        if !columns.contains(&name.as_str()) {
+            columns.push(name);
+        }
+    }
+    let mut table = Table::new(
+        SETTING_COLUMNS.into_iter().chain(["seed", "status"]).chain(columns.iter().copied()),
+    )?;
+    for done in done {
+        let status =
+            if done.summary.status == ExitStatus::Diverged { "diverged" } else { "completed" };
+        let mut before = setting_cells(&comparison.settings[done.member.setting]);
+        before.extend([done.member.config.seed.to_string(), status.to_string()]);
+        let places: Vec<Option<usize>> = columns
+            .iter()
+            .map(|name| done.table.columns.iter().position(|own| own == name))
+            .collect();
+        for record in &done.table.cells {
+            let cells = places.iter().map(|place| place.and_then(|i| record.get(i)).unwrap_or(""));
+            table.write(before.iter().map(String::as_str).chain(cells))?;
+        }
+    }
+    table.finish()
+}
+
+/// What `summary.csv` averages over seeds.
+type Metric = (&'static str, fn(&Summary) -> Option<f64>);
+
+const METRICS: [Metric; 14] = [
+    ("final_sharpness", |s| s.final_sharpness),
+    ("peak_sharpness", |s| s.peak_sharpness),
+    ("final_preconditioned_sharpness", |s| s.final_preconditioned_sharpness),
+    ("peak_preconditioned_sharpness", |s| s.peak_preconditioned_sharpness),
+    ("first_step_at_edge", |s| s.first_step_at_edge.map(|step| step as f64)),
+    ("share_at_edge", |s| s.share_at_edge),
+    ("final_train_loss", |s| s.final_train_loss),
+    ("final_val_loss", |s| s.final_val_loss),
+    ("final_train_accuracy", |s| s.final_train_accuracy),
+    ("final_val_accuracy", |s| s.final_val_accuracy),
+    ("loss_gap", |s| Some(s.final_val_loss? - s.final_train_loss?)),
+    ("accuracy_gap", |s| Some(s.final_train_accuracy? - s.final_val_accuracy?)),
+    ("hvps", |s| Some(s.hvps as f64)),
+    ("seconds", |s| Some(s.total_seconds)),
+];
+
+/// Mean, standard deviation and number of seeds of each metric, for each setting, over the runs that
+/// were completed; how many were not stands beside.
+fn summary_table(
+    comparison: &Comparison,
+    done: &[Done<'_>],
+    end: &ComparisonEnd,
+) -> Result<Vec<u8>> {
+    let metric_columns: Vec<String> = METRICS
+        .iter()
+        .flat_map(|(name, _)| ["mean", "sd", "n"].map(|what| format!("{name}_{what}")))
+        .collect();
+    let counts = ["completed", "diverged", "failed", "unfinished"];
+    let columns = SETTING_COLUMNS.into_iter().chain(counts);
+    let mut table = Table::new(columns.chain(metric_columns.iter().map(String::as_str)))?;
+    for (index, setting) in comparison.settings.iter().enumerate() {
+        let mut cells = setting_cells(setting);
+        let members = comparison.members.iter().zip(&end.statuses);
+        let statuses: Vec<&str> =
+            members.filter(|(m, _)| m.setting == index).map(|(_, status)| status.name()).collect();
+        cells
+            .extend(counts.map(|name| statuses.iter().filter(|s| **s == name).count().to_string()));
+        let completed: Vec<&Summary> = done
+            .iter()
+            .filter(|done| done.member.setting == index)
+            .map(|done| done.summary)
+            .filter(|summary| summary.status == ExitStatus::Completed)
+            .collect();
+        for (_, metric) in METRICS {
+            let values: Vec<f64> = completed.iter().filter_map(|summary| metric(summary)).collect();
+            let n = values.len();
+            cells.push(optional((n > 0).then(|| values.iter().mean())));
+            cells.push(optional((n > 1).then(|| values.iter().std_dev())));
+            cells.push(n.to_string());
+        }
+        table.write(cells.iter().map(String::as_str))?;
+    }
+    table.finish()
+}
+
+/// A CSV file in the making.
+struct Table(csv::Writer<Vec<u8>>);
+
+impl Table {
+    fn new<'a>(columns: impl Iterator<Item = &'a str>) -> Result<Self> {
+        let mut table = Self(csv::Writer::from_writer(Vec::new()));
+        table.write(columns)?;
+        Ok(table)
+    }
+
+    fn write<'a>(&mut self, cells: impl Iterator<Item = &'a str>) -> Result<()> {
+        self.0.write_record(cells).map_err(table_error)
+    }
+
+    fn finish(self) -> Result<Vec<u8>> {
+        self.0.into_inner().map_err(|e| table_error(e.into_error().into()))
+    }
+}
+
+fn table_error(error: csv::Error) -> Error {
+    Error::Numerical { what: "writing a table", reason: error.to_string() }
+}

@@ -1,0 +1,16 @@
+//! What the commands do, without a terminal: a run from configuration to run directory, going on with
+//! one, its spectra, comparisons of several, the checklist.
+
+pub mod compare;
+pub mod doctor;
+mod prepare;
+mod resume;
+pub mod spectrum;
+mod start;
+mod stored;
+
+pub use prepare::{Prepared, prepare};
+pub use resume::resume;
+pub(crate) use start::timestamped;
+pub use start::{Finished, Started};
+pub use stored::{stored_monitor, stored_problem, stored_settings};

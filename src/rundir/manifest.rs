@@ -1,0 +1,67 @@
+//! `manifest.json`: what it takes to know, and to repeat, a run.
+
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::Precision;
+
+/// Everything about a run but its results.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Manifest {
+    /// Version of the files' layout; raised when a reader would have to know.
+    pub schema_version: u32,
+    /// Version of sharpscope.
+    pub version: String,
+    /// Revision of the git checkout that the run was started in, if any.
+    pub git_revision: Option<String>,
+    /// When it started (RFC 3339).
+    pub started: String,
+    /// When and where it was gone on with, if it was.
+    pub resumed: Vec<Resumption>,
+    /// When it ended; null while it is under way or if it was killed.
+    pub finished: Option<String>,
+    /// The process exit code; null while it is under way or if it was killed.
+    pub exit_code: Option<u8>,
+    /// What went wrong, if anything.
+    pub error: Option<String>,
+    /// The configuration, fully resolved.
+    pub config: serde_json::Value,
+    /// `cpu` or `wgpu`.
+    pub backend: String,
+    /// The adapter's name.
+    pub adapter: String,
+    /// Precision of parameters and arithmetic.
+    pub precision: Precision,
+    /// Number P of parameters.
+    pub parameters: usize,
+    /// SHA-256 of the dataset's file.
+    pub dataset_sha256: String,
+    /// Rows of the dataset that train, in its file's order, from 0.
+    pub train_indices: Vec<usize>,
+    /// Rows of the dataset that validate.
+    pub validation_indices: Vec<usize>,
+    /// Rows of the dataset that curvature is measured on; null where it is all that train.
+    pub curvature_indices: Option<Vec<usize>>,
+}
+
+/// A stopped run goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumption {
+    /// When (RFC 3339).
+    pub time: String,
+    /// The first step that was taken then.
+    pub step: usize,
+}
+
+/// The revision of the git checkout that this folder is in, if any.
+pub(crate) fn git_revision() -> Option<String> {
+    let output = Command::new("git")
+        .args(["rev-parse", "HEAD"])
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let revision = String::from_utf8(output.stdout).ok()?.trim().to_string();
+    (!revision.is_empty()).then_some(revision)
+}

@@ -1,0 +1,32 @@
+//! The run directory: tables, events, manifest, weights and pictures.
+//!
+//! Files that describe the whole run are written atomically; `steps.csv` and `events.jsonl` grow
+//! line by line, each flushed as it is written.
+
+mod atomic;
+mod checkpoint;
+mod csv_row;
+mod json;
+mod manifest;
+mod reader;
+mod run_directory;
+mod spectra;
+mod spectrum_tables;
+mod weights;
+mod writer;
+
+pub use checkpoint::{
+    CheckpointState, OptimizerHead, RandomState, ScheduleHead, checkpoint_file, preconditioner_file,
+};
+pub use csv_row::cells;
+pub(crate) use csv_row::optional;
+pub(crate) use json::to_bytes as to_json;
+pub(crate) use manifest::git_revision;
+pub use manifest::{Manifest, Resumption};
+pub use reader::{ManifestHead, StepTable};
+pub use run_directory::RunDirectory;
+pub use spectra::{spectrum_stem, write_spectrum};
+pub use spectrum_tables::{spectrum_csv, spectrum_json};
+pub use weights::{read_safetensors, to_safetensors};
+pub use writer::RunWriter;
+pub(crate) use writer::now;

@@ -1,0 +1,63 @@
+//! No room imports one that stands above it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::support::{names_in, read};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The rooms in the order of the table: each may import those before it.
+fn floors() -> Vec<String> {
+    let document = read(root().join("docs/architecture.md"));
+    let name = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_string());
+    document.lines().filter_map(name).collect()
+}
+
+/// What a room's code names of other rooms, tests in it included, comments not.
+fn imports(path: &Path, found: &mut BTreeSet<String>) {
+    if path.is_dir() {
+        names_in(path).iter().for_each(|name| imports(&path.join(name), found));
+        return;
+    }
+    for line in read(path).lines().filter(|line| !line.trim_start().starts_with("//")) {
+        let grouped = line.split_once("use crate::{").map(|(_, rooms)| rooms);
+        let rooms =
+            line.split("crate::").skip(1).chain(grouped.into_iter().flat_map(|r| r.split(", ")));
+        for room in rooms {
+            let end = room.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(room.len());
+            found.insert(room[..end].to_string());
+        }
+    }
+}
+
+#[test]
+fn rooms_import_only_what_stands_below_them() {
+    let floors = floors();
+    let known: BTreeSet<&str> = floors.iter().map(String::as_str).collect();
+    let sources = root().join("src");
+    let mut rooms = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for name in names_in(&sources) {
+        let room = name.trim_end_matches(".rs").to_string();
+        if room == "lib" || room == "main" {
+            continue;
+        }
+        let mut found = BTreeSet::new();
+        imports(&sources.join(&name), &mut found);
+        let floor = floors.iter().position(|other| *other == room);
+        for other in found.iter().filter(|other| known.contains(other.as_str()) && **other != room)
+        {
+            let below = floors.iter().position(|known| known == other) < floor;
+            if !below {
+                wrong.push(format!("{room} -> {other}"));
+            }
+        }
+        rooms.insert(room);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join(", "));
+    let listed: BTreeSet<String> = floors.into_iter().collect();
+    assert_eq!(rooms, listed, "docs/architecture.md lists each room once");
+}
