@@ -20,7 +20,7 @@ use crate::figure::FigureLabels;
 use crate::linalg::{AUDIT_EVERY, Lanczos, TrackerSettings, norm};
 use crate::optim::{Optimizer, StabilityOperator};
 use crate::profile::{Objectives, Observer, Start, StepMeter, SummaryBuilder, Update, threshold};
-use crate::record::{Columns, Event, ExitStatus, StepRow, Summary};
+use crate::record::{Columns, Event, EventKind, ExitStatus, StepRow, Summary};
 use crate::rundir::{Manifest, RunDirectory, RunWriter, git_revision};
 use crate::stability::{Monitor, StabilitySettings};
 
@@ -171,8 +171,9 @@ impl Profiler {
     ///
     /// # Errors
     /// [`Error::Length`] for a vector of another length; [`Error::NotDeterministic`] at the first
-    /// step, for a loss that changes from one evaluation to the next; [`Error::NonFinite`] where
-    /// training diverged; or if the device or the disk reports failure.
+    /// step, for a loss that changes from one evaluation to the next; or if the device or the disk
+    /// reports failure. Where training has diverged the row lacks its curvature, and the event
+    /// `curvature_non_finite` says so.
     pub fn step(&mut self, step: usize, theta: &[f64], next: NextUpdate<'_>) -> Result<StepRow> {
         self.write_pending(Some(theta))?;
         let clock = Instant::now();
@@ -184,7 +185,7 @@ impl Profiler {
         self.start_output(theta, next)?;
         let mut row =
             StepRow { step, lr: next.lr, param_norm: Some(norm(theta)), ..StepRow::default() };
-        let mut repair = None;
+        let mut remark = None;
         if step.is_multiple_of(self.settings.every) {
             let (full, products) = match &self.tracking {
                 Some(tracking) => {
@@ -201,13 +202,20 @@ impl Profiler {
             let clock = Instant::now();
             let start =
                 Start { theta, gradient: Some(&full.gradient), products: products.as_deref() };
-            repair = self.measure(&mut row, start, next)?;
+            remark = match self.measure(&mut row, start, next) {
+                Ok(repair) => repair.map(EventKind::from),
+                // The coming steps will show whether training diverges.
+                Err(Error::NonFinite { .. }) => {
+                    Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss })
+                }
+                Err(error) => return Err(error),
+            };
             row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
         } else {
             row.threshold = threshold(&row, next.optimizer);
         }
-        let repaired = repair.map(|repair| Event { step, kind: repair.into() });
-        self.pending = Some((row.clone(), theta.to_vec(), repaired));
+        let remark = remark.map(|kind| Event { step, kind });
+        self.pending = Some((row.clone(), theta.to_vec(), remark));
         Ok(row)
     }
 
@@ -260,7 +268,7 @@ impl Profiler {
 
     /// Writes the row before this one, now that the update taken from it is known.
     fn write_pending(&mut self, theta: Option<&[f64]>) -> Result<()> {
-        let Some((mut row, before, repaired)) = self.pending.take() else { return Ok(()) };
+        let Some((mut row, before, remark)) = self.pending.take() else { return Ok(()) };
         if let Some(theta) = theta.filter(|theta| theta.len() == before.len()) {
             let change: Vec<f64> = theta.iter().zip(&before).map(|(a, b)| a - b).collect();
             let (update, parameters) = (norm(&change), norm(&before));
@@ -268,7 +276,7 @@ impl Profiler {
             row.relative_update = (parameters > 0.0).then(|| update / parameters);
         }
         let mut events = self.monitor.judge(&mut row);
-        events.extend(repaired);
+        events.extend(remark);
         if theta.is_none() {
             events.extend(self.monitor.finish());
         }

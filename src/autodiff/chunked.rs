@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use rayon::prelude::*;
 
-use super::output_product::check_output_matrix;
+use super::output_product::{Says, check_output_matrix};
 use super::{Evaluation, OutputMatrix, ParameterEntry, ParameterLayout, Samples, Task};
 use crate::device::Placement;
 use crate::error::{Error, Result, check_length};
@@ -28,8 +28,8 @@ pub(super) struct Chunked<B: Backend, A: Backend<Device = B::Device>, T: Task> {
     pub samples: Vec<usize>,
     /// theta on the device, cut by parameter.
     pub theta: Vec<Tensor<B, 1>>,
-    /// Whether the task says what its outputs are, once it was asked.
-    says_outputs: OnceLock<bool>,
+    /// What the task says of its outputs, once it was asked.
+    says: OnceLock<Says>,
     chunk_size: usize,
     chunks: Vec<ChunkOf<A, T>>,
 }
@@ -77,7 +77,7 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
             layout,
             samples,
             theta: Vec::new(),
-            says_outputs: OnceLock::new(),
+            says: OnceLock::new(),
             chunk_size,
             chunks: Vec::new(),
         };
@@ -169,8 +169,13 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
         matrix: OutputMatrix,
         model: impl FnOnce() -> T::Model<A>,
     ) -> Result<()> {
-        let says_outputs = || self.task.outputs(&model(), &self.chunks[0].batch).is_some();
-        check_output_matrix(&*self.task, matrix, *self.says_outputs.get_or_init(says_outputs))
+        let ask = || {
+            let batch = &self.chunks[0].batch;
+            let outputs = self.task.outputs(&model(), batch);
+            let loss = |outputs| self.task.loss_of_outputs(outputs, batch).is_some();
+            Says { outputs: outputs.is_some(), loss_of_outputs: outputs.is_some_and(loss) }
+        };
+        check_output_matrix(&*self.task, matrix, *self.says.get_or_init(ask))
     }
 
     /// The sum over chunks of `compute(model(), chunk)`, read back at once. As many chunks as there

@@ -40,14 +40,23 @@ impl OutputMatrix {
     }
 }
 
-/// Whether products with `matrix` can be had from a task that `says_outputs` or does not.
+/// What a task says of its outputs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Says {
+    /// What they are.
+    pub outputs: bool,
+    /// The loss as a function of them.
+    pub loss_of_outputs: bool,
+}
+
+/// Whether products with `matrix` can be had from a task that says so much.
 ///
 /// # Errors
 /// [`Error::Numerical`] where they cannot.
 pub(super) fn check_output_matrix<T: Task>(
     task: &T,
     matrix: OutputMatrix,
-    says_outputs: bool,
+    says: Says,
 ) -> Result<()> {
     let missing = |what: &str| Error::Numerical {
         what: "a Gauss-Newton or Fisher product",
@@ -56,7 +65,14 @@ pub(super) fn check_output_matrix<T: Task>(
     if matrix.needs_likelihood() && task.likelihood().is_none() {
         return Err(missing("likelihood"));
     }
-    says_outputs.then_some(()).ok_or_else(|| missing("outputs"))
+    if !says.outputs {
+        return Err(missing("outputs"));
+    }
+    // A Fisher matrix is of the model's own distribution, and not of the loss.
+    if !matrix.needs_likelihood() && !says.loss_of_outputs {
+        return Err(missing("loss as a function of its outputs"));
+    }
+    Ok(())
 }
 
 /// The outputs of a task that says them.

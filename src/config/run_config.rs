@@ -141,7 +141,8 @@ impl RunConfig {
             Some(ModelChoice::Named(name)) => (ModelSpec::load(&name)?, stem(&name)),
             Some(ModelChoice::Spec(spec)) => {
                 spec.validate()?;
-                (spec, "mlp".to_string())
+                let kind = spec.kind().to_string();
+                (spec, kind)
             }
         };
         let dataset = settings.dataset.unwrap_or_else(|| "digits".to_string());

@@ -92,6 +92,26 @@ fn without_its_preconditioner_an_adaptive_rules_threshold_stands_alone() {
 }
 
 #[test]
+fn where_training_diverges_row_and_event_are_kept_and_the_loop_goes_on() {
+    let prepared = prepared(settings("sgd", 0.1));
+    let folder = tempfile::TempDir::new().unwrap();
+    let run = folder.path().join("run");
+    let mut profiler = profiler(&prepared, 1).with_run_directory(&run, "diverges").unwrap();
+    let sgd = OptimizerSpec::resolve("sgd", Hyperparameters::NONE).unwrap().build();
+    let next = NextUpdate { lr: 0.1, optimizer: &*sgd, preconditioner: None };
+    let lost = vec![f64::NAN; prepared.theta.len()];
+    for (step, theta) in [&prepared.theta, &lost, &prepared.theta].into_iter().enumerate() {
+        let row = profiler.step(step, theta, next).unwrap();
+        assert_eq!(row.sharpness.is_some(), step != 1, "{row:?}");
+    }
+    let kinds: Vec<&str> = profiler.take_events().iter().map(|event| event.kind.name()).collect();
+    assert!(kinds.contains(&"curvature_non_finite"), "{kinds:?}");
+    profiler.finish(ExitStatus::Diverged).unwrap();
+    assert_eq!(Table::of(&run).column("step"), [0.0, 1.0, 2.0]);
+    assert!(crate::support::read(run.join("events.jsonl")).contains("curvature_non_finite"));
+}
+
+#[test]
 fn a_vector_of_another_length_is_refused() {
     let prepared = prepared(settings("sgd", 0.1));
     let mut profiler = profiler(&prepared, 1);

@@ -114,6 +114,7 @@ macro_rules! tensors {
             }
 
             /// The CPU's tensor, or this one if it is elsewhere.
+            #[allow(clippy::result_large_err, reason = "the tensor itself, moved on at once")]
             pub(crate) fn into_cpu(self) -> core::result::Result<$Cpu, Self> {
                 match self.0 {
                     Inner::Cpu(tensor) => Ok(tensor),

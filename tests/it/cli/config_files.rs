@@ -179,6 +179,20 @@ fn force_in_a_config_can_be_taken_back() {
 }
 
 #[test]
+fn a_model_that_is_written_out_names_the_run_by_its_kind() {
+    let place = Place::new();
+    for (kind, rest) in [("cnn", json!({"channels": [2]})), ("mlp", json!({"hidden": [3]}))] {
+        let mut model = rest;
+        model["kind"] = kind.into();
+        place.file("written.json", json!({ "model": model }).to_string());
+        let words = "--config @/written.json --backend cpu --train-size 20 --steps 1";
+        let config = config_of(&place, words);
+        let name = config["name"].as_str().unwrap();
+        assert!(name.starts_with(&format!("{kind}-digits-")), "{name}");
+    }
+}
+
+#[test]
 fn a_model_can_be_named_written_out_or_kept_in_a_file() {
     let place = Place::new();
     let relu = r#"{"kind": "mlp", "hidden": [64, 64], "activation": "relu"}"#;

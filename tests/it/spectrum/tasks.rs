@@ -25,12 +25,17 @@ struct Numbers<B: Backend> {
 #[derive(Clone, Copy)]
 struct Squares {
     says_outputs: bool,
+    says_loss_of_outputs: bool,
     likelihood: Option<Likelihood>,
     linear: bool,
 }
 
-const ALL: Squares =
-    Squares { says_outputs: true, likelihood: Some(Likelihood::Gaussian), linear: false };
+const ALL: Squares = Squares {
+    says_outputs: true,
+    says_loss_of_outputs: true,
+    likelihood: Some(Likelihood::Gaussian),
+    linear: false,
+};
 
 impl Squares {
     fn forward<B: Backend>(model: &Numbers<B>, t: &Tensor<B, 2>) -> Tensor<B, 2> {
@@ -96,7 +101,7 @@ impl Task for Squares {
         outputs: Tensor<B, 2>,
         _t: &Tensor<B, 2>,
     ) -> Option<Tensor<B, 1>> {
-        self.says_outputs.then(|| self.of_outputs(outputs))
+        self.says_loss_of_outputs.then(|| self.of_outputs(outputs))
     }
 
     fn likelihood(&self) -> Option<Likelihood> {
@@ -172,7 +177,7 @@ fn a_loss_that_is_linear_in_the_outputs_has_no_gauss_newton_matrix() {
 
 #[test]
 fn what_a_task_does_not_say_is_named() {
-    let silent = Squares { says_outputs: false, likelihood: None, linear: false }.objective(2);
+    let silent = Squares { says_outputs: false, likelihood: None, ..ALL }.objective(2);
     let without_likelihood = Squares { likelihood: None, ..ALL }.objective(2);
     let refused = |objective: &dyn Objective, matrix, what: &str| {
         let refusal = objective.output_product(matrix, &V).unwrap_err();
@@ -195,4 +200,8 @@ fn what_a_task_does_not_say_is_named() {
     // Asked twice, answered alike.
     refused(&mute, OutputMatrix::Fisher, "outputs");
     assert!(silent.hvp(&V).is_ok());
+    // Outputs without the loss of them.
+    let half = Squares { says_loss_of_outputs: false, ..ALL }.objective(2);
+    over_outputs.into_iter().for_each(|matrix| refused(&half, matrix, "loss as a function"));
+    assert!(half.output_product(OutputMatrix::Fisher, &V).is_ok());
 }
