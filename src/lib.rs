@@ -1,10 +1,10 @@
 //! sharpscope: the Hessian spectrum of small neural networks, step by step while they train.
 //!
-//! A [`task::Supervised`] (a model, a dataset and a loss) is differentiated twice by
-//! [`autodiff`] on a [`backend::Device`]; what comes out is an [`autodiff::Objective`]: loss,
+//! A [`problem::Supervised`] (a model, a dataset and a loss) is differentiated twice by
+//! [`autodiff`] on a [`device::Device`]; what comes out is an [`autodiff::Objective`]: loss,
 //! gradient and Hessian-vector products as plain vectors. [`curvature`] finds the extreme
 //! eigenvalues of its Hessian, [`optim`] knows what the optimizer can bear, and [`train`] puts them
-//! side by side at every step. [`run`] does all this from a configuration and writes a folder.
+//! side by side at every step. [`experiment`] does all this from a configuration and writes a folder.
 //! [`profiler`] does it for a training loop of your own; the [`guide`] says how.
 //!
 //! ```

@@ -12,7 +12,7 @@ impl Device {
     /// device ([`Device::default_chunk`]), but no more than its largest tensor allows.
     ///
     /// # Errors
-    /// [`Error::Device`] where one sample is more than it allows.
+    /// [`crate::Error::Device`] where one sample is more than it allows.
     pub fn chunk<T: Task>(&self, task: &T, samples: usize, asked: Option<usize>) -> Result<usize> {
         let most = match (self.opened(), task.largest_tensor()) {
             (Some(opened), Some(per_sample)) => most_samples(opened, per_sample)?,
