@@ -1,14 +1,14 @@
 //! What is no tensor operation: types, devices, names, reading several tensors at once.
 
-use burn::backend::{Flex, Wgpu};
+use burn::backend::Flex;
 use burn::tensor::backend::{Backend, BackendTypes, DTypeUsageSet, ExecutionError};
 use burn::tensor::ops::{
     FloatTensor, TransactionOps, TransactionPrimitive, TransactionPrimitiveData,
 };
-use burn::tensor::{DType, Element, TensorData};
+use burn::tensor::{BoolDType, DType, Element, TensorData};
 use sharpscope_tangents::Elementwise;
 
-use crate::dispatch::{Engine, Lower, Reading, on};
+use crate::dispatch::{Engine, Lower, Reading, engine, on, with_kernel};
 use crate::{Compute, ComputeDevice, ComputeQTensor, ComputeTensor, Place, kernels};
 
 impl BackendTypes for Compute {
@@ -20,32 +20,6 @@ impl BackendTypes for Compute {
     type BoolTensorPrimitive = ComputeTensor;
     type BoolElem = bool;
     type QuantizedTensorPrimitive = ComputeQTensor;
-}
-
-/// `$body` with `$Engine` as the backend at a place.
-macro_rules! engine {
-    ($place:expr, $Engine:ident => $body:expr) => {
-        match $place {
-            Place::Cpu => {
-                type $Engine = Flex;
-                $body
-            }
-            Place::Wgpu => {
-                type $Engine = Wgpu;
-                $body
-            }
-            #[cfg(feature = "cuda")]
-            Place::Cuda => {
-                type $Engine = burn::backend::Cuda;
-                $body
-            }
-            #[cfg(feature = "rocm")]
-            Place::Rocm => {
-                type $Engine = burn::backend::Rocm;
-                $body
-            }
-        }
-    };
 }
 
 impl Backend for Compute {
@@ -76,7 +50,10 @@ impl Backend for Compute {
     /// has those that its backend takes by itself.
     fn supports_dtype(device: &ComputeDevice, dtype: DType) -> bool {
         engine!(device.place(), E => match dtype {
-            DType::Bool(_) => dtype == <<E as BackendTypes>::BoolElem as Element>::dtype().into_bool(),
+            DType::Bool(_) => {
+                let own: BoolDType = <<E as BackendTypes>::BoolElem as Element>::dtype().into();
+                dtype == own.into()
+            }
             _ => E::supports_dtype(E::device(device), dtype),
         })
     }
@@ -88,18 +65,6 @@ impl Backend for Compute {
     fn device_count(type_id: u16) -> usize {
         let (place, type_id) = Place::of_type(type_id);
         engine!(place, E => E::device_count(type_id))
-    }
-}
-
-/// The type of truth values that are kept as numbers of this type.
-trait IntoBool {
-    fn into_bool(self) -> DType;
-}
-
-impl IntoBool for DType {
-    fn into_bool(self) -> DType {
-        let bools: burn::tensor::BoolDType = self.into();
-        bools.into()
     }
 }
 
@@ -138,10 +103,7 @@ where
 
 impl Elementwise for Compute {
     fn tanh_slope(y: FloatTensor<Self>) -> FloatTensor<Self> {
-        match y.into_cpu() {
-            Ok(y) => kernels::tanh_slope(y).into(),
-            Err(y) => on!(y.place(), tanh_slope(y)),
-        }
+        with_kernel!(tanh_slope(y), kernels::tanh_slope)
     }
 
     fn sum_of_products(

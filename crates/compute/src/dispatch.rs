@@ -17,7 +17,7 @@ use burn::tensor::{
     BoolDType, Distribution, FloatDType, IndexingUpdateOp, IntDType, Scalar, Shape, TensorData,
 };
 
-use crate::tensor::On;
+use crate::tensor::{On, two_devices};
 use crate::{Compute, ComputeDevice, ComputeQTensor, ComputeTensor, Place};
 
 /// A backend that [`Compute`] passes operations on to.
@@ -69,26 +69,58 @@ pub(crate) fn carried(
 /// What a reading of a tensor is: boxed, so that it is no generic code where it is awaited.
 pub(crate) type Reading<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// An operation at a place.
-macro_rules! on {
-    ($place:expr, $name:ident($($argument:expr),*)) => {
+/// `$body` with `$Engine` as the backend at a place: the one list of them.
+macro_rules! engine {
+    ($place:expr, $Engine:ident => $body:expr) => {
         match $place {
-            $crate::Place::Cpu => $crate::dispatch::at!(burn::backend::Flex, $name($($argument),*)),
-            $crate::Place::Wgpu => $crate::dispatch::at!(burn::backend::Wgpu, $name($($argument),*)),
+            $crate::Place::Cpu => {
+                type $Engine = burn::backend::Flex;
+                $body
+            }
+            $crate::Place::Wgpu => {
+                type $Engine = burn::backend::Wgpu;
+                $body
+            }
             #[cfg(feature = "cuda")]
-            $crate::Place::Cuda => $crate::dispatch::at!(burn::backend::Cuda, $name($($argument),*)),
+            $crate::Place::Cuda => {
+                type $Engine = burn::backend::Cuda;
+                $body
+            }
             #[cfg(feature = "rocm")]
-            $crate::Place::Rocm => $crate::dispatch::at!(burn::backend::Rocm, $name($($argument),*)),
+            $crate::Place::Rocm => {
+                type $Engine = burn::backend::Rocm;
+                $body
+            }
         }
     };
 }
 
-/// An operation of one backend.
-macro_rules! at {
-    ($Engine:ty, $name:ident($($argument:expr),*)) => {
-        $crate::dispatch::Raise::<$Engine, _>::raise(<$Engine>::$name(
-            $($crate::dispatch::Lower::<$Engine>::lower($argument)),*
+/// An operation at a place.
+macro_rules! on {
+    ($place:expr, $name:ident($($argument:expr),*)) => {
+        $crate::dispatch::engine!($place, E => $crate::dispatch::Raise::<E, _>::raise(
+            E::$name($($crate::dispatch::Lower::<E>::lower($argument)),*)
         ))
+    };
+}
+
+/// An operation of one tensor that has a kernel of ours on the CPU.
+macro_rules! with_kernel {
+    ($name:ident($tensor:ident), $kernel:path) => {
+        match $tensor.into_cpu() {
+            Ok(tensor) => $kernel(tensor).into(),
+            Err(tensor) => $crate::dispatch::on!(tensor.place(), $name(tensor)),
+        }
+    };
+}
+
+/// A tensor on a device: moved by its own backend, or read and made anew by another.
+macro_rules! moved {
+    ($tensor:ident, $device:ident, $moved:ident, $read:ident, $made:ident) => {
+        match $tensor.place() == $device.place() {
+            true => $crate::dispatch::on!($tensor.place(), $moved($tensor, $device)),
+            false => Self::$made($crate::dispatch::carried(Self::$read($tensor)), $device),
+        }
     };
 }
 
@@ -107,30 +139,23 @@ macro_rules! dispatch {
 /// The future of an operation where its first argument is.
 macro_rules! read {
     ($name:ident($tensor:ident $(, $argument:expr)*)) => {{
-        let reading: $crate::dispatch::Reading<_> = match $tensor.place() {
-            $crate::Place::Cpu => $crate::dispatch::read_at!(burn::backend::Flex, $name($tensor $(, $argument)*)),
-            $crate::Place::Wgpu => $crate::dispatch::read_at!(burn::backend::Wgpu, $name($tensor $(, $argument)*)),
-            #[cfg(feature = "cuda")]
-            $crate::Place::Cuda => $crate::dispatch::read_at!(burn::backend::Cuda, $name($tensor $(, $argument)*)),
-            #[cfg(feature = "rocm")]
-            $crate::Place::Rocm => $crate::dispatch::read_at!(burn::backend::Rocm, $name($tensor $(, $argument)*)),
-        };
+        let reading: $crate::dispatch::Reading<_> =
+            $crate::dispatch::engine!($tensor.place(), E => {
+                let reading = E::$name(
+                    $crate::dispatch::Lower::<E>::lower($tensor)
+                    $(, $crate::dispatch::Lower::<E>::lower($argument))*
+                );
+                Box::pin(async move { $crate::dispatch::Raise::<E, _>::raise(reading.await) })
+            });
         reading
     }};
 }
 
-macro_rules! read_at {
-    ($Engine:ty, $name:ident($($argument:expr),*)) => {{
-        let reading = <$Engine>::$name($($crate::dispatch::Lower::<$Engine>::lower($argument)),*);
-        Box::pin(async move { $crate::dispatch::Raise::<$Engine, _>::raise(reading.await) })
-    }};
-}
-
-pub(crate) use {at, dispatch, on, read, read_at};
+pub(crate) use {dispatch, engine, moved, on, read, with_kernel};
 
 impl Engine for Flex {
     fn tensor(tensor: ComputeTensor) -> FlexTensor {
-        tensor.into_cpu().unwrap_or_else(|tensor| tensor.into_away())
+        tensor.into_cpu().unwrap_or_else(|tensor| two_devices(tensor.place()))
     }
 
     fn tensor_ref(tensor: &ComputeTensor) -> &FlexTensor {
@@ -138,7 +163,7 @@ impl Engine for Flex {
     }
 
     fn quantized(tensor: ComputeQTensor) -> FlexQTensor {
-        tensor.into_cpu().unwrap_or_else(|tensor| tensor.into_away())
+        tensor.into_cpu().unwrap_or_else(|tensor| two_devices(tensor.place()))
     }
 
     fn quantized_ref(tensor: &ComputeQTensor) -> &FlexQTensor {

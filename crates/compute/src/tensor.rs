@@ -93,7 +93,9 @@ impl Debug for Erased {
     }
 }
 
-fn two_devices(one: Place) -> ! {
+/// # Panics
+/// Always: this is what is said of tensors that do not meet.
+pub(crate) fn two_devices(one: Place) -> ! {
     panic!("tensors of two devices in one operation, one of them {one:?}")
 }
 

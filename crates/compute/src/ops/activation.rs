@@ -4,15 +4,12 @@ use burn::tensor::Scalar;
 use burn::tensor::ops::{ActivationOps, FloatTensor};
 
 use crate::Compute;
-use crate::dispatch::{dispatch, on};
+use crate::dispatch::{dispatch, with_kernel};
 use crate::kernels;
 
 impl ActivationOps<Self> for Compute {
     fn sigmoid(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        match tensor.into_cpu() {
-            Ok(tensor) => kernels::sigmoid(tensor).into(),
-            Err(tensor) => on!(tensor.place(), sigmoid(tensor)),
-        }
+        with_kernel!(sigmoid(tensor), kernels::sigmoid)
     }
 
     dispatch! {

@@ -5,7 +5,7 @@ use burn::tensor::ops::{BoolTensor, BoolTensorOps, Device, FloatTensor, IntTenso
 use burn::tensor::{BoolDType, FloatDType, IntDType, Scalar, Shape, Slice, TensorData};
 
 use crate::Compute;
-use crate::dispatch::{carried, dispatch, on, read};
+use crate::dispatch::{dispatch, moved, read};
 
 impl BoolTensorOps<Self> for Compute {
     fn bool_into_data(
@@ -22,10 +22,7 @@ impl BoolTensorOps<Self> for Compute {
     }
 
     fn bool_to_device(tensor: BoolTensor<Self>, device: &Device<Self>) -> BoolTensor<Self> {
-        match tensor.place() == device.place() {
-            true => on!(tensor.place(), bool_to_device(tensor, device)),
-            false => Self::bool_from_data(carried(Self::bool_into_data(tensor)), device),
-        }
+        moved!(tensor, device, bool_to_device, bool_into_data, bool_from_data)
     }
 
     dispatch! {

@@ -10,28 +10,20 @@ use burn::tensor::{
 };
 
 use crate::Compute;
-use crate::dispatch::{carried, dispatch, on, read};
+use crate::dispatch::{dispatch, moved, read, with_kernel};
 use crate::kernels;
 
-/// Elementwise functions with a kernel of ours on the CPU.
-macro_rules! with_kernels {
-    ($(fn $name:ident($kernel:path);)*) => {
-        $(
-            fn $name(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-                match tensor.into_cpu() {
-                    Ok(tensor) => $kernel(tensor).into(),
-                    Err(tensor) => on!(tensor.place(), $name(tensor)),
-                }
-            }
-        )*
-    };
-}
-
 impl FloatTensorOps<Self> for Compute {
-    with_kernels! {
-        fn float_exp(kernels::exp);
-        fn float_tanh(kernels::tanh);
-        fn float_erf(kernels::erf);
+    fn float_exp(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
+        with_kernel!(float_exp(tensor), kernels::exp)
+    }
+
+    fn float_tanh(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
+        with_kernel!(float_tanh(tensor), kernels::tanh)
+    }
+
+    fn float_erf(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
+        with_kernel!(float_erf(tensor), kernels::erf)
     }
 
     fn float_into_data(
@@ -41,10 +33,7 @@ impl FloatTensorOps<Self> for Compute {
     }
 
     fn float_to_device(tensor: FloatTensor<Self>, device: &Device<Self>) -> FloatTensor<Self> {
-        match tensor.place() == device.place() {
-            true => on!(tensor.place(), float_to_device(tensor, device)),
-            false => Self::float_from_data(carried(Self::float_into_data(tensor)), device),
-        }
+        moved!(tensor, device, float_to_device, float_into_data, float_from_data)
     }
 
     dispatch! {

@@ -10,7 +10,7 @@ use burn::tensor::{
 };
 
 use crate::Compute;
-use crate::dispatch::{carried, dispatch, on, read};
+use crate::dispatch::{dispatch, moved, read};
 
 impl IntTensorOps<Self> for Compute {
     fn int_into_data(
@@ -20,10 +20,7 @@ impl IntTensorOps<Self> for Compute {
     }
 
     fn int_to_device(tensor: IntTensor<Self>, device: &Device<Self>) -> IntTensor<Self> {
-        match tensor.place() == device.place() {
-            true => on!(tensor.place(), int_to_device(tensor, device)),
-            false => Self::int_from_data(carried(Self::int_into_data(tensor)), device),
-        }
+        moved!(tensor, device, int_to_device, int_into_data, int_from_data)
     }
 
     dispatch! {

@@ -6,7 +6,7 @@ use burn::tensor::quantization::{QuantScheme, QuantizationParametersPrimitive};
 use burn::tensor::{BoolDType, FloatDType, IntDType, Shape, Slice, TensorData};
 
 use crate::Compute;
-use crate::dispatch::{carried, dispatch, on, read};
+use crate::dispatch::{dispatch, moved, read};
 
 impl QTensorOps<Self> for Compute {
     fn q_into_data(
@@ -16,10 +16,7 @@ impl QTensorOps<Self> for Compute {
     }
 
     fn q_to_device(tensor: QuantizedTensor<Self>, device: &Device<Self>) -> QuantizedTensor<Self> {
-        match tensor.place() == device.place() {
-            true => on!(tensor.place(), q_to_device(tensor, device)),
-            false => Self::q_from_data(carried(Self::q_into_data(tensor)), device),
-        }
+        moved!(tensor, device, q_to_device, q_into_data, q_from_data)
     }
 
     dispatch! {
