@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::autodiff::{Objective, Samples, Task, check_determinism};
-use crate::curvature::{CurvatureMeter, Repair, Tracking};
+use crate::curvature::{CurvatureMeter, Tracking};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::figure::FigureLabels;
@@ -202,14 +202,7 @@ impl Profiler {
             let clock = Instant::now();
             let start =
                 Start { theta, gradient: Some(&full.gradient), products: products.as_deref() };
-            remark = match self.measure(&mut row, start, next) {
-                Ok(repair) => repair.map(EventKind::from),
-                // The coming steps will show whether training diverges.
-                Err(Error::NonFinite { .. }) => {
-                    Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss })
-                }
-                Err(error) => return Err(error),
-            };
+            remark = self.measure(&mut row, start, next)?;
             row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
         } else {
             row.threshold = threshold(&row, next.optimizer);
@@ -243,7 +236,7 @@ impl Profiler {
         row: &mut StepRow,
         start: Start<'_>,
         next: NextUpdate<'_>,
-    ) -> Result<Option<Repair>> {
+    ) -> Result<Option<EventKind>> {
         let meter = StepMeter {
             meter: self.settings.meter(),
             batch_sharpness: None,
@@ -258,12 +251,12 @@ impl Profiler {
         let operator = if unknown { StabilityOperator::default() } else { operator };
         let objectives = Objectives { train: &mut *self.objective, curvature: None };
         let update = Update { operator: &operator, perturbed: None };
-        let repair = meter.measure(row, objectives, start, update, self.tracking.as_mut())?;
+        let remark = meter.measure(row, objectives, start, update, self.tracking.as_mut())?;
         if unknown {
             // The plain Hessian's sharpness is not what this threshold bounds.
             row.edge_ratio = None;
         }
-        Ok(repair)
+        Ok(remark)
     }
 
     /// Writes the row before this one, now that the update taken from it is known.

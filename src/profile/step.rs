@@ -4,10 +4,10 @@ use crate::autodiff::Objective;
 use crate::curvature::{
     BatchSharpness, Curvature, CurvatureMeter, Followed, Probed, Repair, Tracking,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linalg::{dot, norm};
 use crate::optim::{Optimizer, StabilityContext, StabilityOperator};
-use crate::record::StepRow;
+use crate::record::{EventKind, StepRow};
 
 /// What is measured at a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,13 +66,31 @@ pub fn threshold(row: &StepRow, optimizer: &dyn Optimizer) -> Option<f64> {
 impl StepMeter {
     /// Measures at the objectives' parameters, into `row`, whose step, threshold and gradient norm
     /// are there already. The objectives may be left at the perturbed point. With `tracking` the
-    /// largest eigenvalues are followed from where they were last, else each is solved for anew. Says
-    /// where an audit found other eigenvalues than those that were followed.
+    /// largest eigenvalues are followed from where they were last, else each is solved for anew.
+    /// Returns what is to be told of it besides: that an audit found other eigenvalues than those
+    /// that were followed, or that a product was not finite, with the row filled up to there.
     ///
     /// # Errors
-    /// [`crate::Error::NonFinite`] if a product is not finite, with the row filled up to there; or if
-    /// the device reports failure.
+    /// If the device reports failure.
     pub fn measure(
+        &self,
+        row: &mut StepRow,
+        objectives: Objectives<'_>,
+        start: Start<'_>,
+        update: Update<'_>,
+        tracking: Option<&mut Tracking>,
+    ) -> Result<Option<EventKind>> {
+        match self.fill(row, objectives, start, update, tracking) {
+            Ok(repair) => Ok(repair.map(EventKind::from)),
+            // The coming steps will show whether training diverges.
+            Err(Error::NonFinite { .. }) => {
+                Ok(Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn fill(
         &self,
         row: &mut StepRow,
         mut objectives: Objectives<'_>,

@@ -400,14 +400,7 @@ impl Trainer<'_> {
         let update = Update { operator: &operator, perturbed };
         let measured = self.settings.meter.measure(row, objectives, start, update, tracking);
         row.curvature_ms = Some(row.curvature_ms.unwrap_or(0.0) + milliseconds(clock));
-        match measured {
-            Ok(repair) => Ok(repair.map(EventKind::from)),
-            // The coming steps will show whether training diverges.
-            Err(Error::NonFinite { .. }) => {
-                Ok(Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss }))
-            }
-            Err(error) => Err(error),
-        }
+        measured
     }
 
     /// Moves the objectives that this step evaluates to `theta`.
