@@ -133,7 +133,7 @@ fn run(case: &str, top: usize, seed: u64, a: &Arguments, tallies: &mut [Tally; 2
     let mut kept = Kept::default();
     let never = AtomicBool::new(false);
     let (trainer, start) = prepared.trainer(&never);
-    if let Some(error) = trainer.run(start, &History::default(), &mut [&mut kept]).error {
+    if let Some(error) = trainer.run(start, &History::default(), &mut [&mut kept])?.error {
         return Err(error.into());
     }
     let tally = |row: &StepRow| usize::from(row.edge_ratio.is_some_and(at_edge));

@@ -42,7 +42,11 @@ pub mod model;
 pub mod optim;
 pub mod problem;
 pub mod profile;
-pub mod profiler;
+pub mod profiler {
+    //! [`crate::profile`]'s part for a training loop of one's own.
+
+    pub use crate::profile::{NextUpdate, Profiler, ProfilerSettings};
+}
 pub mod record;
 pub mod rng;
 pub mod rundir;

@@ -101,7 +101,7 @@ pub fn measure(run: &Run, probe: Probe) -> Result<Record> {
     let never = AtomicBool::new(false);
     let (trainer, start) = prepared.trainer(&never);
     let adaptive = trainer.optimizer.is_preconditioned();
-    let end = trainer.run(start, &History::default(), &mut [&mut kept]);
+    let end = trainer.run(start, &History::default(), &mut [&mut kept])?;
     if let Some(error) = end.error {
         return Err(error.into());
     }
@@ -149,7 +149,7 @@ pub fn products_of_default_run() -> Result<Vec<usize>> {
     let mut kept = Kept { every: usize::MAX, ..Kept::default() };
     let never = AtomicBool::new(false);
     let (trainer, start) = prepared.trainer(&never);
-    match trainer.run(start, &History::default(), &mut [&mut kept]).error {
+    match trainer.run(start, &History::default(), &mut [&mut kept])?.error {
         Some(error) => bail!(error),
         None => Ok(kept.rows.values().skip(1).map(|row| row.hvps).collect()),
     }

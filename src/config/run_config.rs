@@ -239,6 +239,7 @@ impl RunConfig {
             top: self.top,
             batch_sharpness_se: self.sharpness_batches.is_some(),
             perturbed_sharpness: self.perturbed_sharpness,
+            measured: Vec::new(),
         }
     }
 

@@ -13,4 +13,3 @@ pub use prepare::{Prepared, prepare};
 pub use resume::resume;
 pub(crate) use start::timestamped;
 pub use start::{Finished, Started};
-pub use stored::{stored_monitor, stored_problem, stored_settings};

@@ -19,10 +19,10 @@ mod standstill;
 mod trend;
 mod warning;
 
+pub use crate::record::Phase;
 pub use divergence::{DIVERGENCE_FACTOR, divergence};
 pub use edge::{AT_EDGE, at_edge};
 pub use monitor::{Monitor, Observation, Replay};
-pub use phase::Phase;
 pub use settings::{StabilitySettings, WarningWeights};
 pub use spikes::{Spike, SpikeDetector, spikes};
 pub use warning::{Alarm, FEATURES, Signal, WarningModel, growth};

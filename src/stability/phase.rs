@@ -1,41 +1,9 @@
 //! The phase of training at each row.
 
-use serde::{Deserialize, Serialize};
-
 use super::StabilitySettings;
 use super::edge::edge_of;
 use super::trend::Trend;
-use crate::record::StepRow;
-
-/// What training is doing, as far as rows up to the present one tell. The first that holds:
-/// unstable, edge, flat, sharpening, stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Below the edge, and the sharpness rises.
-    Sharpening,
-    /// The sharpness is about what the optimizer can bear.
-    Edge,
-    /// A loss spike is under way, or the sharpness is far beyond the threshold.
-    Unstable,
-    /// Below the edge, and the sharpness does not rise.
-    Stable,
-    /// Below the edge, and the loss stands still.
-    Flat,
-}
-
-impl Phase {
-    /// Its name in the column `phase`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Sharpening => "sharpening",
-            Phase::Edge => "edge",
-            Phase::Unstable => "unstable",
-            Phase::Stable => "stable",
-            Phase::Flat => "flat",
-        }
-    }
-}
+use crate::record::{Phase, StepRow};
 
 /// Names phases. What is entered at one value is left at another, so that noise does not toggle it.
 #[derive(Debug, Clone)]

@@ -13,7 +13,6 @@ use sharpscope::experiment::{Prepared, prepare};
 use sharpscope::optim::{Hyperparameters, OptimizerSpec};
 use sharpscope::problem::Supervised;
 use sharpscope::profiler::{NextUpdate, Profiler, ProfilerSettings};
-use sharpscope::record::ExitStatus;
 
 use crate::support::{Table, json_file, names_in};
 use crate::training::train;
@@ -74,7 +73,7 @@ fn rows_are_those_of_the_programs_own_loop() {
             let measured = row.step.is_multiple_of(2);
             assert_eq!(row.train_loss, expected.train_loss.filter(|_| measured));
         }
-        let summary = profiler.finish(ExitStatus::Completed).unwrap();
+        let summary = profiler.finish().unwrap();
         assert_eq!(summary.steps, 6);
     }
 }
@@ -106,7 +105,7 @@ fn where_training_diverges_row_and_event_are_kept_and_the_loop_goes_on() {
     }
     let kinds: Vec<&str> = profiler.take_events().iter().map(|event| event.kind.name()).collect();
     assert!(kinds.contains(&"curvature_non_finite"), "{kinds:?}");
-    profiler.finish(ExitStatus::Diverged).unwrap();
+    profiler.finish().unwrap();
     assert_eq!(Table::of(&run).column("step"), [0.0, 1.0, 2.0]);
     assert!(crate::support::read(run.join("events.jsonl")).contains("curvature_non_finite"));
 }

@@ -45,7 +45,7 @@ pub fn train(settings: Value) -> Trained {
     let initial = prepared.theta.clone();
     let never = AtomicBool::new(false);
     let (trainer, start) = prepared.trainer(&never);
-    let end = trainer.run(start, &History::default(), &mut [&mut collector]);
+    let end = trainer.run(start, &History::default(), &mut [&mut collector]).unwrap();
     assert!(end.error.is_none(), "{:?}", end.error);
     Trained { initial, rows: collector.rows, events: collector.events, summary: end.summary }
 }

@@ -170,7 +170,7 @@ impl Comparison {
 impl Member {
     /// The first key in which a run's configuration on disk is not this member's, with both values.
     fn difference(&self, config: &serde_json::Value) -> Option<(String, String, String)> {
-        const NOT_COMPARED: [&str; 2] = ["out", "force"];
+        const NOT_COMPARED: [&str; 3] = ["out", "force", "resume"];
         let wanted = serde_json::to_value(&self.config).ok()?;
         let keys = wanted.as_object()?.iter().filter(|(key, _)| !NOT_COMPARED.contains(&&***key));
         let null = serde_json::Value::Null;

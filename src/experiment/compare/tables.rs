@@ -2,47 +2,18 @@
 //! it is made from the run directories, so that a comparison that was interrupted and taken up again
 //! leaves what one in a single go leaves.
 
-use serde::Serialize;
 use statrs::statistics::Statistics;
 
-use super::execute::{ComparisonEnd, MemberStatus};
+use super::end::{ComparisonEnd, MemberStatus};
 use super::plan::MANIFEST;
-use super::{Comparison, Member, Setting};
+use super::{Comparison, ComparisonManifest, Member, Setting};
 use crate::config::lower;
 use crate::error::{Error, Result};
 use crate::figure::{
     ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
 };
-use crate::record::{ExitStatus, StepRow, Summary};
-use crate::rundir::{RunDirectory, StepTable, now, optional, to_json};
-
-/// `comparison.json`.
-#[derive(Serialize)]
-struct Manifest<'a> {
-    schema_version: u32,
-    version: &'static str,
-    name: &'a str,
-    started: &'a str,
-    finished: Option<String>,
-    exit_code: Option<u8>,
-    settings: Vec<ListedSetting<'a>>,
-    members: Vec<ListedMember<'a>>,
-}
-
-#[derive(Serialize)]
-struct ListedSetting<'a> {
-    label: &'a str,
-    folder: &'a str,
-}
-
-#[derive(Serialize)]
-struct ListedMember<'a> {
-    setting: &'a str,
-    seed: u64,
-    folder: String,
-    status: &'static str,
-    error: Option<&'a str>,
-}
+use crate::record::{ExitStatus, StepRow, Summary, optional};
+use crate::rundir::{RunDirectory, StepTable, StoredRun, now, to_json};
 
 /// A comparison's directory, once it is made.
 pub(super) struct Directory {
@@ -69,7 +40,7 @@ pub(super) fn finish(
     directory: &Directory,
     end: &ComparisonEnd,
 ) -> Result<()> {
-    let done: Vec<Done> = comparison
+    let done: Vec<Finished> = comparison
         .members
         .iter()
         .zip(&end.statuses)
@@ -77,7 +48,7 @@ pub(super) fn finish(
             MemberStatus::Done { summary, .. } => Some((member, &**summary)),
             _ => None,
         })
-        .map(|(member, summary)| Done::read(member, summary))
+        .map(|(member, summary)| Finished::read(member, summary))
         .collect::<Result<_>>()?;
     directory.write("compare.csv", &long_table(comparison, &done)?)?;
     directory.write("summary.csv", &summary_table(comparison, &done, end)?)?;
@@ -108,70 +79,23 @@ impl Directory {
     }
 
     fn write_manifest(&self, comparison: &Comparison, end: Option<&ComparisonEnd>) -> Result<()> {
-        let listed = |index: usize, member| {
-            let status = end.map_or(&MemberStatus::Unfinished, |end| &end.statuses[index]);
-            ListedMember::of(comparison, member, status)
-        };
-        let manifest = Manifest {
-            schema_version: 1,
-            version: env!("CARGO_PKG_VERSION"),
-            name: &comparison.name,
-            started: &self.started,
-            finished: end.map(|_| now()),
-            exit_code: end.map(ComparisonEnd::exit_code),
-            settings: comparison
-                .settings
-                .iter()
-                .map(|setting| ListedSetting { label: &setting.label, folder: &setting.slug })
-                .collect(),
-            members: comparison.members.iter().enumerate().map(|(i, m)| listed(i, m)).collect(),
-        };
+        let manifest = ComparisonManifest::of(comparison, &self.started, end);
         self.write(MANIFEST, &to_json(&manifest)?)
     }
 }
 
-impl<'a> ListedMember<'a> {
-    fn of(comparison: &'a Comparison, member: &'a Member, status: &'a MemberStatus) -> Self {
-        let setting = &comparison.settings[member.setting];
-        Self {
-            setting: &setting.label,
-            seed: member.config.seed,
-            folder: format!("{}/seed-{}", setting.slug, member.config.seed),
-            status: status.name(),
-            error: match status {
-                MemberStatus::Failed { reason } => Some(reason),
-                _ => None,
-            },
-        }
-    }
-}
-
-impl MemberStatus {
-    /// As tables and terminal name it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            MemberStatus::Done { summary, .. } if summary.status == ExitStatus::Diverged => {
-                "diverged"
-            }
-            MemberStatus::Done { .. } => "completed",
-            MemberStatus::Failed { .. } => "failed",
-            MemberStatus::Unfinished => "unfinished",
-        }
-    }
-}
-
 /// A member whose run directory is complete.
-struct Done<'a> {
+struct Finished<'a> {
     member: &'a Member,
     summary: &'a Summary,
     table: StepTable,
     rows: Vec<StepRow>,
 }
 
-impl<'a> Done<'a> {
+impl<'a> Finished<'a> {
     fn read(member: &'a Member, summary: &'a Summary) -> Result<Self> {
-        let table = RunDirectory::at(&member.directory).steps()?;
-        let rows = table.rows()?;
+        let stored = StoredRun::open(&member.directory)?;
+        let (table, rows) = (stored.table()?.clone(), stored.rows()?.to_vec());
         Ok(Self { member, summary, table, rows })
     }
 }
@@ -214,7 +138,7 @@ fn setting_cells(setting: &Setting) -> Vec<String> {
 }
 
 /// Every step of every run, under the columns that any of them has.
-fn long_table(comparison: &Comparison, done: &[Done<'_>]) -> Result<Vec<u8>> {
+fn long_table(comparison: &Comparison, done: &[Finished<'_>]) -> Result<Vec<u8>> {
     let mut columns: Vec<&str> = Vec::new();
     for name in done.iter().flat_map(|done| &done.table.columns) {
         if !columns.contains(&name.as_str()) {
@@ -265,7 +189,7 @@ const METRICS: [Metric; 14] = [
 /// were completed; how many were not stands beside.
 fn summary_table(
     comparison: &Comparison,
-    done: &[Done<'_>],
+    done: &[Finished<'_>],
     end: &ComparisonEnd,
 ) -> Result<Vec<u8>> {
     let metric_columns: Vec<String> = METRICS

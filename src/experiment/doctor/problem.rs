@@ -11,7 +11,7 @@ use crate::record::StepRow;
 
 /// Batch, objective, data and validation.
 pub(super) fn findings(
-    run: &Run,
+    run: &Run<'_>,
     prepared: &std::result::Result<Prepared, String>,
 ) -> Vec<Finding> {
     let unknown = |check, why: &str| Finding::new(check, Verdict::NotKnown, None, why);
@@ -27,7 +27,7 @@ pub(super) fn findings(
     findings
 }
 
-fn batch(run: &Run, config: &RunConfig) -> Finding {
+fn batch(run: &Run<'_>, config: &RunConfig) -> Finding {
     const CHECK: &str = "batch";
     let samples = config.train_size.unwrap_or(0);
     let Some(size) = config.batch_size.0 else {
@@ -47,7 +47,7 @@ fn batch(run: &Run, config: &RunConfig) -> Finding {
 }
 
 /// What is descended beside what `train_loss` is.
-fn objective(run: &Run, config: &RunConfig) -> Finding {
+fn objective(run: &Run<'_>, config: &RunConfig) -> Finding {
     let given = &config.optimizer.hyperparameters;
     let decay = given.weight_decay.filter(|&decay| decay > 0.0);
     let decoupled = config.optimizer.decouples_decay();
@@ -70,7 +70,7 @@ fn objective(run: &Run, config: &RunConfig) -> Finding {
     Finding::new("objective", Verdict::Pass, penalty.unwrap_or(0.0), text)
 }
 
-fn metrics(run: &Run, config: &RunConfig) -> Finding {
+fn metrics(run: &Run<'_>, config: &RunConfig) -> Finding {
     let count = |value: fn(&StepRow) -> Option<f64>| {
         run.rows.iter().filter(|row| value(row).is_some()).count()
     };
@@ -87,10 +87,10 @@ fn metrics(run: &Run, config: &RunConfig) -> Finding {
     Finding::judged("metrics", validated > 0, share(validated, run.rows.len()), text)
 }
 
-fn data(run: &Run, prepared: &Prepared) -> Finding {
+fn data(run: &Run<'_>, prepared: &Prepared) -> Finding {
     const CHECK: &str = "data";
     let samples = prepared.dataset.len() as f64;
-    let same = prepared.manifest().and_then(|now| run.directory.check_same_problem(&now));
+    let same = prepared.run_info().and_then(|now| run.stored.check_same_problem(&now));
     match same {
         Ok(()) => {
             let text =
@@ -133,14 +133,14 @@ fn content(dataset: &Dataset, sample: usize) -> Vec<u64> {
 }
 
 /// Whether there is a checkpoint that can be gone on from.
-pub(super) fn checkpoint(run: &Run) -> Finding {
+pub(super) fn checkpoint(run: &Run<'_>) -> Finding {
     const CHECK: &str = "checkpoint";
-    let there = run.directory.checkpoints();
+    let there = run.stored.checkpoints();
     let Some(last) = there.last().copied() else {
         let text = "there is none but the initial weights";
         return Finding::new(CHECK, Verdict::Warn, None, text);
     };
-    let complete = run.directory.resumable(run.rows.len()).filter(|&step| step > 0 || last == 0);
+    let complete = run.stored.resumable().ok().flatten().filter(|&step| step > 0 || last == 0);
     let text = match complete {
         Some(step) => format!(
             "step {step} has parameters, optimizer, schedule and random state: run --resume goes on \

@@ -1,28 +1,26 @@
 //! Profiling a training loop that is somebody else's.
 //!
 //! Whoever trains keeps their module, their data and their optimizer. They say once what the loss
-//! is ([`Task`]: a module and its mean loss on some samples, on whatever backend), and hand the
-//! parameters to a [`Profiler`] before each update. They get back a [`StepRow`]: eigenvalues with
-//! their residuals, the optimizer's stability threshold, the edge ratio; and, if they like, the same
-//! run directory that `sharpscope run` writes.
+//! is ([`Task`]: a module and its mean loss on some samples, on whatever backend; or an
+//! [`Objective`] of their own), and hand the parameters to a [`Profiler`] before each update. They get
+//! back a [`StepRow`]: eigenvalues with their residuals, the optimizer's stability threshold, the edge
+//! ratio; and, through observers, the same run directory that `sharpscope run` writes.
 //!
 //! `examples/custom_module.rs` is a complete program.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::{
+    Objectives, Observer, Recorder, RunInfo, Start, StepMeter, Update, monitor, row, threshold,
+};
 use crate::autodiff::{Objective, Samples, Task, check_determinism};
 use crate::curvature::{CurvatureMeter, Tracking};
-use crate::device::Device;
+use crate::device::{Device, Precision};
 use crate::error::{Error, Result};
-use crate::figure::FigureLabels;
-use crate::linalg::{AUDIT_EVERY, Lanczos, TrackerSettings, norm};
-use crate::optim::{Optimizer, StabilityOperator};
-use crate::profile::{Objectives, Observer, Start, StepMeter, SummaryBuilder, Update, threshold};
+use crate::linalg::{AUDIT_EVERY, Lanczos, TrackerSettings};
+use crate::optim::{Optimizer, Schedule, StabilityOperator};
 use crate::record::{Columns, Event, EventKind, ExitStatus, StepRow, Summary};
-use crate::rundir::{Manifest, RunDirectory, RunWriter, git_revision};
-use crate::stability::{Monitor, StabilitySettings};
 
 /// What is measured, and how well.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +65,37 @@ impl ProfilerSettings {
         CurvatureMeter { lanczos, seed }
     }
 
+    fn check(&self) -> Result<()> {
+        let &Self { top, max_iterations, every, audit_every, .. } = self;
+        let audit_every = audit_every.unwrap_or(1);
+        for (key, value) in [
+            ("top", top),
+            ("max_iterations", max_iterations),
+            ("every", every),
+            ("audit_every", audit_every),
+        ] {
+            if value == 0 {
+                return Err(Error::setting(key, 0, "must not be zero", "give 1 or more"));
+            }
+        }
+        Ok(())
+    }
+
+    /// As the manifest of a run directory writes them.
+    fn config(&self, name: &str, lr: f64) -> serde_json::Value {
+        serde_json::json!({
+            "name": name,
+            "lr": lr,
+            "top": self.top,
+            "smallest": self.smallest,
+            "tolerance": self.tolerance,
+            "max_iterations": self.max_iterations,
+            "every": self.every,
+            "audit_every": self.audit_every,
+            "seed": self.seed,
+        })
+    }
+
     /// The tracker, where eigenvalues are followed. The smallest comes from a solve only.
     fn tracker(&self) -> Option<TrackerSettings> {
         self.audit_every.filter(|_| !self.smallest).map(|every| self.meter().tracker(every))
@@ -88,25 +117,56 @@ pub struct NextUpdate<'a> {
 }
 
 /// Follows the curvature of a loss while somebody else trains.
+///
+/// ```
+/// use sharpscope::config::{RunConfig, Settings};
+/// use sharpscope::experiment::prepare;
+/// use sharpscope::optim::{Hyperparameters, OptimizerSpec};
+/// use sharpscope::profiler::{NextUpdate, Profiler, ProfilerSettings};
+///
+/// // Any `Objective` will do; this is the program's own.
+/// let settings = serde_json::from_str(r#"{"model": "linear", "train_size": 50, "backend": "cpu"}"#)?;
+/// let run = prepare(RunConfig::resolve(settings)?)?;
+/// let (objective, mut theta) = (run.problem.train, run.theta);
+///
+/// let rule = OptimizerSpec::resolve("sgd", Hyperparameters::NONE)?.build();
+/// let mut profiler = Profiler::over(objective, run.config.precision, ProfilerSettings::default())?;
+/// for step in 0..3 {
+///     let next = NextUpdate { lr: 0.1, optimizer: &*rule, preconditioner: None };
+///     let row = profiler.step(step, &theta, next)?;
+///     println!("{} of {}", row.sharpness.unwrap(), row.threshold.unwrap());
+///     theta.iter_mut().for_each(|w| *w *= 0.9); // whatever training does
+/// }
+/// assert_eq!(profiler.finish()?.steps, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Profiler {
     objective: Box<dyn Objective>,
     settings: ProfilerSettings,
-    device: Device,
+    device: MadeOn,
     tracking: Option<Tracking>,
-    monitor: Monitor,
+    name: String,
+    schedule: Option<Schedule>,
+    /// Until the first step.
+    observers: Vec<Box<dyn Observer>>,
+    /// From the first step on.
+    recorder: Option<Recorder<'static>>,
     seen: Vec<Event>,
-    checked: bool,
-    output: Option<Output>,
-    summary: SummaryBuilder,
-    started: Instant,
     /// The row that waits for the norm of its update, with the parameters it describes.
-    pending: Option<(StepRow, Vec<f64>, Option<Event>)>,
+    pending: Option<Pending>,
 }
 
-/// Where a run directory will be, or is.
-enum Output {
-    Planned { directory: RunDirectory, name: String },
-    Started(Box<RunWriter>),
+/// What an objective computes with.
+struct MadeOn {
+    backend: String,
+    adapter: String,
+    precision: Precision,
+}
+
+struct Pending {
+    row: StepRow,
+    theta: Vec<f64>,
+    remark: Option<EventKind>,
 }
 
 impl Profiler {
@@ -122,43 +182,57 @@ impl Profiler {
         device: &Device,
         settings: ProfilerSettings,
     ) -> Result<Self> {
-        let ProfilerSettings { top, max_iterations, every, .. } = settings;
-        let audit_every = settings.audit_every.unwrap_or(1);
-        for (key, value) in [
-            ("top", top),
-            ("max_iterations", max_iterations),
-            ("every", every),
-            ("audit_every", audit_every),
-        ] {
-            if value == 0 {
-                return Err(Error::setting(key, 0, "must not be zero", "give 1 or more"));
-            }
-        }
-        let stability = StabilitySettings::at_resolution(device.precision().resolution());
+        settings.check()?;
         let chunk = device.chunk(&*task, samples.len(), chunk)?;
+        let objective = device.objective(task, samples, chunk)?;
+        let mut profiler = Self::over(objective, device.precision(), settings)?;
+        profiler.device.backend = device.backend().to_string();
+        profiler.device.adapter = device.adapter().to_string();
+        Ok(profiler)
+    }
+
+    /// Profiles any loss that can be differentiated twice, on whatever device and backend it computes:
+    /// such as a [`crate::autodiff::ForwardObjective`] over a burn backend of one's own. Its
+    /// numbers are as good as `precision`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for settings that measure nothing.
+    pub fn over(
+        objective: Box<dyn Objective>,
+        precision: Precision,
+        settings: ProfilerSettings,
+    ) -> Result<Self> {
+        settings.check()?;
         Ok(Self {
-            objective: device.objective(task, samples, chunk)?,
+            objective,
             settings,
-            device: device.clone(),
+            device: MadeOn { backend: "own".to_string(), adapter: String::new(), precision },
             tracking: settings.tracker().map(Tracking::new),
-            monitor: Monitor::new(&stability, settings.tolerance),
+            name: String::new(),
+            schedule: None,
+            observers: Vec::new(),
+            recorder: None,
             seen: Vec::new(),
-            checked: false,
-            output: None,
-            summary: SummaryBuilder::default(),
-            started: Instant::now(),
             pending: None,
         })
     }
 
-    /// Writes a run directory at `path` as well: a new or empty folder. `name` is its figure's title.
-    ///
-    /// # Errors
-    /// [`Error::Output`] if the folder holds anything or cannot be made.
-    pub fn with_run_directory(mut self, path: &Path, name: &str) -> Result<Self> {
-        let directory = RunDirectory::create(path, false)?;
-        self.output = Some(Output::Planned { directory, name: name.to_string() });
-        Ok(self)
+    /// Under this name, which figures show.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.to_string();
+        self
+    }
+
+    /// Tells warnings of spikes the learning rates to come.
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = Some(schedule);
+        self
+    }
+
+    /// Tells `observer` of the run too, from its first step on.
+    pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Box::new(observer));
+        self
     }
 
     /// The loss that is profiled.
@@ -175,16 +249,13 @@ impl Profiler {
     /// reports failure. Where training has diverged the row lacks its curvature, and the event
     /// `curvature_non_finite` says so.
     pub fn step(&mut self, step: usize, theta: &[f64], next: NextUpdate<'_>) -> Result<StepRow> {
-        self.write_pending(Some(theta))?;
+        self.record_pending(Some(theta))?;
         let clock = Instant::now();
         self.objective.set_parameters(theta)?;
-        if !self.checked {
-            check_determinism(&*self.objective, self.device.precision())?;
-            self.checked = true;
+        if self.recorder.is_none() {
+            self.begin(step, theta, next)?;
         }
-        self.start_output(theta, next)?;
-        let mut row =
-            StepRow { step, lr: next.lr, param_norm: Some(norm(theta)), ..StepRow::default() };
+        let mut row = row::begin(step, next.lr, theta);
         let mut remark = None;
         if step.is_multiple_of(self.settings.every) {
             let (full, products) = match &self.tracking {
@@ -194,9 +265,7 @@ impl Profiler {
                 }
                 None => (self.objective.gradient(Samples::All)?, None),
             };
-            row.train_loss = Some(full.evaluation.loss);
-            row.train_accuracy = full.evaluation.accuracy;
-            row.grad_norm = Some(norm(&full.gradient));
+            row::enter_evaluation(&mut row, &full);
             row.threshold = threshold(&row, next.optimizer);
             row.step_ms = clock.elapsed().as_secs_f64() * 1e3;
             let clock = Instant::now();
@@ -207,8 +276,7 @@ impl Profiler {
         } else {
             row.threshold = threshold(&row, next.optimizer);
         }
-        let remark = remark.map(|kind| Event { step, kind });
-        self.pending = Some((row.clone(), theta.to_vec(), remark));
+        self.pending = Some(Pending { row: row.clone(), theta: theta.to_vec(), remark });
         Ok(row)
     }
 
@@ -218,17 +286,44 @@ impl Profiler {
         std::mem::take(&mut self.seen)
     }
 
-    /// Ends the run and writes the closing files of its directory, if it has one.
+    /// Ends the run, as diverged where its rows show that, and tells observers: a run directory gets
+    /// its closing files.
     ///
     /// # Errors
-    /// If a file cannot be written.
-    pub fn finish(mut self, status: ExitStatus) -> Result<Summary> {
-        self.write_pending(None)?;
-        let summary = self.summary.finish(status, self.started.elapsed().as_secs_f64());
-        if let Some(Output::Started(writer)) = self.output {
-            writer.finish(&summary, None)?;
-        }
-        Ok(summary)
+    /// Those of observers, such as a file that cannot be written.
+    pub fn finish(mut self) -> Result<Summary> {
+        self.record_pending(None)?;
+        let Some(mut recorder) = self.recorder.take() else {
+            return Ok(Summary { status: ExitStatus::Completed, ..Summary::default() });
+        };
+        recorder.end()?;
+        let status = match recorder.has_diverged() {
+            true => ExitStatus::Diverged,
+            false => ExitStatus::Completed,
+        };
+        recorder.finish(status, None)
+    }
+
+    /// Begins the run at its first step.
+    fn begin(&mut self, step: usize, theta: &[f64], next: NextUpdate<'_>) -> Result<()> {
+        let precision = self.device.precision;
+        check_determinism(&*self.objective, precision)?;
+        let run = RunInfo {
+            title: self.name.clone(),
+            config: self.settings.config(&self.name, next.lr),
+            seed: self.settings.seed,
+            backend: self.device.backend.clone(),
+            adapter: self.device.adapter.clone(),
+            train_samples: self.objective.sample_numbers().to_vec(),
+            columns: Columns { top: self.settings.top, ..Columns::default() },
+            formula: next.optimizer.formula(),
+            first_step: step,
+            ..RunInfo::of(self.objective.layout(), theta, precision)
+        };
+        let monitor = monitor(precision, self.settings.tolerance, self.schedule);
+        let observers = std::mem::take(&mut self.observers);
+        self.recorder = Some(Recorder::start(monitor, observers, &run)?);
+        Ok(())
     }
 
     fn measure(
@@ -259,72 +354,16 @@ impl Profiler {
         Ok(remark)
     }
 
-    /// Writes the row before this one, now that the update taken from it is known.
-    fn write_pending(&mut self, theta: Option<&[f64]>) -> Result<()> {
-        let Some((mut row, before, remark)) = self.pending.take() else { return Ok(()) };
+    /// Records the row before this one, now that the update taken from it is known.
+    fn record_pending(&mut self, theta: Option<&[f64]>) -> Result<()> {
+        let (Some(pending), Some(recorder)) = (self.pending.take(), &mut self.recorder) else {
+            return Ok(());
+        };
+        let Pending { mut row, theta: before, remark } = pending;
         if let Some(theta) = theta.filter(|theta| theta.len() == before.len()) {
-            let change: Vec<f64> = theta.iter().zip(&before).map(|(a, b)| a - b).collect();
-            let (update, parameters) = (norm(&change), norm(&before));
-            row.update_norm = Some(update);
-            row.relative_update = (parameters > 0.0).then(|| update / parameters);
+            row::enter_update(&mut row, &before, theta);
         }
-        let mut events = self.monitor.judge(&mut row);
-        events.extend(remark);
-        if theta.is_none() {
-            events.extend(self.monitor.finish());
-        }
-        self.seen.extend(events.iter().cloned());
-        self.summary.row(&row);
-        events.iter().for_each(|event| self.summary.event(event));
-        if let Some(Output::Started(writer)) = &mut self.output {
-            writer.row(&row)?;
-            events.iter().try_for_each(|event| writer.event(event))?;
-        }
-        Ok(())
-    }
-
-    /// Writes the first files of the run directory, if one is planned.
-    fn start_output(&mut self, theta: &[f64], next: NextUpdate<'_>) -> Result<()> {
-        let Some(Output::Planned { directory, name }) = &self.output else { return Ok(()) };
-        let layout = self.objective.layout();
-        let precision = self.device.precision();
-        let settings = &self.settings;
-        let manifest = Manifest {
-            schema_version: 1,
-            version: env!("CARGO_PKG_VERSION").to_string(),
-            git_revision: git_revision(),
-            started: crate::rundir::now(),
-            resumed: Vec::new(),
-            finished: None,
-            exit_code: None,
-            error: None,
-            config: serde_json::json!({
-                "name": name,
-                "lr": next.lr,
-                "top": settings.top,
-                "smallest": settings.smallest,
-                "tolerance": settings.tolerance,
-                "max_iterations": settings.max_iterations,
-                "every": settings.every,
-                "audit_every": settings.audit_every,
-                "seed": settings.seed,
-            }),
-            backend: self.device.backend().to_string(),
-            adapter: self.device.adapter().to_string(),
-            precision,
-            parameters: layout.len(),
-            dataset_sha256: String::new(),
-            train_indices: self.objective.sample_numbers().to_vec(),
-            validation_indices: Vec::new(),
-            curvature_indices: None,
-        };
-        let labels = FigureLabels {
-            title: name.clone(),
-            threshold: next.optimizer.formula().unwrap_or_else(|| "threshold".to_string()),
-        };
-        let columns = Columns { top: settings.top, ..Columns::default() };
-        let writer = RunWriter::start(directory.clone(), manifest, columns, labels, layout, theta)?;
-        self.output = Some(Output::Started(Box::new(writer)));
+        self.seen.extend(recorder.row(&mut row, remark)?);
         Ok(())
     }
 }
