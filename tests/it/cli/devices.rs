@@ -4,11 +4,8 @@ use super::*;
 
 /// The program with this machine's graphics drivers, and a folder that Mesa's layers look for.
 fn seeing_drivers(place: &Place) -> assert_cmd::Command {
-    let mut program = place.program();
+    let mut program = place.program_seeing_drivers();
     program.env("XDG_RUNTIME_DIR", place.files.path());
-    for (key, _) in NO_DRIVER {
-        program.env_remove(key);
-    }
     program
 }
 

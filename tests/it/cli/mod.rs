@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Done, NO_DRIVER, Place, TIMES, Table, json_file, names_in, png_size, read, svg_texts,
+    Done, Place, RUN_FILES, TIMES, Table, json_file, names_in, png_size, read, svg_texts,
 };
 
 mod config_files;
@@ -30,17 +30,6 @@ mod resume;
 mod signals;
 mod solvers;
 mod warnings;
-
-/// What is in the folder of a run that ended, besides its checkpoints.
-const FILES: [&str; 7] = [
-    "events.jsonl",
-    "init.safetensors",
-    "manifest.json",
-    "sharpness.png",
-    "sharpness.svg",
-    "steps.csv",
-    "summary.json",
-];
 
 /// A run that takes a fraction of a second, of 3 steps unless the flags say otherwise.
 fn small(flags: &str) -> String {
@@ -116,7 +105,7 @@ fn check_end(run: impl AsRef<Path>, status: &str, code: u8) -> (Table, Value, Va
         checkpoints.retain(|name| !own.contains(name));
         assert_eq!(checkpoints, [last("json"), last("safetensors")]);
     }
-    assert_eq!(names, FILES);
+    assert_eq!(names, RUN_FILES);
     let time = |key: &str| -> jiff::Timestamp { manifest[key].as_str().unwrap().parse().unwrap() };
     assert!(time("started") <= time("finished"));
     check_pictures(run);
