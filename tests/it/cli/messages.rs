@@ -29,6 +29,23 @@ fn help_and_version_are_no_errors_and_a_missing_command_is() {
     }
 }
 
+/// Threads whose stack is larger than any address space cannot be started, and the library that runs
+/// them panics.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_panic_is_one_line_with_what_to_do_and_leaves_nothing_behind() {
+    let place = Place::new();
+    let mut program = place.program();
+    program.env_remove("RUST_BACKTRACE").env("RUST_MIN_STACK", (1_u64 << 62).to_string());
+    let done = Done::of(program.args(place.arguments(&small("--out r"))));
+    assert_eq!((done.code, done.out.as_str()), (Some(1), ""), "{}", done.err);
+    assert_eq!(done.err.matches('\n').count(), 1, "{}", done.err);
+    assert!(done.err.starts_with("error: internal error: "), "{}", done.err);
+    assert!(done.err.contains("thread pool"), "the reason is not told: {}", done.err);
+    assert!(done.err.contains("set RUST_BACKTRACE=1 and report"), "{}", done.err);
+    assert!(names_in(place.cwd.path()).is_empty());
+}
+
 #[test]
 fn quiet_prints_nothing_and_pipes_get_whole_lines() {
     let place = Place::new();
