@@ -1,7 +1,7 @@
-//! No room imports one that stands above it.
+//! No room imports one that stands above it, and no file is too long to be read at once.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::{names_in, read};
 
@@ -60,4 +60,29 @@ fn rooms_import_only_what_stands_below_them() {
     assert!(wrong.is_empty(), "{}", wrong.join(", "));
     let listed: BTreeSet<String> = floors.into_iter().collect();
     assert_eq!(rooms, listed, "docs/architecture.md lists each room once");
+}
+
+/// Files of Rust in a folder, and in those in it, with their numbers of lines.
+fn lengths(folder: &Path, found: &mut Vec<(PathBuf, usize)>) {
+    for name in names_in(folder) {
+        let path = folder.join(name);
+        if path.is_dir() {
+            lengths(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let lines = read(&path).lines().count();
+            found.push((path, lines));
+        }
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_600_lines() {
+    let mut found = Vec::new();
+    for folder in ["src", "crates", "tests", "benches", "examples"] {
+        let before = found.len();
+        lengths(&root().join(folder), &mut found);
+        assert!(found.len() > before, "{folder}/ has no files");
+    }
+    found.retain(|(_, lines)| *lines > 600);
+    assert!(found.is_empty(), "split by concern: {found:?}");
 }

@@ -13,9 +13,10 @@ use sharpscope::linalg::Lanczos;
 use sharpscope::model::Activation;
 use sharpscope::problem::Loss;
 
+use crate::derivatives::activations::{POINTS, check_values};
 use crate::derivatives::{
-    ACTIVATIONS, Case, Data, POINTS, assert_close, check_values, combinations, cpu, gradient,
-    measure, normal, perceptron, rows,
+    ACTIVATIONS, Case, Data, assert_close, combinations, cpu, gradient, measure, normal,
+    perceptron, rows,
 };
 
 /// Relative errors of vectors, some 160 times single precision's epsilon: a few layers and sums over

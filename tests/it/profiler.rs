@@ -1,7 +1,5 @@
 //! The profiler in a loop that is not the program's, against the program's own loop, and the example.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -14,7 +12,7 @@ use sharpscope::optim::{Hyperparameters, OptimizerSpec};
 use sharpscope::problem::Supervised;
 use sharpscope::profiler::{NextUpdate, Profiler, ProfilerSettings};
 
-use crate::support::{Table, json_file, names_in};
+use crate::support::{Done, NO_DRIVER, PATIENCE, RUN_FILES, Table, json_file, names_in};
 use crate::training::train;
 
 fn settings(optimizer: &str, lr: f64) -> serde_json::Value {
@@ -119,35 +117,22 @@ fn a_vector_of_another_length_is_refused() {
     assert!(matches!(profiler.step(0, &[1.0], next), Err(Error::Length { .. })));
 }
 
-/// `cargo test` builds the examples beside the tests.
-fn example(name: &str) -> PathBuf {
+/// An example, hidden from graphics drivers; `cargo test` builds the examples beside the tests.
+fn example(name: &str) -> assert_cmd::Command {
     let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().join("examples").join(name)
+    let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
+    let mut command = assert_cmd::Command::new(path);
+    command.timeout(PATIENCE).envs(NO_DRIVER);
+    command
 }
 
 #[test]
 fn the_example_profiles_its_own_module_and_writes_a_run_directory() {
     let folder = tempfile::TempDir::new().unwrap();
     let run = folder.path().join("sine");
-    let output = Command::new(example("custom_module"))
-        .arg(&run)
-        .env("VK_ICD_FILENAMES", "/nonexistent")
-        .env("VK_DRIVER_FILES", "/nonexistent")
-        .output()
-        .unwrap();
-    let (text, error) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{text}{error}");
-    let files = [
-        "events.jsonl",
-        "init.safetensors",
-        "manifest.json",
-        "sharpness.png",
-        "sharpness.svg",
-        "steps.csv",
-        "summary.json",
-    ];
-    assert_eq!(names_in(&run), files);
+    let done = Done::of(example("custom_module").arg(&run));
+    assert_eq!(done.code, Some(0), "{}{}", done.out, done.err);
+    assert_eq!(names_in(&run), RUN_FILES);
     let table = Table::of(&run);
     assert_eq!(table.column("step").len(), 200);
     let threshold = 2.0 * 1.9 / 0.02;
@@ -160,6 +145,6 @@ fn the_example_profiles_its_own_module_and_writes_a_run_directory() {
     assert!(summary["final_sharpness"].as_f64().unwrap() > 0.0);
     assert_eq!(json_file(run.join("manifest.json"))["parameters"], 96);
     // A folder that is in use is left alone.
-    let again = Command::new(example("custom_module")).arg(&run).output().unwrap();
-    assert!(!again.status.success());
+    let again = Done::of(example("custom_module").arg(&run));
+    assert!(again.code.is_some_and(|code| code != 0), "{:?}", again.code);
 }
