@@ -23,6 +23,18 @@ const CHANGEABLE: &str = "--steps, --checkpoint-every and --on-warning";
 /// named that is not the last, without `force`; [`Error::File`] for what is no run, has no checkpoint to
 /// go on from, or was made from other data.
 pub fn resume(stored: &StoredRun, changes: Settings) -> Result<Started> {
+    let started = go_on(stored, changes)?;
+    let (step, steps) = (started.first_step(), started.prepared.config.steps);
+    if step >= steps {
+        let problem = format!("the run has {step} steps already");
+        let shown = stored.path().display();
+        return Err(Error::setting("--resume", shown, problem, "give more with --steps"));
+    }
+    Ok(started)
+}
+
+/// As [`resume`], for a run that may have taken its last step, but was not ended well.
+pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
     let path = stored.path();
     let forced = changes.force.unwrap_or(false);
     let settings = stored.settings()?;
@@ -36,7 +48,7 @@ pub fn resume(stored: &StoredRun, changes: Settings) -> Result<Started> {
     prepared.config.out = Some(path.to_path_buf());
     prepared.config.resume = Some(path.to_path_buf());
 
-    let step = checkpoint(stored, prepared.config.steps, forced)?;
+    let step = checkpoint(stored, forced)?;
     let mut table = stored.table()?.clone();
     table.cells.truncate(step);
     let rows = stored.rows()?[..step].to_vec();
@@ -67,20 +79,15 @@ pub fn resume(stored: &StoredRun, changes: Settings) -> Result<Started> {
     Ok(Started { prepared, optimizer, writer, directory, state, run })
 }
 
-/// The checkpoint that a run of so many steps goes on from.
-fn checkpoint(stored: &StoredRun, steps: usize, forced: bool) -> Result<usize> {
-    let shown = || stored.path().display();
+/// The checkpoint that a run goes on from.
+fn checkpoint(stored: &StoredRun, forced: bool) -> Result<usize> {
     let step = stored.resumable()?.filter(|&step| stored.named_step().is_none_or(|n| n == step));
     let step = step.ok_or_else(|| nothing(stored))?;
-    if step >= steps {
-        let problem = format!("the run has {step} steps already");
-        return Err(Error::setting("--resume", shown(), problem, "give more with --steps"));
-    }
     let later = stored.directory().checkpoints().into_iter().filter(|&other| other > step).count();
     if stored.named_step().is_some() && later > 0 && !forced {
         let problem = format!("{later} checkpoints after step {step} would be lost");
         let remedy = "leave the step out, or go on from there with --force";
-        return Err(Error::setting("--resume", shown(), problem, remedy));
+        return Err(Error::setting("--resume", stored.path().display(), problem, remedy));
     }
     Ok(step)
 }

@@ -62,7 +62,7 @@ impl Place {
     /// Words as arguments, with `@` for the folder of files.
     pub fn arguments(&self, words: &str) -> Vec<String> {
         let files = self.files.path().to_str().unwrap();
-        words.split_whitespace().map(|word| word.replace('@', files)).collect()
+        words.split_whitespace().map(|word| word.replace("@/", &format!("{files}/"))).collect()
     }
 
     /// The program, hidden from graphics drivers so that the machine does not matter.

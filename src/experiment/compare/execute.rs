@@ -9,7 +9,7 @@ use super::end::{ComparisonEnd, MemberStatus};
 use super::{Comparison, Member, tables};
 use crate::config::{RunConfig, Settings};
 use crate::error::{Error, Result};
-use crate::experiment::{Started, prepare, resume};
+use crate::experiment::{Started, go_on, prepare};
 use crate::profile::Observer;
 use crate::record::{ExitStatus, StepRow};
 use crate::rundir::StoredRun;
@@ -128,7 +128,7 @@ impl Member {
         interrupted: &AtomicBool,
     ) -> Result<MemberStatus> {
         let started = match self.half_done().filter(|_| !force) {
-            Some(stored) => resume(&stored, Settings::default())?,
+            Some(stored) => go_on(&stored, Settings::default())?,
             None => self.start()?,
         };
         let rows = Rows { member: self, observer };

@@ -29,6 +29,7 @@ mod resume;
 #[cfg(unix)]
 mod signals;
 mod solvers;
+mod stored_runs;
 mod warnings;
 
 /// A run that takes a fraction of a second, of 3 steps unless the flags say otherwise.

@@ -18,7 +18,7 @@ pub(super) struct Block<B: Backend> {
 
 /// Parameters of ranks 1 to 3, one of them in a module of its own and one without effect.
 #[derive(Module, Debug)]
-struct Odd<B: Backend> {
+pub(super) struct Odd<B: Backend> {
     block: Block<B>,
     unused: Param<Tensor<B, 3>>,
     scale: Param<Tensor<B, 1>>,
