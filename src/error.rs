@@ -118,6 +118,36 @@ pub enum Error {
         /// What was reported.
         reason: String,
     },
+    /// A file's format could not hold what was to be written: JSON, a table, safetensors.
+    #[error("writing {what} failed: {reason}")]
+    Encode {
+        /// What was to be written.
+        what: &'static str,
+        /// What was reported.
+        reason: String,
+    },
+    /// A picture could not be drawn.
+    #[error("drawing {what} failed: {reason}")]
+    Draw {
+        /// Which picture.
+        what: &'static str,
+        /// What was reported.
+        reason: String,
+    },
+    /// The system gave no threads to work with.
+    #[error("starting threads failed: {reason}")]
+    Threads {
+        /// What was reported.
+        reason: String,
+    },
+    /// A state of training is another than what was asked for, or was not reached.
+    #[error("{what} failed: {reason}")]
+    State {
+        /// What the state was for.
+        what: &'static str,
+        /// How it differs.
+        reason: String,
+    },
 }
 
 impl Error {

@@ -55,7 +55,7 @@ impl Prepared {
 
     pub(crate) fn manifest(&self) -> Result<Manifest> {
         let config = serde_json::to_value(&self.config)
-            .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
+            .map_err(|e| Error::Encode { what: "JSON", reason: e.to_string() })?;
         Ok(Manifest {
             schema_version: 1,
             version: env!("CARGO_PKG_VERSION").to_string(),

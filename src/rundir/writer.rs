@@ -93,7 +93,7 @@ impl RunWriter {
     /// Writes summary and pictures, and completes the manifest.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Numerical`] if a picture cannot be drawn.
+    /// [`Error::Io`], or [`Error::Draw`] if a picture cannot be drawn.
     pub fn finish(mut self, summary: &Summary, error: Option<&Error>) -> Result<RunDirectory> {
         self.directory.write("summary.json", &json::to_bytes(summary)?)?;
         self.manifest.finished = Some(now());
@@ -115,7 +115,7 @@ pub(crate) fn now() -> String {
 /// An event as a line of JSON.
 fn line(event: &Event) -> Result<Vec<u8>> {
     let mut line = serde_json::to_vec(event)
-        .map_err(|e| Error::Numerical { what: "writing an event", reason: e.to_string() })?;
+        .map_err(|e| Error::Encode { what: "an event", reason: e.to_string() })?;
     line.push(b'\n');
     Ok(line)
 }
