@@ -11,7 +11,7 @@ pub(super) fn doctor(args: &DoctorArgs, terminal: &Terminal) -> anyhow::Result<u
     let findings = examine(&StoredRun::open(&args.run)?)?;
     if args.json {
         let text = serde_json::to_string_pretty(&findings)
-            .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
+            .map_err(|e| Error::Encode { what: "JSON", reason: e.to_string() })?;
         terminal.result(&text);
         return Ok(0);
     }

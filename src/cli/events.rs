@@ -27,7 +27,7 @@ pub(super) fn events(args: &EventsArgs) -> anyhow::Result<u8> {
     let mut out = std::io::stdout().lock();
     for event in &replayed.events {
         let line = serde_json::to_string(event)
-            .map_err(|e| Error::Numerical { what: "writing an event", reason: e.to_string() })?;
+            .map_err(|e| Error::Encode { what: "an event", reason: e.to_string() })?;
         // A closed pipe is the reader's choice.
         if writeln!(out, "{line}").is_err() {
             break;

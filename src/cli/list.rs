@@ -50,7 +50,7 @@ fn models(dataset: &str) -> crate::Result<Vec<Model>> {
             let parameters = match parameters {
                 Ok(count) => Some((count, dataset.to_string())),
                 // The model cannot read these data; anything else is the user's to know.
-                Err(crate::Error::Setting { key, .. }) if key == "--model" => None,
+                Err(crate::Error::Setting { key, .. }) if key == "model" => None,
                 Err(error) => return Err(error),
             };
             Ok(Model { name, spec, parameters })

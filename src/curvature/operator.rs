@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::autodiff::{Objective, OutputMatrix};
-use crate::error::{Result, check_length};
+use crate::error::{Error, Result, check_length};
 use crate::linalg::{SymmetricOperator, each_column};
 use crate::optim::StabilityOperator;
 
@@ -30,13 +30,21 @@ impl SymmetricOperator for Hessian<'_> {
     }
 
     fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        y.copy_from_slice(&self.objective.hvp(x)?);
+        y.copy_from_slice(&finite(self.objective.hvp(x)?)?);
         Ok(())
     }
 
     fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        y.copy_from_slice(&self.objective.hvps(x)?);
+        y.copy_from_slice(&finite(self.objective.hvps(x)?)?);
         Ok(())
+    }
+}
+
+/// Products, if they are finite: solvers would refuse others too, but do not know of what they are.
+fn finite(products: Vec<f64>) -> Result<Vec<f64>> {
+    match products.iter().all(|x| x.is_finite()) {
+        true => Ok(products),
+        false => Err(Error::NonFinite { what: "a Hessian-vector product" }),
     }
 }
 
@@ -155,7 +163,7 @@ impl SymmetricOperator for CurvatureOperator<'_> {
                 hessian.iter().zip(&gauss_newton).map(|(h, g)| h - g).collect()
             }
         };
-        y.copy_from_slice(&product);
+        y.copy_from_slice(&finite(product)?);
         Ok(())
     }
 

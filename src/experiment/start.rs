@@ -57,7 +57,7 @@ impl Prepared {
     pub fn run_info(&self) -> Result<RunInfo> {
         let config = &self.config;
         let written = serde_json::to_value(config)
-            .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
+            .map_err(|e| Error::Encode { what: "JSON", reason: e.to_string() })?;
         let layout = self.problem.train.layout();
         Ok(RunInfo {
             title: title(self),

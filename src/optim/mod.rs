@@ -104,7 +104,7 @@ pub trait Optimizer: Send {
     /// Goes on from what an optimizer of the same kind remembered.
     ///
     /// # Errors
-    /// [`Error::Length`] or [`Error::Numerical`] if it is of another kind.
+    /// [`Error::Length`] or [`Error::State`] if it is of another kind.
     fn restore(&mut self, state: &OptimizerState) -> Result<()> {
         self.memory().overwrite(state)
     }

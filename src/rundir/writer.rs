@@ -158,7 +158,7 @@ pub(crate) fn now() -> String {
 /// An event as a line of JSON.
 fn line(event: &Event) -> Result<Vec<u8>> {
     let mut line = serde_json::to_vec(event)
-        .map_err(|e| Error::Numerical { what: "writing an event", reason: e.to_string() })?;
+        .map_err(|e| Error::Encode { what: "an event", reason: e.to_string() })?;
     line.push(b'\n');
     Ok(line)
 }

@@ -210,9 +210,10 @@ fn double_precision_is_refused_on_wgpu_with_a_remedy() {
     let refusal = Device::open(BackendChoice::Wgpu, Precision::F64).expect_err("no f64 shaders");
     assert!(refusal.is_input());
     let Error::Device { problem, remedy } = refusal else { panic!("{refusal:?}") };
-    assert!(problem.contains("--precision f64"), "{problem}");
+    let (problem, remedy) = (problem.to_string(), remedy.to_string());
+    assert!(problem.contains("`precision` f64"), "{problem}");
     assert!(problem.contains(&found_adapters()[0].info.name), "{problem}");
-    assert!(remedy.contains("--backend cpu") && remedy.contains("--precision f32"), "{remedy}");
+    assert!(remedy.contains("`backend` cpu") && remedy.contains("`precision` f32"), "{remedy}");
 }
 
 #[test]

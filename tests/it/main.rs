@@ -10,6 +10,7 @@ mod derivatives;
 mod devices;
 mod differentiation;
 mod edges;
+mod errors;
 mod goldens;
 mod launches;
 mod limits;

@@ -103,7 +103,7 @@ fn pools(jobs: usize) -> Result<Vec<rayon::ThreadPool>> {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
-            .map_err(|e| Error::Numerical { what: "starting threads", reason: e.to_string() })
+            .map_err(|e| Error::Threads { reason: e.to_string() })
     };
     (0..jobs).map(|_| pool()).collect()
 }

@@ -244,5 +244,5 @@ impl Table {
 }
 
 fn table_error(error: csv::Error) -> Error {
-    Error::Numerical { what: "writing a table", reason: error.to_string() }
+    Error::Encode { what: "a table", reason: error.to_string() }
 }

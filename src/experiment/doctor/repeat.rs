@@ -161,7 +161,7 @@ impl<'a> Path<'a> {
             (None, Some(state)) => Ok(state),
             (None, None) => {
                 let reason = format!("training ended before step {step}");
-                Err(Error::Numerical { what: "training again", reason })
+                Err(Error::State { what: "training again", reason })
             }
         }
     }

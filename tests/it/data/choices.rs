@@ -63,7 +63,7 @@ fn label_noise_rounds_and_needs_another_class() {
     assert!(add(0.1).is_ok(), "0.3 rounds to none");
     assert!(add(0.5).unwrap_err().to_string().contains("no other class"));
     for share in [-0.1, 1.1, f64::NAN] {
-        assert!(add(share).unwrap_err().to_string().contains("--label-noise"));
+        assert!(add(share).unwrap_err().to_string().contains("label_noise = "));
     }
 }
 
@@ -75,22 +75,26 @@ fn a_dataset_refuses_what_it_does_not_take() {
             other => panic!("{name} took {options:?}: {other:?}"),
         };
     let cases = [
-        (DataOptions { points: Some(9), ..none() }, "--points", "chebyshev, blobs, moons, spirals"),
-        (DataOptions { degree: Some(2), ..none() }, "--degree", "chebyshev"),
-        (DataOptions { classes: Some(2), ..none() }, "--classes", "blobs, spirals"),
-        (DataOptions { noise: Some(0.1), ..none() }, "--noise", "blobs, moons, spirals"),
-        (DataOptions { target: Some("y".into()), ..none() }, "--target", "CSV files"),
-        (DataOptions { regression: Some(true), ..none() }, "--regression", "CSV files"),
+        (
+            DataOptions { points: Some(9), ..none() },
+            "points = ",
+            "chebyshev, blobs, moons, spirals",
+        ),
+        (DataOptions { degree: Some(2), ..none() }, "degree = ", "chebyshev"),
+        (DataOptions { classes: Some(2), ..none() }, "classes = ", "blobs, spirals"),
+        (DataOptions { noise: Some(0.1), ..none() }, "noise = ", "blobs, moons, spirals"),
+        (DataOptions { target: Some("y".into()), ..none() }, "target = ", "CSV files"),
+        (DataOptions { regression: Some(true), ..none() }, "regression = ", "CSV files"),
     ];
-    for (options, flag, takers) in cases {
+    for (options, field, takers) in cases {
         let text = refusal("digits", &options);
         let end = format!("those that do: {takers}");
-        assert!(text.starts_with(flag) && text.ends_with(&end), "{text}");
+        assert!(text.starts_with(field) && text.ends_with(&end), "{text}");
     }
     let noise = DataOptions { label_noise: Some(0.0), ..none() };
     for name in ["diabetes", "shakespeare", "chebyshev"] {
         let text = refusal(name, &noise);
-        assert!(text.starts_with("--label-noise"), "{text}");
+        assert!(text.starts_with("label_noise = "), "{text}");
         let takers = "digits, fashion-mnist, blobs, moons, spirals, files of classes";
         assert!(text.ends_with(takers), "{text}");
     }
@@ -101,21 +105,21 @@ fn a_dataset_refuses_what_it_does_not_take() {
 #[test]
 fn values_out_of_range_are_refused() {
     let cases = [
-        ("chebyshev", DataOptions { points: Some(1), ..none() }, "--points"),
-        ("moons", DataOptions { points: Some(usize::MAX), ..none() }, "--points"),
-        ("blobs", DataOptions { points: Some(2), ..none() }, "--points"),
-        ("blobs", DataOptions { classes: Some(1), ..none() }, "--classes"),
-        ("spirals", DataOptions { classes: Some(usize::MAX), ..none() }, "--classes"),
-        ("chebyshev", DataOptions { degree: Some(usize::MAX), ..none() }, "--degree"),
-        ("moons", DataOptions { noise: Some(-0.1), ..none() }, "--noise"),
-        ("moons", DataOptions { noise: Some(f64::INFINITY), ..none() }, "--noise"),
-        ("moons", DataOptions { noise: Some(f64::NAN), ..none() }, "--noise"),
-        ("digits", DataOptions { label_noise: Some(1.5), ..none() }, "--label-noise"),
-        ("digits", DataOptions { label_noise: Some(f64::NAN), ..none() }, "--label-noise"),
+        ("chebyshev", DataOptions { points: Some(1), ..none() }, "points = "),
+        ("moons", DataOptions { points: Some(usize::MAX), ..none() }, "points = "),
+        ("blobs", DataOptions { points: Some(2), ..none() }, "points = "),
+        ("blobs", DataOptions { classes: Some(1), ..none() }, "classes = "),
+        ("spirals", DataOptions { classes: Some(usize::MAX), ..none() }, "classes = "),
+        ("chebyshev", DataOptions { degree: Some(usize::MAX), ..none() }, "degree = "),
+        ("moons", DataOptions { noise: Some(-0.1), ..none() }, "noise = "),
+        ("moons", DataOptions { noise: Some(f64::INFINITY), ..none() }, "noise = "),
+        ("moons", DataOptions { noise: Some(f64::NAN), ..none() }, "noise = "),
+        ("digits", DataOptions { label_noise: Some(1.5), ..none() }, "label_noise = "),
+        ("digits", DataOptions { label_noise: Some(f64::NAN), ..none() }, "label_noise = "),
     ];
-    for (name, options, flag) in cases {
+    for (name, options, field) in cases {
         let text = Dataset::load_with(name, &options, None, 0).unwrap_err().to_string();
-        assert!(text.starts_with(flag), "{name}: {text}");
+        assert!(text.starts_with(field), "{name}: {text}");
     }
 }
 
@@ -281,7 +285,7 @@ fn a_csv_file_s_target_is_a_column_of_choice() {
     }
     let text = refusal(&headed, Some("y"), None);
     assert!(
-        text.contains(":2:") && text.contains("2.5") && text.contains("--regression"),
+        text.contains(":2:") && text.contains("2.5") && text.contains("`regression`"),
         "{text}"
     );
     let nan = folder.write("n.csv", b"a,y\n1,2\n2,NaN\n");
@@ -289,7 +293,7 @@ fn a_csv_file_s_target_is_a_column_of_choice() {
     assert!(text.contains(":3:") && text.contains("column 2"), "{text}");
     let noise = DataOptions { label_noise: Some(0.1), ..options(None, Some(true)) };
     let text = Dataset::load_with(&headed, &noise, None, 0).unwrap_err().to_string();
-    assert!(text.starts_with("--label-noise"), "{text}");
+    assert!(text.starts_with("label_noise = "), "{text}");
 }
 
 #[test]
