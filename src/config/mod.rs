@@ -8,12 +8,8 @@ mod settings;
 mod values;
 
 pub use compare_settings::{CompareSettings, Seeds};
-pub use run_config::{BatchSize, RunConfig};
-pub(crate) use run_config::{check_name, named};
+pub(crate) use run_config::check_name;
+pub use run_config::{BatchSize, RunConfig, Solver};
+pub(crate) use settings::choice;
 pub use settings::{ModelChoice, Settings};
 pub use values::Values;
-
-/// The name of a choice without data, as it is written in a config.
-pub(crate) fn lower(choice: &impl std::fmt::Debug) -> String {
-    format!("{choice:?}").to_lowercase()
-}

@@ -1,6 +1,5 @@
 //! The product of a comparison's settings.
 
-use super::run_config::base;
 use super::{Settings, Values};
 use crate::error::{Error, Result};
 use crate::optim::{OptimizerSpec, ScheduleKind};
@@ -66,10 +65,9 @@ impl Settings {
         let mut all = spread!(all, batch_size);
         keep_where_taken!(all, sharpness_batches, |s: &Settings| Ok(batched(s)));
         let mut all = spread!(all, schedule);
-        let falls = ["cosine", "linear"];
-        keep_where_taken!(all, final_lr, |s| scheduled(s, &falls));
-        keep_where_taken!(all, decay_factor, |s| scheduled(s, &["step"]));
-        keep_where_taken!(all, decay_every, |s| scheduled(s, &["step"]));
+        keep_where_taken!(all, final_lr, |s| Ok(schedule(s).falls()));
+        keep_where_taken!(all, decay_factor, |s| Ok(schedule(s) == ScheduleKind::Step));
+        keep_where_taken!(all, decay_every, |s| Ok(schedule(s) == ScheduleKind::Step));
         Ok(spread!(all, warmup))
     }
 
@@ -107,15 +105,13 @@ fn first<T: Clone>(values: &Option<Values<T>>) -> Option<T> {
 
 fn takes(settings: &Settings, flag: &str) -> Result<bool> {
     let name = first(&settings.optimizer).unwrap_or_else(|| "sgd".to_string());
-    OptimizerSpec::takes(&name, base(first(&settings.base))?, flag)
+    OptimizerSpec::takes(&name, first(&settings.base), flag)
 }
 
 fn batched(settings: &Settings) -> bool {
     first(&settings.batch_size).is_some_and(|size| size.0.is_some())
 }
 
-fn scheduled(settings: &Settings, schedules: &[&str]) -> Result<bool> {
-    let name = first(&settings.schedule).unwrap_or_default();
-    debug_assert!(schedules.iter().all(|name| ScheduleKind::NAMES.contains(name)));
-    Ok(schedules.contains(&name.as_str()))
+fn schedule(settings: &Settings) -> ScheduleKind {
+    first(&settings.schedule).unwrap_or_default()
 }

@@ -10,7 +10,8 @@ use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Lanczos};
 use crate::model::ModelSpec;
-use crate::optim::{Base, Hyperparameters, OptimizerSpec, Schedule, ScheduleKind};
+use crate::names::choices;
+use crate::optim::{Hyperparameters, OptimizerSpec, Schedule, ScheduleKind};
 use crate::problem::Loss;
 use crate::record::{Columns, WarningAction};
 
@@ -112,19 +113,14 @@ pub struct RunConfig {
 const LEAST_TOLERANCE_F32: f64 = 1e-6;
 const LEAST_TOLERANCE_F64: f64 = 1e-12;
 
-/// How the largest eigenvalues are found at each measurement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Solver {
-    /// Followed from the measurement before, by Davidson's method.
-    Davidson,
-    /// Solved for from nothing, by the Lanczos method.
-    Lanczos,
-}
-
-impl Solver {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 2] = ["davidson", "lanczos"];
+choices! {
+    /// How the largest eigenvalues are found at each measurement.
+    pub enum Solver ("solver") {
+        /// Followed from the measurement before, by Davidson's method.
+        Davidson = "davidson",
+        /// Solved for from nothing, by the Lanczos method.
+        Lanczos = "lanczos",
+    }
 }
 
 impl RunConfig {
@@ -146,14 +142,13 @@ impl RunConfig {
             }
         };
         let dataset = settings.dataset.unwrap_or_else(|| "digits".to_string());
-        let default_loss = if data::is_text(&dataset) { "ce" } else { "mse" };
+        let default_loss = if data::is_text(&dataset) { Loss::Ce } else { Loss::Mse };
         let standardize = data::standardized_by_default(&dataset);
         let name = settings
             .name
             .unwrap_or_else(|| format!("{model_name}-{}-{}", stem(&dataset), optimizer.slug()));
-        let schedule = one("--schedule", settings.schedule)?;
-        let schedule = named("schedule", schedule, "constant", &ScheduleKind::NAMES)?;
-        let falls = matches!(schedule, ScheduleKind::Cosine | ScheduleKind::Linear);
+        let schedule = one("--schedule", settings.schedule)?.unwrap_or_default();
+        let falls = schedule.falls();
         let steps_down = schedule == ScheduleKind::Step;
         only_with(falls, "--final-lr", settings.final_lr, "cosine and linear")?;
         only_with(steps_down, "--decay-factor", settings.decay_factor, "step")?;
@@ -165,7 +160,7 @@ impl RunConfig {
             model,
             dataset,
             init: settings.init,
-            loss: named("loss", settings.loss, default_loss, &Loss::NAMES)?,
+            loss: settings.loss.unwrap_or(default_loss),
             train_size: settings.train_size,
             validation_size: settings.validation_size,
             standardize: settings.standardize.unwrap_or(standardize),
@@ -188,7 +183,7 @@ impl RunConfig {
             batch_size,
             steps,
             seed: settings.seed.unwrap_or(0),
-            on_warning: on_warning(settings.on_warning)?,
+            on_warning: settings.on_warning,
             eval_every: settings.eval_every.unwrap_or(every),
             top: settings.top.unwrap_or(1),
             smallest,
@@ -199,7 +194,7 @@ impl RunConfig {
                 .unwrap_or_else(|| Lanczos::usual_limit(settings.top.unwrap_or(1))),
             solver,
             audit_every: audit_every(settings.audit_every, solver)?,
-            hvp: named("hvp", settings.hvp, "forward", &Differentiation::NAMES)?,
+            hvp: settings.hvp.unwrap_or_default(),
             samples: settings.samples,
             sharpness_batches: sharpness_batches(settings.sharpness_batches, batch_size)?,
             perturbed_sharpness: perturbed_sharpness(settings.perturbed_sharpness, &optimizer)?,
@@ -207,8 +202,8 @@ impl RunConfig {
             probes: settings.probes.unwrap_or(10),
             iterations: settings.iterations.unwrap_or(80),
             sigma: settings.sigma,
-            backend: named("backend", settings.backend, "auto", &BackendChoice::NAMES)?,
-            precision: named("precision", settings.precision, "f32", &["f32", "f64"])?,
+            backend: settings.backend.unwrap_or_default(),
+            precision: settings.precision.unwrap_or_default(),
             chunk: settings.chunk,
             out: settings.out,
             resume: None,
@@ -331,18 +326,6 @@ impl RunConfig {
     }
 }
 
-/// The value that `given` (or `default`) names, through its serde name.
-pub(crate) fn named<T: de::DeserializeOwned>(
-    what: &'static str,
-    given: Option<String>,
-    default: &str,
-    names: &[&str],
-) -> Result<T> {
-    let name = given.as_deref().unwrap_or(default);
-    serde_json::from_value(serde_json::Value::String(name.to_string()))
-        .map_err(|_| Error::unknown_name(what, name, names))
-}
-
 /// Refuses a name that cannot be a folder's.
 pub(crate) fn check_name(name: &str) -> Result<()> {
     if name.is_empty() || name.contains(['/', '\\', '\0']) {
@@ -367,11 +350,11 @@ fn one<T: std::fmt::Display>(flag: &str, values: Option<Values<T>>) -> Result<Op
 }
 
 /// The optimizer that the settings describe.
-pub(super) fn resolve_optimizer(settings: &Settings) -> Result<OptimizerSpec> {
+fn resolve_optimizer(settings: &Settings) -> Result<OptimizerSpec> {
     let name = one("--optimizer", settings.optimizer.clone())?;
     let number = |flag, values: &Option<Values<f64>>| one(flag, values.clone());
     let given = Hyperparameters {
-        base: base(one("--base", settings.base.clone())?)?,
+        base: one("--base", settings.base.clone())?,
         momentum: number("--momentum", &settings.momentum)?,
         beta1: number("--beta1", &settings.beta1)?,
         beta2: number("--beta2", &settings.beta2)?,
@@ -380,11 +363,6 @@ pub(super) fn resolve_optimizer(settings: &Settings) -> Result<OptimizerSpec> {
         weight_decay: number("--weight-decay", &settings.weight_decay)?,
     };
     OptimizerSpec::resolve(name.as_deref().unwrap_or("sgd"), given)
-}
-
-/// The base of that name.
-pub(super) fn base(name: Option<String>) -> Result<Option<Base>> {
-    name.map(|name| named("base optimizer", Some(name), "", &Base::NAMES)).transpose()
 }
 
 fn only_with(
@@ -403,10 +381,6 @@ fn only_with(
     }
 }
 
-fn on_warning(given: Option<String>) -> Result<Option<WarningAction>> {
-    given.map(|name| named("--on-warning", Some(name), "", &WarningAction::NAMES)).transpose()
-}
-
 fn sharpness_batches(given: Option<usize>, batch_size: BatchSize) -> Result<Option<usize>> {
     const FLAG: &str = "--sharpness-batches";
     const DEFAULT: usize = 16;
@@ -423,9 +397,9 @@ fn sharpness_batches(given: Option<usize>, batch_size: BatchSize) -> Result<Opti
     }
 }
 
-fn solver(given: Option<String>, smallest: bool) -> Result<Solver> {
-    let default = if smallest { "lanczos" } else { "davidson" };
-    match named("solver", given, default, &Solver::NAMES)? {
+fn solver(given: Option<Solver>, smallest: bool) -> Result<Solver> {
+    let default = if smallest { Solver::Lanczos } else { Solver::Davidson };
+    match given.unwrap_or(default) {
         Solver::Davidson if smallest => {
             let problem =
                 "it follows the largest eigenvalues, and --smallest asks for the other end";

@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{BatchSize, Values};
+use super::{BatchSize, Solver, Values};
+use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::Result;
 use crate::input;
 use crate::model::ModelSpec;
+use crate::names::Choice;
+use crate::optim::{Base, ScheduleKind};
+use crate::problem::Loss;
+use crate::record::WarningAction;
 
 /// Settings of a run, each optional: flags win over the config file, and both over the defaults.
 /// A comparison may give several [`Values`] of some.
@@ -27,8 +32,10 @@ pub struct Settings {
     pub init: Option<PathBuf>,
     /// Loss: mse (1/2 squared error summed over outputs) or ce (cross-entropy) [default: mse; ce for
     /// text]
-    #[arg(long, value_name = "mse|ce", help_heading = "Problem")]
-    pub loss: Option<String>,
+    #[arg(long, value_name = "mse|ce", help_heading = "Problem",
+          value_parser = choice::<Loss>)]
+    #[serde(deserialize_with = "named")]
+    pub loss: Option<Loss>,
     /// Training samples, the first of a seeded shuffle; windows of a text [default: 1000 (500
     /// windows of a text), or 80% of a smaller dataset]
     #[arg(long, value_name = "N", help_heading = "Problem",
@@ -100,16 +107,18 @@ pub struct Settings {
     pub seed: Option<u64>,
     /// Where a loss spike is warned of: stop (with a checkpoint), halve-lr (from the next update to the
     /// end) or checkpoint [default: nothing]
-    #[arg(long, value_name = "stop|halve-lr|checkpoint", help_heading = "Training")]
-    pub on_warning: Option<String>,
+    #[arg(long, value_name = "stop|halve-lr|checkpoint", help_heading = "Training",
+          value_parser = choice::<WarningAction>)]
+    #[serde(deserialize_with = "named")]
+    pub on_warning: Option<WarningAction>,
     /// Evaluate validation every N steps, besides where curvature is measured [default: --every]
     #[arg(long, value_name = "N", help_heading = "Training",
           allow_negative_numbers = true, value_parser = count)]
     pub eval_every: Option<usize>,
 
     /// What sam and asam step with: sgd, momentum or adam [default: sgd]
-    #[arg(long, value_name = "NAME", help_heading = "Optimizer", value_parser = names)]
-    pub base: Option<Values<String>>,
+    #[arg(long, value_name = "NAME", help_heading = "Optimizer", value_parser = Values::<Base>::choices)]
+    pub base: Option<Values<Base>>,
     /// Momentum beta [default: 0.9]
     #[arg(long, value_name = "BETA", help_heading = "Optimizer",
           allow_negative_numbers = true, value_parser = reals)]
@@ -136,8 +145,8 @@ pub struct Settings {
           allow_negative_numbers = true, value_parser = reals)]
     pub weight_decay: Option<Values<f64>>,
     /// Learning rate after the warm-up: constant, cosine, linear or step [default: constant]
-    #[arg(long, value_name = "NAME", help_heading = "Learning rate", value_parser = names)]
-    pub schedule: Option<Values<String>>,
+    #[arg(long, value_name = "NAME", help_heading = "Learning rate", value_parser = Values::<ScheduleKind>::choices)]
+    pub schedule: Option<Values<ScheduleKind>>,
     /// Steps over which the learning rate rises from near 0 to --lr [default: 0]
     #[arg(long, value_name = "N", help_heading = "Learning rate",
           allow_negative_numbers = true, value_parser = counts)]
@@ -178,8 +187,10 @@ pub struct Settings {
     pub max_iterations: Option<usize>,
     /// How the largest eigenvalues are found: davidson follows them from step to step, lanczos solves
     /// for them anew each time [default: davidson, or lanczos with --smallest]
-    #[arg(long, value_name = "davidson|lanczos", help_heading = "Curvature")]
-    pub solver: Option<String>,
+    #[arg(long, value_name = "davidson|lanczos", help_heading = "Curvature",
+          value_parser = choice::<Solver>)]
+    #[serde(deserialize_with = "named")]
+    pub solver: Option<Solver>,
     /// Measurements between audits of the eigenvalues that davidson follows, by a solve from nothing
     /// [default: 50]
     #[arg(long, value_name = "N", help_heading = "Curvature",
@@ -187,8 +198,10 @@ pub struct Settings {
     pub audit_every: Option<usize>,
     /// How Hessian-vector products are differentiated: forward over reverse, or reverse over reverse
     /// [default: forward]
-    #[arg(long, value_name = "forward|reverse", help_heading = "Curvature")]
-    pub hvp: Option<String>,
+    #[arg(long, value_name = "forward|reverse", help_heading = "Curvature",
+          value_parser = choice::<Differentiation>)]
+    #[serde(deserialize_with = "named")]
+    pub hvp: Option<Differentiation>,
     /// Measure curvature on a fixed, seeded subset of N training samples [default: all of them]
     #[arg(long, value_name = "N", help_heading = "Curvature",
           allow_negative_numbers = true, value_parser = count)]
@@ -222,11 +235,15 @@ pub struct Settings {
     pub sigma: Option<f64>,
 
     /// Device: auto takes a GPU if there is one, else the CPU [default: auto]
-    #[arg(long, value_name = "auto|wgpu|cpu", help_heading = "Device")]
-    pub backend: Option<String>,
+    #[arg(long, value_name = "auto|wgpu|cpu", help_heading = "Device",
+          value_parser = choice::<BackendChoice>)]
+    #[serde(deserialize_with = "named")]
+    pub backend: Option<BackendChoice>,
     /// Precision: f32, or f64 for reference runs on the CPU [default: f32]
-    #[arg(long, value_name = "f32|f64", help_heading = "Device")]
-    pub precision: Option<String>,
+    #[arg(long, value_name = "f32|f64", help_heading = "Device",
+          value_parser = choice::<Precision>)]
+    #[serde(deserialize_with = "named")]
+    pub precision: Option<Precision>,
     /// Most samples in one pass, on each CPU thread, which bounds memory [default: 256 on the CPU,
     /// 8192 on a GPU]
     #[arg(long, value_name = "N", help_heading = "Device",
@@ -400,6 +417,19 @@ fn name_or_number<'de, D: Deserializer<'de>>(
     }
 
     deserializer.deserialize_any(Column)
+}
+
+/// A choice by its name, an unknown one being refused with the nearest.
+fn named<'de, T: Choice, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<T>, D::Error> {
+    let name: Option<String> = Deserialize::deserialize(deserializer)?;
+    name.map(|name| T::named(&name).map_err(de::Error::custom)).transpose()
+}
+
+/// A choice, from a flag.
+pub(crate) fn choice<T: Choice>(name: &str) -> std::result::Result<T, String> {
+    T::named(name).map_err(|error| error.to_string())
 }
 
 /// A number of things, from a flag.

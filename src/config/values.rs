@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::choice;
+use crate::names::Choice;
+
 /// One or more values of a setting, in the order given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values<T>(pub Vec<T>);
@@ -25,6 +28,13 @@ impl<T: FromStr> Values<T> {
     /// The values of a flag, separated by commas.
     pub(super) fn split(text: &str) -> Result<Self, T::Err> {
         text.split(',').map(|part| part.trim().parse()).collect::<Result<_, _>>().map(Values)
+    }
+}
+
+impl<T: Choice> Values<T> {
+    /// The choices of a flag, separated by commas.
+    pub(super) fn choices(text: &str) -> Result<Self, String> {
+        text.split(',').map(|part| choice(part.trim())).collect::<Result<_, _>>().map(Values)
     }
 }
 

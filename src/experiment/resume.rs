@@ -6,7 +6,6 @@ use super::start::labels;
 use super::{Started, prepare, stored_monitor, stored_settings};
 use crate::config::{RunConfig, Settings};
 use crate::error::{Error, Result};
-use crate::optim::ScheduleKind;
 use crate::profile::{History, TrainingState};
 use crate::record::{Event, EventKind, StepRow, WarningAction};
 use crate::rundir::{Resumption, RunDirectory, RunWriter, now};
@@ -25,9 +24,9 @@ const CHANGEABLE: &str = "--steps, --checkpoint-every and --on-warning";
 pub fn resume(path: &Path, changes: Settings) -> Result<Started> {
     let mut directory = RunDirectory::at(path);
     let stored = stored_settings(&directory)?;
-    let (init, before) = (stored.init.clone(), stored.on_warning.clone());
+    let (init, before) = (stored.init.clone(), stored.on_warning);
     let settings = changed(path, changes, Settings { init: None, ..stored })?;
-    let halves_now = settings.on_warning.as_deref() == Some("halve-lr");
+    let halves_now = settings.on_warning == Some(WarningAction::HalveLr);
     let newly_halves = halves_now && settings.on_warning != before;
     let mut prepared = prepare(RunConfig::resolve(settings)?)?;
     prepared.config.init = init;
@@ -100,7 +99,7 @@ fn changed(path: &Path, changes: Settings, stored: Settings) -> Result<Settings>
     let allowed = Settings {
         steps: changes.steps,
         checkpoint_every: changes.checkpoint_every,
-        on_warning: changes.on_warning.clone(),
+        on_warning: changes.on_warning,
         ..Settings::default()
     };
     if changes != allowed {
@@ -109,7 +108,7 @@ fn changed(path: &Path, changes: Settings, stored: Settings) -> Result<Settings>
         return Err(Error::setting("--resume", path.display(), problem, remedy));
     }
     let before = RunConfig::resolve(stored.clone())?;
-    let follows_length = matches!(before.schedule, ScheduleKind::Cosine | ScheduleKind::Linear);
+    let follows_length = before.schedule.falls();
     if let Some(steps) = changes.steps.filter(|&steps| follows_length && steps != before.steps) {
         let problem = format!(
             "the learning rates so far are those of a schedule over {} steps",

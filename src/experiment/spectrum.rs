@@ -200,7 +200,7 @@ fn load(directory: &RunDirectory, request: &Request) -> Result<Prepared> {
     let settings = Settings {
         // The checkpoint's weights are used.
         init: None,
-        backend: request.backend.map(|choice| choice.name().to_string()).or(settings.backend),
+        backend: request.backend.or(settings.backend),
         ..settings
     };
     prepare(RunConfig::resolve(settings)?)

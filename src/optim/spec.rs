@@ -1,9 +1,10 @@
 //! Optimizers by name: which hyperparameters each takes, with their defaults and ranges.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{CoupledDecay, Optimizer, adagrad, adam, momentum, rmsprop, sam, sgd};
 use crate::error::{Error, Result};
+use crate::names::choices;
 
 /// One optimizer that can be named.
 #[derive(Clone, Copy)]
@@ -64,22 +65,19 @@ impl Entry {
     }
 }
 
-/// What SAM and ASAM may be built over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Base {
-    /// Gradient descent.
-    Sgd,
-    /// Heavy ball.
-    Momentum,
-    /// Adam.
-    Adam,
+choices! {
+    /// What SAM and ASAM may be built over.
+    pub enum Base ("base optimizer") {
+        /// Gradient descent.
+        Sgd = "sgd",
+        /// Heavy ball.
+        Momentum = "momentum",
+        /// Adam.
+        Adam = "adam",
+    }
 }
 
 impl Base {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 3] = ["sgd", "momentum", "adam"];
-
     fn entry(self) -> &'static Entry {
         match self {
             Base::Sgd => &sgd::ENTRY,
@@ -198,8 +196,7 @@ impl OptimizerSpec {
         let entry = Entry::find(name)?;
         let taken = entry.defaults_over(given.base);
         if let (Some(base), None) = (given.base, taken.base) {
-            let shown = format!("{base:?}").to_lowercase();
-            return Err(not_taken("--base", shown, entry, taken));
+            return Err(not_taken("--base", base.to_string(), entry, taken));
         }
         for (flag, value) in given.numbers() {
             let Some(value) = value else { continue };

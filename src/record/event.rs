@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::choices;
+
 /// One line of `events.jsonl`: the step, the kind with its numbers, and `assumes`, the assumption
 /// that the event rests on (see [`EventKind::assumes`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -201,21 +203,16 @@ pub enum EventKind {
     },
 }
 
-/// What is done where a loss spike is warned of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WarningAction {
-    /// The run ends, with a checkpoint.
-    Stop,
-    /// The learning rate is halved, from the next update to the end.
-    HalveLr,
-    /// A checkpoint is written.
-    Checkpoint,
-}
-
-impl WarningAction {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 3] = ["stop", "halve-lr", "checkpoint"];
+choices! {
+    /// What is done where a loss spike is warned of.
+    pub enum WarningAction ("action on a warning") {
+        /// The run ends, with a checkpoint.
+        Stop = "stop",
+        /// The learning rate is halved, from the next update to the end.
+        HalveLr = "halve-lr",
+        /// A checkpoint is written.
+        Checkpoint = "checkpoint",
+    }
 }
 
 /// Why numbers are suspect.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::config::{CompareSettings, RunConfig, Seeds, Settings, check_name, lower};
+use crate::config::{CompareSettings, RunConfig, Seeds, Settings, check_name};
 use crate::error::{Error, Result, reason};
 use crate::experiment::{prepare, timestamped};
 use crate::optim::ScheduleKind;
+use crate::record::WarningAction;
 use crate::rundir::RunDirectory;
 
 /// A comparison about to start, or to go on.
@@ -70,7 +71,7 @@ impl Comparison {
                 .map(|run| Ok(only_optimizer(run)?.or(shared.clone())))
                 .collect::<Result<_>>()?,
         };
-        if shared.on_warning.as_deref() == Some("stop") {
+        if shared.on_warning == Some(WarningAction::Stop) {
             let problem = "runs of unequal length cannot be compared";
             let remedy = "use halve-lr or checkpoint, or leave it out";
             return Err(Error::setting("--on-warning", "stop", problem, remedy));
@@ -276,7 +277,7 @@ fn parts(config: &RunConfig) -> Vec<Part> {
         part(
             "schedule",
             "",
-            (config.schedule != ScheduleKind::Constant).then(|| lower(&config.schedule)),
+            (config.schedule != ScheduleKind::Constant).then(|| config.schedule.to_string()),
         ),
         part("warmup", "warm-up ", (config.warmup > 0).then(|| config.warmup.to_string())),
         number("final-lr", "to η=", config.final_lr, Some(0.0)),

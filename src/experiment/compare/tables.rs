@@ -8,7 +8,6 @@ use statrs::statistics::Statistics;
 use super::execute::{ComparisonEnd, MemberStatus};
 use super::plan::MANIFEST;
 use super::{Comparison, Member, Setting};
-use crate::config::lower;
 use crate::error::{Error, Result};
 use crate::figure::{
     ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
@@ -199,7 +198,7 @@ fn setting_cells(setting: &Setting) -> Vec<String> {
     vec![
         setting.label.clone(),
         config.optimizer.name.to_string(),
-        h.base.map_or_else(String::new, |base| lower(&base)),
+        h.base.map_or_else(String::new, |base| base.to_string()),
         optional(Some(config.lr)),
         optional(h.momentum),
         optional(h.beta1),
@@ -208,7 +207,7 @@ fn setting_cells(setting: &Setting) -> Vec<String> {
         optional(h.rho),
         optional(h.weight_decay),
         config.batch_size.to_string(),
-        lower(&config.schedule),
+        config.schedule.to_string(),
         config.warmup.to_string(),
     ]
 }

@@ -3,6 +3,7 @@
 use sharpscope::Error;
 use sharpscope::config::{RunConfig, Settings};
 use sharpscope::data::{DataOptions, Dataset, Inputs, Standardisation, Targets};
+use sharpscope::device::BackendChoice;
 use sharpscope::experiment::{Prepared, prepare};
 use sharpscope::problem::Loss;
 use sharpscope::rng::{Stream, stream};
@@ -162,7 +163,7 @@ fn run(dataset: &str, change: impl FnOnce(&mut Settings)) -> Result<Prepared, Er
             if dataset == "shakespeare" { "transformer-tiny" } else { "linear" }.parse().unwrap(),
         ),
         dataset: Some(dataset.to_string()),
-        backend: Some("cpu".to_string()),
+        backend: Some(BackendChoice::Cpu),
         ..Settings::default()
     };
     change(&mut settings);
