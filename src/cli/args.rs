@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{CompareSettings, Settings, choice};
+use super::flags::named;
+use crate::config::{CompareSettings, Settings};
 use crate::curvature::Matrix;
 use crate::device::BackendChoice;
 
@@ -109,7 +110,7 @@ pub(super) struct SpectrumArgs {
     pub top: Option<usize>,
     /// hessian, gauss-newton, fisher, sampled-fisher, empirical-fisher or residual (Hessian less
     /// Gauss-Newton) [default: hessian]
-    #[arg(long, value_name = "NAME", value_parser = choice::<Matrix>)]
+    #[arg(long, value_name = "NAME", value_parser = named::<Matrix>)]
     pub matrix: Option<Matrix>,
     /// With the preconditioner of an adaptive optimizer around it
     #[arg(long)]
@@ -128,7 +129,7 @@ pub(super) struct SpectrumArgs {
     #[arg(long, value_name = "A", allow_negative_numbers = true)]
     pub reparametrize: Option<f64>,
     /// Device: auto, wgpu or cpu [default: the run's]
-    #[arg(long, value_name = "auto|wgpu|cpu", value_parser = choice::<BackendChoice>)]
+    #[arg(long, value_name = "auto|wgpu|cpu", value_parser = named::<BackendChoice>)]
     pub backend: Option<BackendChoice>,
     /// Replace a spectrum that is there already
     #[arg(long)]

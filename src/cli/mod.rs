@@ -6,6 +6,7 @@ mod compare;
 mod devices;
 mod doctor;
 mod events;
+mod flags;
 mod list;
 mod logging;
 mod progress;

@@ -71,7 +71,7 @@ fn describe(prepared: &Prepared) -> String {
     format!(
         "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {}, \
          lr {}, seed {}, on {} ({}, {})",
-        config.name,
+        config.place.name,
         prepared.theta.len(),
         prepared.split.train.len(),
         prepared.split.validation.len(),

@@ -30,8 +30,8 @@ pub fn resume(path: &Path, changes: Settings) -> Result<Started> {
     let newly_halves = halves_now && settings.on_warning != before;
     let mut prepared = prepare(RunConfig::resolve(settings)?)?;
     prepared.config.init = init;
-    prepared.config.out = Some(path.to_path_buf());
-    prepared.config.resume = Some(path.to_path_buf());
+    prepared.config.place.out = Some(path.to_path_buf());
+    prepared.config.place.resume = Some(path.to_path_buf());
 
     let mut table = directory.steps()?;
     let step = directory.resumable(table.cells.len()).ok_or_else(|| nothing(&directory))?;

@@ -39,11 +39,12 @@ impl Prepared {
     /// [`Error::Output`] if the directory cannot be used, [`Error::Io`] if a file cannot be written.
     pub fn start(mut self) -> Result<Started> {
         let optimizer = self.config.optimizer.build();
-        let directory = match &self.config.out {
-            Some(out) => RunDirectory::create(out, self.config.force)?,
-            None => default_directory(&self.config.name)?,
+        let place = &self.config.place;
+        let directory = match &place.out {
+            Some(out) => RunDirectory::create(out, place.force)?,
+            None => default_directory(&place.name)?,
         };
-        self.config.out = Some(directory.path().to_path_buf());
+        self.config.place.out = Some(directory.path().to_path_buf());
         let labels = labels(&self, &*optimizer);
         let (manifest, columns) = (self.manifest()?, self.config.columns());
         let layout = self.problem.train.layout();
@@ -54,8 +55,6 @@ impl Prepared {
     }
 
     pub(crate) fn manifest(&self) -> Result<Manifest> {
-        let config = serde_json::to_value(&self.config)
-            .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
         Ok(Manifest {
             schema_version: 1,
             version: env!("CARGO_PKG_VERSION").to_string(),
@@ -65,7 +64,7 @@ impl Prepared {
             finished: None,
             exit_code: None,
             error: None,
-            config,
+            config: self.config.to_json()?,
             backend: self.device.backend().to_string(),
             adapter: self.device.adapter().to_string(),
             precision: self.device.precision(),
@@ -126,7 +125,7 @@ pub(super) fn labels(prepared: &Prepared, optimizer: &dyn Optimizer) -> FigureLa
     FigureLabels {
         title: format!(
             "{}: {} samples, {} {}, lr {}, seed {}",
-            config.name,
+            config.place.name,
             prepared.split.train.len(),
             config.optimizer,
             config.batch_size.describe(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::{Comparison, Member, tables};
-use crate::config::RunConfig;
+use crate::config::{Place, RunConfig};
 use crate::error::{Error, Result};
 use crate::experiment::prepare;
 use crate::profile::Observer;
@@ -163,7 +163,8 @@ impl Member {
         interrupted: &AtomicBool,
     ) -> Result<MemberStatus> {
         // What is there now is a half-done run of this member, or was to be replaced.
-        let config = RunConfig { force: true, ..self.config.clone() };
+        let place = Place { force: true, ..self.config.place.clone() };
+        let config = RunConfig { place, ..self.config.clone() };
         let started = prepare(config)?.start()?;
         let mut rows = Rows { member: self, observer };
         let finished = started.train(&mut rows, interrupted)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::config::{CompareSettings, RunConfig, Seeds, Settings, check_name};
+use crate::config::{CompareSettings, Place, RunConfig, Seeds, Settings};
 use crate::error::{Error, Result, reason};
 use crate::experiment::{prepare, timestamped};
 use crate::optim::ScheduleKind;
@@ -64,6 +64,7 @@ impl Comparison {
             return Err(Error::setting("--jobs", 0, "nothing would run", "give 1 or more"));
         }
         let shared = compare.settings;
+        shared.check()?;
         let groups: Vec<Settings> = match compare.runs {
             None => vec![shared.clone()],
             Some(runs) => runs
@@ -83,9 +84,6 @@ impl Comparison {
         }
         let (out, name) = (shared.out.clone(), shared.name.clone());
         let force = shared.force.unwrap_or(false);
-        if let Some(name) = &name {
-            check_name(name)?;
-        }
 
         let mut configs = Vec::new();
         for group in groups {
@@ -122,7 +120,8 @@ impl Comparison {
             .map(|(index, setting, seed)| {
                 let folder = directory.join(&setting.slug).join(format!("seed-{seed}"));
                 let out = Some(folder.clone());
-                let config = RunConfig { seed, out, ..setting.config.clone() };
+                let place = Place { out, ..setting.config.place.clone() };
+                let config = RunConfig { seed, place, ..setting.config.clone() };
                 Member { setting: index, config, directory: folder }
             })
             .collect();
@@ -171,13 +170,11 @@ impl Comparison {
 impl Member {
     /// The first key in which a run's configuration on disk is not this member's, with both values.
     fn difference(&self, config: &serde_json::Value) -> Option<(String, String, String)> {
-        const NOT_COMPARED: [&str; 2] = ["out", "force"];
-        let wanted = serde_json::to_value(&self.config).ok()?;
-        let keys = wanted.as_object()?.iter().filter(|(key, _)| !NOT_COMPARED.contains(&&***key));
         let null = serde_json::Value::Null;
-        keys.map(|(key, wanted)| (key, config.get(key).unwrap_or(&null), wanted))
-            .find(|(_, there, wanted)| there != wanted)
-            .map(|(key, there, wanted)| (key.clone(), there.to_string(), wanted.to_string()))
+        let all = self.config.what().ok()?.into_iter();
+        all.map(|(key, wanted)| (config.get(&key).unwrap_or(&null), key, wanted))
+            .find(|(there, _, wanted)| *there != wanted)
+            .map(|(there, key, wanted)| (key, there.to_string(), wanted.to_string()))
     }
 }
 
@@ -219,30 +216,11 @@ fn seeds(compare: &CompareSettings) -> Result<Vec<u64>> {
 /// A group of `runs`, which may set what belongs to the optimizer and nothing else: all members
 /// share the problem and how it is measured.
 fn only_optimizer(group: Settings) -> Result<Settings> {
-    let optimizer = Settings {
-        optimizer: group.optimizer.clone(),
-        base: group.base.clone(),
-        lr: group.lr.clone(),
-        momentum: group.momentum.clone(),
-        beta1: group.beta1.clone(),
-        beta2: group.beta2.clone(),
-        eps: group.eps.clone(),
-        rho: group.rho.clone(),
-        weight_decay: group.weight_decay.clone(),
-        batch_size: group.batch_size.clone(),
-        schedule: group.schedule.clone(),
-        warmup: group.warmup.clone(),
-        final_lr: group.final_lr,
-        decay_factor: group.decay_factor,
-        decay_every: group.decay_every,
-        ..Settings::default()
-    };
-    if optimizer == group {
-        return Ok(optimizer);
-    }
+    let Some(other) = group.beside_optimizer() else { return Ok(group) };
     let problem =
         "a group may set the optimizer, its numbers, batch_size and the learning rate only";
-    Err(Error::setting("runs", "[…]", problem, "set the rest beside 'runs', for all of them"))
+    let remedy = "set the rest beside 'runs', for all of them";
+    Err(Error::setting("runs", format!("[{{\"{other}\": …}}]"), problem, remedy))
 }
 
 /// Something that may tell a setting from others.
@@ -333,7 +311,8 @@ fn slug(config: &RunConfig, parts: &[Part]) -> String {
 /// Model and dataset, from a run's name.
 fn shared_name(config: &RunConfig) -> String {
     let end = format!("-{}", config.optimizer.slug());
-    config.name.strip_suffix(&end).unwrap_or(&config.name).to_string()
+    let name = &config.place.name;
+    name.strip_suffix(&end).unwrap_or(name).to_string()
 }
 
 /// `runs/<time>-<name>`, with a number behind it where that is taken.
