@@ -7,6 +7,7 @@
 mod batch_size;
 mod compare_settings;
 mod model_choice;
+mod numbers;
 mod place;
 mod product;
 mod resolve;
@@ -20,6 +21,7 @@ mod values;
 pub use batch_size::BatchSize;
 pub use compare_settings::CompareSettings;
 pub use model_choice::ModelChoice;
+pub use numbers::Numbers;
 pub use place::Place;
 pub use run_config::{RunConfig, Solver};
 pub use seeds::Seeds;

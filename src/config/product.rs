@@ -3,7 +3,7 @@
 use super::setting::{Setting, Visit, Visitor};
 use super::{BatchSize, Settings, Value, Values, flag};
 use crate::error::{Error, Result};
-use crate::optim::{OptimizerSpec, ScheduleKind};
+use crate::optim::{NUMBERS, OptimizerSpec, ScheduleKind};
 
 impl Settings {
     /// Every combination of the values given, each with one value for each setting, in the order
@@ -15,21 +15,16 @@ impl Settings {
     pub fn product(&self) -> Result<Vec<Settings>> {
         self.clone().visit(&mut NotEmpty)?;
         let mut all = spread(vec![self.clone()], |s| &mut s.optimizer);
-        keep_where(&mut all, |s| &mut s.base, |s| takes(s, "--base"))?;
+        keep_where(&mut all, |s| &mut s.base, |s| takes(s, "base"))?;
         let mut all = spread(all, |s| &mut s.base);
-        keep_where(&mut all, |s| &mut s.momentum, |s| takes(s, "--momentum"))?;
-        keep_where(&mut all, |s| &mut s.beta1, |s| takes(s, "--beta1"))?;
-        keep_where(&mut all, |s| &mut s.beta2, |s| takes(s, "--beta2"))?;
-        keep_where(&mut all, |s| &mut s.eps, |s| takes(s, "--eps"))?;
-        keep_where(&mut all, |s| &mut s.rho, |s| takes(s, "--rho"))?;
-        keep_where(&mut all, |s| &mut s.perturbed_sharpness, |s| takes(s, "--rho"))?;
-        let all = spread(all, |s| &mut s.lr);
-        let all = spread(all, |s| &mut s.momentum);
-        let all = spread(all, |s| &mut s.beta1);
-        let all = spread(all, |s| &mut s.beta2);
-        let all = spread(all, |s| &mut s.eps);
-        let all = spread(all, |s| &mut s.rho);
-        let all = spread(all, |s| &mut s.weight_decay);
+        for (place, number) in NUMBERS.iter().enumerate() {
+            keep_where(&mut all, |s| s.numbers.at(place), |s| takes(s, number.name))?;
+        }
+        keep_where(&mut all, |s| &mut s.perturbed_sharpness, |s| takes(s, "rho"))?;
+        let mut all = spread(all, |s| &mut s.lr);
+        for place in 0..NUMBERS.len() {
+            all = spread(all, |s| s.numbers.at(place));
+        }
         let mut all = spread(all, |s| &mut s.batch_size);
         keep_where(&mut all, |s| &mut s.sharpness_batches, |s| Ok(batched(s)))?;
         let mut all = spread(all, |s| &mut s.schedule);
@@ -86,9 +81,10 @@ fn first<T: Clone>(values: &Option<Values<T>>) -> Option<T> {
     values.as_ref().and_then(|values| values.0.first().cloned())
 }
 
-fn takes(settings: &Settings, flag: &str) -> Result<bool> {
-    let name = first(&settings.optimizer).unwrap_or_else(|| "sgd".to_string());
-    OptimizerSpec::takes(&name, first(&settings.base), flag)
+fn takes(settings: &Settings, hyperparameter: &str) -> Result<bool> {
+    let name = first(&settings.optimizer);
+    let name = name.as_deref().unwrap_or(OptimizerSpec::DEFAULT);
+    OptimizerSpec::takes(name, first(&settings.base), hyperparameter)
 }
 
 fn batched(settings: &Settings) -> bool {

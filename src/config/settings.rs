@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::setting::{self, Unfit, settings};
-use super::{BatchSize, Column, ModelChoice, Solver, Values};
+use super::{BatchSize, Column, ModelChoice, Numbers, Solver, Values};
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::Result;
 use crate::input;
-use crate::optim::{Base, ScheduleKind};
+use crate::optim::{Base, ScheduleKind, help};
 use crate::problem::Loss;
 use crate::record::WarningAction;
 
@@ -57,12 +57,10 @@ settings! {
             regression: bool;
         }
         "Training" {
-            /// Optimizer: sgd (gradient descent when the batch is full), momentum, nesterov, ema-
-            /// momentum, adam, adamw, rmsprop, adagrad, sam or asam [default: sgd]
-            optimizer: Values<String>, also "optimizers";
-            /// Learning rate [default: 0.2; 0.02 for momentum and nesterov, 0.01 for adagrad, 0.001
-            /// for adam, adamw and rmsprop]
-            lr: Values<f64>, shown "RATE", checked rates;
+            /// Which optimizer.
+            optimizer: Values<String>, also "optimizers", told help::optimizers;
+            /// Learning rate.
+            lr: Values<f64>, shown "RATE", told help::learning_rates, checked rates;
             /// Samples in a minibatch, or full [default: full]
             batch_size: Values<BatchSize>, checked batches;
             /// Updates to take [default: 1000]
@@ -77,22 +75,11 @@ settings! {
             eval_every: usize, checked at_least_one;
         }
         "Optimizer" {
-            /// What sam and asam step with: sgd, momentum or adam [default: sgd]
-            base: Values<Base>, shown "NAME";
-            /// Momentum beta [default: 0.9]
-            momentum: Values<f64>, shown "BETA";
-            /// Decay of Adam's first moment [default: 0.9]
-            beta1: Values<f64>, shown "BETA";
-            /// Decay of the second moment [default: 0.999; 0.99 for rmsprop]
-            beta2: Values<f64>, shown "BETA";
-            /// Added to an adaptive optimizer's denominator [default: 1e-8; 1e-10 for adagrad]
-            eps: Values<f64>, shown "EPS";
-            /// Ascent radius [default: 0.05 for sam, 0.5 for asam]
-            rho: Values<f64>, shown "RHO";
-            /// Weight decay lambda: decoupled for adamw, else added to the gradient [default: 0;
-            /// 0.01 for adamw]
-            weight_decay: Values<f64>, shown "LAMBDA";
+            /// What SAM and ASAM step with.
+            base: Values<Base>, shown "NAME", told help::bases;
         }
+        /// The numbers that optimizers take.
+        + numbers: Numbers;
         "Learning rate" {
             /// Learning rate after the warm-up: constant, cosine, linear or step [default:
             /// constant]
@@ -134,8 +121,8 @@ settings! {
             /// Minibatches over which batch sharpness is averaged, with minibatch training; 0 for
             /// none [default: 16]
             sharpness_batches: usize;
-            /// With sam or asam, log the sharpness at the perturbed point too
-            perturbed_sharpness: bool;
+            /// Whether the sharpness is logged where SAM and ASAM take their gradient too.
+            perturbed_sharpness: bool, told help::perturbed_sharpness;
         }
         "Spectrum" {
             /// Measure the density of the whole spectrum every N steps [default: never]

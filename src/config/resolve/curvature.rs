@@ -4,7 +4,7 @@ use crate::config::{BatchSize, Settings, Solver};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Lanczos};
-use crate::optim::OptimizerSpec;
+use crate::optim::{OptimizerSpec, help};
 
 /// Least tolerance in single precision: residuals of f32 products level off near 1e-7.
 const LEAST_TOLERANCE_F32: f64 = 1e-6;
@@ -116,7 +116,7 @@ fn perturbed_sharpness(given: Option<bool>, optimizer: &OptimizerSpec) -> Result
     let given = given.unwrap_or(false);
     if given && optimizer.hyperparameters.rho.is_none() {
         let problem = format!("{} does not perturb", optimizer.name);
-        let remedy = "those that do: sam, asam";
+        let remedy = format!("those that do: {}", help::takers("rho").join(", "));
         return Err(Error::setting("--perturbed-sharpness", given, problem, remedy));
     }
     Ok(given)

@@ -7,6 +7,7 @@ use crate::config::{CompareSettings, Place, RunConfig, Seeds, Settings};
 use crate::error::{Error, Result, reason};
 use crate::experiment::{prepare, timestamped};
 use crate::optim::ScheduleKind;
+use crate::optim::help::short;
 use crate::record::WarningAction;
 use crate::rundir::RunDirectory;
 
@@ -226,9 +227,9 @@ fn only_optimizer(group: Settings) -> Result<Settings> {
 /// Something that may tell a setting from others.
 struct Part {
     /// Its key, with dashes.
-    key: &'static str,
+    key: String,
     /// What is written before its value in a label.
-    symbol: &'static str,
+    symbol: String,
     /// Its value; `None` where the setting does not take it.
     value: Option<String>,
     /// Whether it is what the optimizer takes when nothing is given.
@@ -236,37 +237,31 @@ struct Part {
 }
 
 fn parts(config: &RunConfig) -> Vec<Part> {
-    let h = &config.optimizer.hyperparameters;
-    let defaults = config.optimizer.defaults();
-    let part = |key, symbol, value| Part { key, symbol, value, is_default: false };
-    let number = |key, symbol, value: Option<f64>, default: Option<f64>| Part {
+    let part = |key: &str, symbol: &str, value| {
+        let (key, symbol) = (key.replace('_', "-"), symbol.to_string());
+        Part { key, symbol, value, is_default: false }
+    };
+    let number = |key: &str, symbol: &str, value: Option<f64>, default: Option<f64>| Part {
         is_default: value == default,
         ..part(key, symbol, value.map(short))
     };
-    vec![
-        part("lr", "η=", Some(short(config.lr))),
-        number("momentum", "β=", h.momentum, defaults.momentum),
-        number("beta1", "β₁=", h.beta1, defaults.beta1),
-        number("beta2", "β₂=", h.beta2, defaults.beta2),
-        number("eps", "ε=", h.eps, defaults.eps),
-        number("rho", "ρ=", h.rho, defaults.rho),
-        number("weight-decay", "λ=", h.weight_decay, defaults.weight_decay),
+    let defaults = config.optimizer.defaults();
+    let numbers = config.optimizer.hyperparameters.numbers().zip(defaults.numbers());
+    let numbers = numbers.map(|((of, value), (_, default))| {
+        number(of.name, &format!("{}=", of.symbol), value, default)
+    });
+    let schedule = config.schedule;
+    let schedule = (schedule != ScheduleKind::Constant).then(|| schedule.to_string());
+    let rate = [part("lr", "η=", Some(short(config.lr)))];
+    let rest = [
         part("batch", "batch ", config.batch_size.0.map(|size| size.to_string())),
-        part(
-            "schedule",
-            "",
-            (config.schedule != ScheduleKind::Constant).then(|| config.schedule.to_string()),
-        ),
+        part("schedule", "", schedule),
         part("warmup", "warm-up ", (config.warmup > 0).then(|| config.warmup.to_string())),
-        number("final-lr", "to η=", config.final_lr, Some(0.0)),
-        part("decay-factor", "×", config.decay_factor.map(short)),
-        part("decay-every", "every ", config.decay_every.map(|steps| steps.to_string())),
-    ]
-}
-
-/// The shortest text that reads back the same.
-fn short(x: f64) -> String {
-    format!("{x:?}").trim_end_matches(".0").to_string()
+        number("final_lr", "to η=", config.final_lr, Some(0.0)),
+        part("decay_factor", "×", config.decay_factor.map(short)),
+        part("decay_every", "every ", config.decay_every.map(|steps| steps.to_string())),
+    ];
+    rate.into_iter().chain(numbers).chain(rest).collect()
 }
 
 /// Settings with labels that say how they differ.

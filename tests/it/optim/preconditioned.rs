@@ -145,7 +145,7 @@ fn with_p_held_adamw_is_stable_up_to_its_threshold() {
 /// Before any step no gradient has been seen, and the operator is the Hessian with its decay.
 #[test]
 fn there_is_no_preconditioner_before_the_first_step() {
-    for entry in &ENTRIES {
+    for entry in ENTRIES {
         let mut optimizer = build(entry.name, decay(0.0));
         assert!(optimizer.operator().is_hessian(), "{}", entry.name);
         let gradient = [2.0, -0.5];
