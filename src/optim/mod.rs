@@ -16,6 +16,7 @@ mod decay;
 pub mod help;
 mod hyperparameters;
 mod momentum;
+mod nadam;
 mod rmsprop;
 mod rule;
 mod sam;
@@ -45,6 +46,7 @@ catalogue! {
     sgd [ENTRY] Sgd;
     momentum [HEAVY_BALL, NESTEROV, EMA] HeavyBall, Nesterov, EmaMomentum;
     adam [ADAM, ADAMW] Adam, AdamW;
+    nadam [ENTRY] NAdam;
     rmsprop [ENTRY] RmsProp;
     adagrad [ENTRY] Adagrad;
     sam [SAM, ASAM] Sam, Ascent;

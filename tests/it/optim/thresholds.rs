@@ -83,6 +83,8 @@ fn sam_is_stable_up_to_its_threshold_at_a_fixed_gradient_norm() {
 fn thresholds_have_their_known_values_at_one_rate() {
     let context = StabilityContext { lr: 0.01, grad_norm: Some(1.0) };
     let adam = |beta1: f64| Hyperparameters { beta1: Some(beta1), ..NONE };
+    // NAdam's momentum at its first step.
+    let mu = 0.9 * (1.0 - 0.5 * 0.96_f64.powf(4e-3));
     let known = [
         ("sgd", NONE, 200.0),
         ("momentum", momentum(0.9), 380.0),
@@ -91,6 +93,8 @@ fn thresholds_have_their_known_values_at_one_rate() {
         ("adam", adam(0.9), 3800.0),
         ("adam", adam(0.5), 600.0),
         ("adamw", Hyperparameters { weight_decay: Some(10.0), ..adam(0.9) }, 3610.0),
+        ("nadam", adam(0.9), 380.0 / (1.9 - 1.8 * mu)),
+        ("nadam", adam(0.0), 200.0),
         ("rmsprop", NONE, 200.0),
         ("adagrad", NONE, 200.0),
         ("sam", ascending(Base::Sgd, 0.1), 40.0),
