@@ -7,6 +7,7 @@ mod devices;
 mod doctor;
 mod errors;
 mod events;
+mod flags;
 mod list;
 mod logging;
 mod progress;

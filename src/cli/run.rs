@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::{Progress, short};
-use crate::config::{RunConfig, Settings, lower};
+use crate::config::{RunConfig, Settings};
 use crate::experiment::{Finished, Prepared, prepare, resume};
 use crate::record::{ExitStatus, Summary};
 use crate::rundir::StoredRun;
@@ -70,19 +70,19 @@ fn describe(prepared: &Prepared) -> String {
     format!(
         "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {}, \
          lr {}, seed {}, on {} ({}, {})",
-        config.name,
+        config.place.name,
         prepared.theta.len(),
         prepared.split.train.len(),
         prepared.split.validation.len(),
         config.dataset,
-        lower(&config.loss),
+        config.loss,
         config.optimizer,
         config.batch_size.describe(),
         config.lr,
         config.seed,
         prepared.device.backend(),
         prepared.device.adapter(),
-        lower(&config.precision),
+        config.precision,
     )
 }
 

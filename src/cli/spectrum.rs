@@ -7,8 +7,7 @@ use serde_json::json;
 use super::args::SpectrumArgs;
 use super::logging::Terminal;
 use super::progress::short;
-use crate::config::named;
-use crate::curvature::{Flatness, Matrix};
+use crate::curvature::Flatness;
 use crate::error::Error;
 use crate::experiment::spectrum::{Measurement, Request, measure};
 use crate::linalg::Estimate;
@@ -21,17 +20,14 @@ pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Resul
         probes: args.probes,
         iterations: args.iterations,
         sigma: args.sigma,
-        matrix: named("matrix", args.matrix, "hessian", &Matrix::NAMES)?,
+        matrix: args.matrix.unwrap_or_default(),
         preconditioned: args.preconditioned,
         parameters: args.parameters,
         top: args.top.unwrap_or(1),
         layers: args.layers,
         flatness: args.flatness,
         reparametrize: args.reparametrize,
-        backend: args
-            .backend
-            .map(|name| named("backend", Some(name), "", &crate::device::BackendChoice::NAMES))
-            .transpose()?,
+        backend: args.backend,
     };
     request.check()?;
     let run = StoredRun::open(&args.run)?;

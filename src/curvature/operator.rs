@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::autodiff::{Objective, OutputMatrix};
 use crate::error::{Error, Result, check_length};
 use crate::linalg::{SymmetricOperator, each_column};
+use crate::names::choices;
 use crate::optim::StabilityOperator;
 
 /// The Hessian of an objective at its current parameters, of dimension P. One product is one
@@ -94,29 +94,24 @@ impl<A: SymmetricOperator> SymmetricOperator for Preconditioned<A> {
     }
 }
 
-/// A matrix of curvature at the current parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Matrix {
-    /// The Hessian H.
-    #[default]
-    Hessian,
-    /// The generalised Gauss-Newton matrix G.
-    GaussNewton,
-    /// The Fisher matrix, its expectation over targets taken exactly.
-    Fisher,
-    /// The Fisher matrix from one drawn target for each sample.
-    SampledFisher,
-    /// The gradients' second moment with the data's own targets.
-    EmpiricalFisher,
-    /// H - G: what the curvature of the model itself adds.
-    Residual,
-}
-
-impl Matrix {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 6] =
-        ["hessian", "gauss-newton", "fisher", "sampled-fisher", "empirical-fisher", "residual"];
+choices! {
+    /// A matrix of curvature at the current parameters.
+    #[derive(Default)]
+    pub enum Matrix ("matrix") {
+        /// The Hessian H.
+        #[default]
+        Hessian = "hessian",
+        /// The generalised Gauss-Newton matrix G.
+        GaussNewton = "gauss-newton",
+        /// The Fisher matrix, its expectation over targets taken exactly.
+        Fisher = "fisher",
+        /// The Fisher matrix from one drawn target for each sample.
+        SampledFisher = "sampled-fisher",
+        /// The gradients' second moment with the data's own targets.
+        EmpiricalFisher = "empirical-fisher",
+        /// H - G: what the curvature of the model itself adds.
+        Residual = "residual",
+    }
 }
 
 /// A curvature matrix of an objective as an operator of dimension P.

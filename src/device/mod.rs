@@ -10,31 +10,19 @@ pub use sharpscope_compute::{Adapter, AdapterInfo, AdapterKind, Compute, Compute
 pub use placement::{Differentiation, Placement, Precision};
 
 use crate::error::{Error, Field, Message, Result};
+use crate::names::choices;
 
-/// Which kind of device is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BackendChoice {
-    /// A real GPU if there is one, else the CPU backend.
-    #[default]
-    Auto,
-    /// wgpu: a real GPU, or else a software Vulkan adapter.
-    Wgpu,
-    /// The CPU backend.
-    Cpu,
-}
-
-impl BackendChoice {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 3] = ["auto", "wgpu", "cpu"];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            BackendChoice::Auto => "auto",
-            BackendChoice::Wgpu => "wgpu",
-            BackendChoice::Cpu => "cpu",
-        }
+choices! {
+    /// Which kind of device is asked for.
+    #[derive(Default)]
+    pub enum BackendChoice ("backend") {
+        /// A real GPU if there is one, else the CPU backend.
+        #[default]
+        Auto = "auto",
+        /// wgpu: a real GPU, or else a software Vulkan adapter.
+        Wgpu = "wgpu",
+        /// The CPU backend.
+        Cpu = "cpu",
     }
 }
 

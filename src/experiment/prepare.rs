@@ -52,8 +52,8 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
     let (inputs, outputs) = (dataset.input_shape(), dataset.outputs());
     let parameters = config.model.parameters(inputs, outputs)?;
     check_at_most("--top", Some(config.top), parameters, "parameters in the model")?;
-    if let Some(out) = &config.out {
-        RunDirectory::check(out, config.force)?;
+    if let Some(out) = &config.place.out {
+        RunDirectory::check(out, config.place.force)?;
     }
     tracing::debug!(
         dataset = config.dataset,

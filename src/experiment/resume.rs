@@ -5,7 +5,6 @@ use std::path::Path;
 use super::Started;
 use crate::config::{RunConfig, Settings};
 use crate::error::{Error, Result};
-use crate::optim::ScheduleKind;
 use crate::profile::{History, TrainingState, action_taken};
 use crate::record::{Event, EventKind, StepRow, WarningAction};
 use crate::rundir::{RunWriter, StoredRun};
@@ -38,15 +37,15 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
     let path = stored.path();
     let forced = changes.force.unwrap_or(false);
     let settings = stored.settings()?;
-    let (init, before) = (settings.init.clone(), settings.on_warning.clone());
+    let (init, before) = (settings.init.clone(), settings.on_warning);
     let changes = Settings { force: None, ..changes };
     let settings = changed(path, changes, Settings { init: None, ..settings })?;
-    let halves_now = settings.on_warning.as_deref() == Some("halve-lr");
+    let halves_now = settings.on_warning == Some(WarningAction::HalveLr);
     let newly_halves = halves_now && settings.on_warning != before;
     let mut prepared = stored.prepare(RunConfig::resolve(settings)?)?;
     prepared.config.init = init;
-    prepared.config.out = Some(path.to_path_buf());
-    prepared.config.resume = Some(path.to_path_buf());
+    prepared.config.place.out = Some(path.to_path_buf());
+    prepared.config.place.resume = Some(path.to_path_buf());
 
     let step = checkpoint(stored, forced)?;
     let mut table = stored.table()?.clone();
@@ -117,7 +116,7 @@ fn changed(path: &Path, changes: Settings, stored: Settings) -> Result<Settings>
     let allowed = Settings {
         steps: changes.steps,
         checkpoint_every: changes.checkpoint_every,
-        on_warning: changes.on_warning.clone(),
+        on_warning: changes.on_warning,
         ..Settings::default()
     };
     if changes != allowed {
@@ -126,7 +125,7 @@ fn changed(path: &Path, changes: Settings, stored: Settings) -> Result<Settings>
         return Err(Error::setting("--resume", path.display(), problem, remedy));
     }
     let before = RunConfig::resolve(stored.clone())?;
-    let follows_length = matches!(before.schedule, ScheduleKind::Cosine | ScheduleKind::Linear);
+    let follows_length = before.schedule.falls();
     if let Some(steps) = changes.steps.filter(|&steps| follows_length && steps != before.steps) {
         let problem = format!(
             "the learning rates so far are those of a schedule over {} steps",

@@ -39,12 +39,13 @@ impl Prepared {
     /// [`Error::Output`] if the directory cannot be used.
     pub fn start(mut self) -> Result<Started> {
         let optimizer = self.config.optimizer.build();
-        let directory = match &self.config.out {
-            Some(out) => RunDirectory::create(out, self.config.force)?,
-            None => default_directory(&self.config.name)?,
+        let place = &self.config.place;
+        let directory = match &place.out {
+            Some(out) => RunDirectory::create(out, place.force)?,
+            None => default_directory(&place.name)?,
         };
         let path = directory.path().to_path_buf();
-        self.config.out = Some(path.clone());
+        self.config.place.out = Some(path.clone());
         let (run, state) = (self.run_info()?, TrainingState::initial(self.theta.clone()));
         let writer = RunWriter::new(directory);
         Ok(Started { prepared: self, optimizer, writer, directory: path, state, run })
@@ -56,12 +57,10 @@ impl Prepared {
     /// If the configuration cannot be written as JSON.
     pub fn run_info(&self) -> Result<RunInfo> {
         let config = &self.config;
-        let written = serde_json::to_value(config)
-            .map_err(|e| Error::Encode { what: "JSON", reason: e.to_string() })?;
         let layout = self.problem.train.layout();
         Ok(RunInfo {
             title: title(self),
-            config: written,
+            config: config.to_json()?,
             seed: config.seed,
             backend: self.device.backend().to_string(),
             adapter: self.device.adapter().to_string(),
@@ -120,7 +119,7 @@ fn title(prepared: &Prepared) -> String {
     let config = &prepared.config;
     format!(
         "{}: {} samples, {} {}, lr {}, seed {}",
-        config.name,
+        config.place.name,
         prepared.split.train.len(),
         config.optimizer,
         config.batch_size.describe(),

@@ -8,6 +8,8 @@ const STEP: &str = "step";
 const KIND: &str = "kind";
 const ASSUMES: &str = "assumes";
 
+use crate::names::choices;
+
 /// One line of `events.jsonl`: the step, the kind with its numbers, and `assumes`, the assumption
 /// that the event rests on (see [`EventKind::assumes`]).
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -287,22 +289,19 @@ event_kinds! {
     }
 }
 
-/// What is done where a loss spike is warned of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WarningAction {
-    /// The run ends, with a checkpoint.
-    Stop,
-    /// The learning rate is halved, from the next update to the end.
-    HalveLr,
-    /// A checkpoint is written.
-    Checkpoint,
+choices! {
+    /// What is done where a loss spike is warned of.
+    pub enum WarningAction ("action on a warning") {
+        /// The run ends, with a checkpoint.
+        Stop = "stop",
+        /// The learning rate is halved, from the next update to the end.
+        HalveLr = "halve-lr",
+        /// A checkpoint is written.
+        Checkpoint = "checkpoint",
+    }
 }
 
 impl WarningAction {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 3] = ["stop", "halve-lr", "checkpoint"];
-
     /// What it multiplies the coming learning rates by.
     pub fn rate_factor(self) -> f64 {
         match self {

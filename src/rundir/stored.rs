@@ -86,7 +86,7 @@ impl StoredRun {
         if head.config.get("model").is_none() {
             return Err(wrong("it does not say which model was trained".to_string()));
         }
-        let settings: Settings = serde_json::from_value(head.config.clone())
+        let settings = Settings::of_manifest(&head.config)
             .map_err(|e| wrong(format!("its config cannot be used ({e})")))?;
         let dataset = settings.dataset.map(|name| self.seen_from_here(name));
         Ok(Settings { out: None, force: None, resume: None, dataset, ..settings })

@@ -7,7 +7,7 @@ use std::thread;
 
 use super::end::{ComparisonEnd, MemberStatus};
 use super::{Comparison, Member, tables};
-use crate::config::{RunConfig, Settings};
+use crate::config::{Place, RunConfig, Settings};
 use crate::error::{Error, Result};
 use crate::experiment::{Started, go_on, prepare};
 use crate::profile::Observer;
@@ -147,7 +147,8 @@ impl Member {
     /// The member from its beginning. What is there now failed, was killed before its first checkpoint,
     /// or is to be replaced.
     fn start(&self) -> Result<Started> {
-        prepare(RunConfig { force: true, ..self.config.clone() })?.start()
+        let place = Place { force: true, ..self.config.place.clone() };
+        prepare(RunConfig { place, ..self.config.clone() })?.start()
     }
 
     /// The member's run, where it was stopped or killed on the way and has a checkpoint to go on from.

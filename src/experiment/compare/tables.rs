@@ -7,7 +7,6 @@ use statrs::statistics::Statistics;
 use super::end::{ComparisonEnd, MemberStatus};
 use super::plan::MANIFEST;
 use super::{Comparison, ComparisonManifest, Member, Setting};
-use crate::config::lower;
 use crate::error::{Error, Result};
 use crate::figure::{
     ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
@@ -100,41 +99,36 @@ impl<'a> Finished<'a> {
     }
 }
 
-const SETTING_COLUMNS: [&str; 13] = [
-    "setting",
-    "optimizer",
-    "base",
-    "base_lr",
-    "momentum",
-    "beta1",
-    "beta2",
-    "eps",
-    "rho",
-    "weight_decay",
-    "batch_size",
-    "schedule",
-    "warmup",
-];
-
-/// The cells of a setting, under [`SETTING_COLUMNS`].
-fn setting_cells(setting: &Setting) -> Vec<String> {
+/// What tells a setting from others: columns with their cells.
+fn setting_columns(setting: &Setting) -> Vec<(&'static str, String)> {
     let config = &setting.config;
-    let h = &config.optimizer.hyperparameters;
-    vec![
-        setting.label.clone(),
-        config.optimizer.name.to_string(),
-        h.base.map_or_else(String::new, |base| lower(&base)),
-        optional(Some(config.lr)),
-        optional(h.momentum),
-        optional(h.beta1),
-        optional(h.beta2),
-        optional(h.eps),
-        optional(h.rho),
-        optional(h.weight_decay),
-        config.batch_size.to_string(),
-        lower(&config.schedule),
-        config.warmup.to_string(),
-    ]
+    let optimizer = &config.optimizer;
+    let base = optimizer.hyperparameters.base;
+    let names = [
+        ("setting", setting.label.clone()),
+        ("optimizer", optimizer.name.to_string()),
+        ("base", base.map_or_else(String::new, |base| base.to_string())),
+        ("base_lr", optional(Some(config.lr))),
+    ];
+    let numbers = optimizer.hyperparameters.numbers();
+    let numbers = numbers.map(|(number, value)| (number.name, optional(value)));
+    let rest = [
+        ("batch_size", config.batch_size.to_string()),
+        ("schedule", config.schedule.to_string()),
+        ("warmup", config.warmup.to_string()),
+    ];
+    names.into_iter().chain(numbers).chain(rest).collect()
+}
+
+/// Its cells.
+fn setting_cells(setting: &Setting) -> Vec<String> {
+    setting_columns(setting).into_iter().map(|(_, cell)| cell).collect()
+}
+
+/// The names of these columns, which are the same for each setting.
+fn setting_names(comparison: &Comparison) -> Vec<&'static str> {
+    let columns = comparison.settings.first().map(setting_columns).unwrap_or_default();
+    columns.into_iter().map(|(name, _)| name).collect()
 }
 
 /// Every step of every run, under the columns that any of them has.
@@ -145,9 +139,8 @@ fn long_table(comparison: &Comparison, done: &[Finished<'_>]) -> Result<Vec<u8>>
             columns.push(name);
         }
     }
-    let mut table = Table::new(
-        SETTING_COLUMNS.into_iter().chain(["seed", "status"]).chain(columns.iter().copied()),
-    )?;
+    let names = setting_names(comparison).into_iter().chain(["seed", "status"]);
+    let mut table = Table::new(names.chain(columns.iter().copied()))?;
     for done in done {
         let status =
             if done.summary.status == ExitStatus::Diverged { "diverged" } else { "completed" };
@@ -197,7 +190,7 @@ fn summary_table(
         .flat_map(|(name, _)| ["mean", "sd", "n"].map(|what| format!("{name}_{what}")))
         .collect();
     let counts = ["completed", "diverged", "failed", "unfinished"];
-    let columns = SETTING_COLUMNS.into_iter().chain(counts);
+    let columns = setting_names(comparison).into_iter().chain(counts);
     let mut table = Table::new(columns.chain(metric_columns.iter().map(String::as_str)))?;
     for (index, setting) in comparison.settings.iter().enumerate() {
         let mut cells = setting_cells(setting);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::rows::share;
 use super::{Finding, Run, Verdict};
-use crate::config::{RunConfig, lower};
+use crate::config::RunConfig;
 use crate::data::{Dataset, Inputs};
 use crate::experiment::Prepared;
 use crate::record::StepRow;
@@ -54,7 +54,7 @@ fn objective(run: &Run<'_>, config: &RunConfig) -> Finding {
     let norm = run.rows.iter().rev().find_map(|row| row.param_norm);
     let penalty = decay.filter(|_| !decoupled).zip(norm);
     let penalty = penalty.map(|(decay, norm)| decay / 2.0 * norm * norm);
-    let loss = lower(&config.loss);
+    let loss = config.loss;
     let mut text = format!("train_loss is the mean {loss} loss over the training samples");
     match given.rho.filter(|&rho| rho > 0.0) {
         Some(rho) => text += &format!("; descended is its gradient up the slope (rho {rho})"),
@@ -77,7 +77,7 @@ fn metrics(run: &Run<'_>, config: &RunConfig) -> Finding {
     let (validated, accuracies) = (count(|row| row.val_loss), count(|row| row.train_accuracy));
     let text = format!(
         "{} loss{} and validation loss ({validated} steps) are columns of their own{}",
-        lower(&config.loss),
+        config.loss,
         match accuracies {
             0 => String::new(),
             steps => format!(", training accuracy ({steps} steps)"),

@@ -29,7 +29,7 @@ fn a_comparison_that_was_stopped_anywhere_ends_as_one_in_a_single_go() {
     let whole = parent.path().join("whole");
     let cold = |out: &Path| {
         let mut settings = four_runs(out);
-        settings.settings.solver = Some("lanczos".to_string());
+        settings.settings.solver = Some(Solver::Lanczos);
         settings
     };
     run(&cold(&whole));

@@ -3,6 +3,7 @@
 use sharpscope::Error;
 use sharpscope::config::{RunConfig, Settings};
 use sharpscope::data::{DataOptions, Dataset, Inputs, Standardisation, Targets};
+use sharpscope::device::BackendChoice;
 use sharpscope::experiment::{Prepared, prepare};
 use sharpscope::problem::Loss;
 use sharpscope::rng::{Stream, stream};
@@ -166,7 +167,7 @@ fn run(dataset: &str, change: impl FnOnce(&mut Settings)) -> Result<Prepared, Er
             if dataset == "shakespeare" { "transformer-tiny" } else { "linear" }.parse().unwrap(),
         ),
         dataset: Some(dataset.to_string()),
-        backend: Some("cpu".to_string()),
+        backend: Some(BackendChoice::Cpu),
         ..Settings::default()
     };
     change(&mut settings);
@@ -203,7 +204,7 @@ fn diabetes_is_standardised_by_default() {
 #[test]
 fn cross_entropy_needs_classes_and_scaling_needs_numbers() {
     for dataset in ["diabetes", "chebyshev"] {
-        let text = refused(dataset, |s| s.loss = Some("ce".to_string()));
+        let text = refused(dataset, |s| s.loss = Some(Loss::Ce));
         assert!(text.starts_with("--loss") && text.contains("--loss mse"), "{text}");
     }
     let text = refused("shakespeare", |s| s.standardize = Some(true));
@@ -220,7 +221,7 @@ fn text_has_its_own_loss_split_and_windows() {
     assert_eq!((play.split.train.len(), play.split.validation.len()), (500, 500));
     let validation = &play.split.validation;
     assert!(validation.windows(2).all(|pair| pair[1] == pair[0] + 1), "one stretch");
-    let mse = run("shakespeare", |s| s.loss = Some("mse".to_string())).unwrap();
+    let mse = run("shakespeare", |s| s.loss = Some(Loss::Mse)).unwrap();
     assert_eq!(mse.config.loss, Loss::Mse);
 }
 
