@@ -18,12 +18,13 @@ mod settings;
 mod value;
 mod values;
 
+pub use crate::linalg::Solver;
 pub use batch_size::BatchSize;
 pub use compare_settings::CompareSettings;
 pub use model_choice::ModelChoice;
 pub use numbers::Numbers;
 pub use place::Place;
-pub use run_config::{RunConfig, Solver};
+pub use run_config::RunConfig;
 pub use seeds::Seeds;
 pub(crate) use setting::{Setting, Visit, Visitor, flag};
 pub use settings::Settings;

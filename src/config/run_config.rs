@@ -10,8 +10,8 @@ use super::{BatchSize, Place, Settings};
 use crate::data::DataOptions;
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::{Error, Result};
+use crate::linalg::Solver;
 use crate::model::ModelSpec;
-use crate::names::choices;
 use crate::optim::{OptimizerSpec, Schedule, ScheduleKind};
 use crate::problem::Loss;
 use crate::record::{Columns, WarningAction};
@@ -103,16 +103,6 @@ pub struct RunConfig {
     /// Where it is written; no part of what is compared or serialised.
     #[serde(skip)]
     pub place: Place,
-}
-
-choices! {
-    /// How the largest eigenvalues are found at each measurement.
-    pub enum Solver ("solver") {
-        /// Followed from the measurement before, by Davidson's method.
-        Davidson = "davidson",
-        /// Solved for from nothing, by the Lanczos method.
-        Lanczos = "lanczos",
-    }
 }
 
 impl RunConfig {

@@ -18,7 +18,7 @@ use crate::autodiff::{Objective, Samples, Task, check_determinism};
 use crate::curvature::{CurvatureMeter, Tracking};
 use crate::device::{Device, Precision};
 use crate::error::{Error, Result};
-use crate::linalg::{AUDIT_EVERY, Lanczos, TrackerSettings};
+use crate::linalg::{AUDIT_EVERY, Extremes, Solver};
 use crate::optim::{Optimizer, Schedule, StabilityOperator};
 use crate::record::{Columns, Event, EventKind, ExitStatus, StepRow, Summary};
 
@@ -58,11 +58,22 @@ impl Default for ProfilerSettings {
 }
 
 impl ProfilerSettings {
+    /// Eigenvalues are followed unless they are to be audited at each measurement. The smallest comes from a
+    /// solve only.
     fn meter(&self) -> CurvatureMeter {
-        let &Self { top, smallest, tolerance, max_iterations, seed, .. } = self;
-        let smallest = usize::from(smallest);
-        let lanczos = Lanczos { largest: top, smallest, tolerance, max_iterations };
-        CurvatureMeter { lanczos, seed }
+        let &Self { top, smallest, tolerance, max_iterations, audit_every, seed, .. } = self;
+        let extremes = Extremes {
+            largest: top,
+            smallest: usize::from(smallest),
+            tolerance,
+            max_products: max_iterations,
+        };
+        let solver = match audit_every {
+            Some(_) if !smallest => Solver::Davidson,
+            _ => Solver::Lanczos,
+        };
+        let audit_every = audit_every.unwrap_or(AUDIT_EVERY);
+        CurvatureMeter { extremes, solver, audit_every, seed }
     }
 
     fn check(&self) -> Result<()> {
@@ -94,11 +105,6 @@ impl ProfilerSettings {
             "audit_every": self.audit_every,
             "seed": self.seed,
         })
-    }
-
-    /// The tracker, where eigenvalues are followed. The smallest comes from a solve only.
-    fn tracker(&self) -> Option<TrackerSettings> {
-        self.audit_every.filter(|_| !self.smallest).map(|every| self.meter().tracker(every))
     }
 }
 
@@ -207,7 +213,7 @@ impl Profiler {
             objective,
             settings,
             device: MadeOn { backend: "own".to_string(), adapter: String::new(), precision },
-            tracking: settings.tracker().map(Tracking::new),
+            tracking: settings.meter().tracking(),
             name: String::new(),
             schedule: None,
             observers: Vec::new(),

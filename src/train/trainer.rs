@@ -9,7 +9,6 @@ use crate::autodiff::{Samples, check_determinism};
 use crate::curvature::{SpectrumMeter, Tracking};
 use crate::device::Precision;
 use crate::error::{Error, Result};
-use crate::linalg::TrackerSettings;
 use crate::optim::{Optimizer, Schedule, StabilityOperator};
 use crate::problem::Problem;
 use crate::profile::{
@@ -35,9 +34,6 @@ pub struct TrainSettings {
     pub eval_every: usize,
     /// How curvature is measured.
     pub meter: StepMeter,
-    /// How the largest eigenvalues are followed from step to step; `None` solves for them anew each
-    /// time.
-    pub tracker: Option<TrackerSettings>,
     /// How spectra are measured, and at which steps: those divisible by the number.
     pub spectrum: Option<(usize, SpectrumMeter)>,
     /// A checkpoint is due at steps divisible by this, and after the last update.
@@ -74,7 +70,7 @@ pub struct TrainingEnd {
 impl TrainSettings {
     /// The monitor of such a run.
     pub fn monitor(&self) -> Monitor {
-        monitor(self.precision, self.meter.meter.lanczos.tolerance, Some(self.schedule))
+        monitor(self.precision, self.meter.meter.extremes.tolerance, Some(self.schedule))
     }
 }
 
@@ -124,7 +120,7 @@ impl Trainer<'_> {
 
     fn steps(&mut self, start: TrainingState, recorder: &mut Recorder<'_>) -> Result<ExitStatus> {
         let mut at = self.begin(start)?;
-        let mut tracking = self.settings.tracker.map(Tracking::new);
+        let mut tracking = self.settings.meter.meter.tracking();
         for number in at.step..self.settings.steps {
             let mut step = self.open(number, &mut at)?;
             self.evaluate(&mut step, tracking.as_ref())?;
