@@ -183,6 +183,7 @@ impl Prepared {
                     },
                 ),
                 perturbed_sharpness: config.perturbed_sharpness,
+                quantities: config.measure.iter().flat_map(|list| list.0.clone()).collect(),
             },
             spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
             checkpoint_every: config.checkpoint_every,

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{
-    Objectives, Observer, Recorder, RunInfo, Start, StepMeter, Update, monitor, row, threshold,
+    Objectives, Observer, Quantity, Recorder, RunInfo, Start, StepMeter, Update, monitor, row,
+    threshold,
 };
 use crate::autodiff::{Objective, Samples, Task, check_determinism};
 use crate::curvature::{CurvatureMeter, Tracking};
@@ -151,6 +152,7 @@ pub struct Profiler {
     settings: ProfilerSettings,
     device: MadeOn,
     tracking: Option<Tracking>,
+    quantities: Vec<Quantity>,
     name: String,
     schedule: Option<Schedule>,
     /// Until the first step.
@@ -214,6 +216,7 @@ impl Profiler {
             settings,
             device: MadeOn { backend: "own".to_string(), adapter: String::new(), precision },
             tracking: settings.meter().tracking(),
+            quantities: Vec::new(),
             name: String::new(),
             schedule: None,
             observers: Vec::new(),
@@ -226,6 +229,12 @@ impl Profiler {
     /// Under this name, which figures show.
     pub fn named(mut self, name: &str) -> Self {
         self.name = name.to_string();
+        self
+    }
+
+    /// Measures these quantities too.
+    pub fn measuring(mut self, quantities: &[Quantity]) -> Self {
+        self.quantities = quantities.to_vec();
         self
     }
 
@@ -275,8 +284,8 @@ impl Profiler {
             row.threshold = threshold(&row, next.optimizer);
             row.step_ms = clock.elapsed().as_secs_f64() * 1e3;
             let clock = Instant::now();
-            let start =
-                Start { theta, gradient: Some(&full.gradient), products: products.as_deref() };
+            let gradient = Some(&full.gradient[..]);
+            let start = Start { theta, update: None, gradient, products: products.as_deref() };
             remark = self.measure(&mut row, start, next)?;
             row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
         } else {
@@ -321,7 +330,11 @@ impl Profiler {
             backend: self.device.backend.clone(),
             adapter: self.device.adapter.clone(),
             train_samples: self.objective.sample_numbers().to_vec(),
-            columns: Columns { top: self.settings.top, ..Columns::default() },
+            columns: Columns {
+                top: self.settings.top,
+                measured: self.quantities.iter().map(ToString::to_string).collect(),
+                ..Columns::default()
+            },
             formula: next.optimizer.formula(),
             first_step: step,
             ..RunInfo::of(self.objective.layout(), theta, precision)
@@ -342,6 +355,7 @@ impl Profiler {
             meter: self.settings.meter(),
             batch_sharpness: None,
             perturbed_sharpness: false,
+            quantities: self.quantities.clone(),
         };
         let own = next.optimizer.operator();
         let operator = StabilityOperator {
