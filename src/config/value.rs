@@ -29,6 +29,8 @@ pub(crate) trait Value: Clone + PartialEq + Send + Sync + 'static {
     const FORM: Form;
     /// What stands for the value in help, where a setting has no better name.
     const VALUE_NAME: &'static str = "VALUE";
+    /// The names that its values have, where there are a few only.
+    const NAMES: &'static [&'static str] = &[];
     /// Whether it holds several values.
     const SEVERAL: bool = false;
 
@@ -144,6 +146,7 @@ fn named_model(name: &str) -> Result<ModelChoice, String> {
 impl<T: Choice> Value for T {
     const FORM: Form = Form::Word;
     const VALUE_NAME: &'static str = T::BARRED;
+    const NAMES: &'static [&'static str] = <T as Choice>::NAMES;
 
     fn parse(name: &str) -> Result<Self, String> {
         T::named(name).map_err(|error| error.to_string())
@@ -157,7 +160,7 @@ impl<T: Choice> Value for T {
             type Value = T;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "one of {}", T::NAMES.join(", "))
+                write!(f, "one of {}", <T as Choice>::NAMES.join(", "))
             }
 
             fn visit_str<E: de::Error>(self, name: &str) -> Result<T, E> {
