@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::setting::{self, Unfit, settings};
-use super::{BatchSize, Column, ModelChoice, Numbers, Quantities, Solver, Values};
+use super::{BatchSize, ModelChoice, Numbers, Quantities, Solver, TargetColumn, Values};
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::Result;
 use crate::input;
@@ -53,7 +53,7 @@ settings! {
             label_noise: f64, shown "SHARE";
             /// Target column of a CSV file: a name in its header, or a number from 1 [default: the
             /// last]
-            target: Column, shown "COLUMN";
+            target: TargetColumn, shown "COLUMN";
             /// The target of a CSV file is a number, not a class
             regression: bool;
         }
