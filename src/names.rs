@@ -109,6 +109,25 @@ macro_rules! choices {
 
 pub(crate) use choices;
 
+/// Names in a row: "a, b and c".
+pub(crate) fn all_of<T: std::fmt::Display>(names: &[T]) -> String {
+    listed(names, "and")
+}
+
+/// Names to choose from: "a, b or c".
+pub(crate) fn any_of<T: std::fmt::Display>(names: &[T]) -> String {
+    listed(names, "or")
+}
+
+fn listed<T: std::fmt::Display>(names: &[T], last: &str) -> String {
+    let names: Vec<String> = names.iter().map(T::to_string).collect();
+    match names.as_slice() {
+        [] => "none".to_string(),
+        [name] => name.clone(),
+        [names @ .., end] => format!("{} {last} {end}", names.join(", ")),
+    }
+}
+
 /// A choice by its name, an unknown one being serde's error for an unknown variant.
 pub(crate) fn read<'de, T: Choice, D: Deserializer<'de>>(
     deserializer: D,

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::flags::named;
+use super::flags::Read;
 use crate::config::{CompareSettings, Settings};
 use crate::curvature::Matrix;
 use crate::device::BackendChoice;
+use crate::names::{Choice, any_of};
 
 /// Trains a small network and shows, at every step, how sharp the loss is against what the optimizer
 /// can bear.
@@ -108,9 +109,8 @@ pub(super) struct SpectrumArgs {
     /// Largest eigenvalues to find [default: 1]
     #[arg(long, value_name = "K")]
     pub top: Option<usize>,
-    /// hessian, gauss-newton, fisher, sampled-fisher, empirical-fisher or residual (Hessian less
-    /// Gauss-Newton) [default: hessian]
-    #[arg(long, value_name = "NAME", value_parser = named::<Matrix>)]
+    #[arg(long, value_name = "NAME", help = matrices(),
+          value_parser = Read::<Matrix>::new(), hide_possible_values = true)]
     pub matrix: Option<Matrix>,
     /// With the preconditioner of an adaptive optimizer around it
     #[arg(long)]
@@ -129,11 +129,21 @@ pub(super) struct SpectrumArgs {
     #[arg(long, value_name = "A", allow_negative_numbers = true)]
     pub reparametrize: Option<f64>,
     /// Device: auto, wgpu or cpu [default: the run's]
-    #[arg(long, value_name = "auto|wgpu|cpu", value_parser = named::<BackendChoice>)]
+    #[arg(long, value_name = BackendChoice::BARRED,
+          value_parser = Read::<BackendChoice>::new(), hide_possible_values = true)]
     pub backend: Option<BackendChoice>,
     /// Replace a spectrum that is there already
     #[arg(long)]
     pub force: bool,
+}
+
+/// The matrices that there are, and the one where none is named.
+fn matrices() -> String {
+    let shown = Matrix::ALL.map(|matrix| match matrix {
+        Matrix::Residual => format!("{matrix} (Hessian less Gauss-Newton)"),
+        _ => matrix.to_string(),
+    });
+    format!("{} [default: {}]", any_of(&shown), Matrix::default())
 }
 
 /// Arguments of `devices`.

@@ -1,8 +1,10 @@
 //! Settings as flags: each comes from its entry in the table of settings.
 
 use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::marker::PhantomData;
 
-use clap::builder::ValueParser;
+use clap::builder::{PossibleValue, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{CompareSettings, Form, Setting, Settings, Value, Visit, Visitor, flag};
@@ -85,7 +87,9 @@ impl Visitor for Flags {
                 .require_equals(true)
                 .default_missing_value("true"),
             Form::Path => arg.value_parser(ValueParser::path_buf()),
-            Form::Word | Form::Number => arg.value_parser(T::parse),
+            Form::Word | Form::Number => {
+                arg.value_parser(Read::<T>::new()).hide_possible_values(true)
+            }
         });
         Ok(())
     }
@@ -115,7 +119,36 @@ impl Visitor for Given<'_> {
     }
 }
 
-/// A choice by its name, for flags that are no settings.
-pub(super) fn named<T: Value>(name: &str) -> Result<T, String> {
-    T::parse(name)
+/// Reads a flag by [`Value::parse`], and knows the names that it may have.
+pub(super) struct Read<T>(PhantomData<fn() -> T>);
+
+impl<T> Read<T> {
+    pub fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T> Clone for Read<T> {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Value> TypedValueParser for Read<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        let parse: fn(&str) -> Result<T, String> = T::parse;
+        parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = T::NAMES.iter().copied().map(PossibleValue::new);
+        (!T::NAMES.is_empty()).then(|| Box::new(names) as _)
+    }
 }

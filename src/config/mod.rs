@@ -30,6 +30,6 @@ pub use run_config::RunConfig;
 pub use seeds::Seeds;
 pub(crate) use setting::{Setting, Visit, Visitor, flag};
 pub use settings::Settings;
-pub use value::Column;
+pub use value::TargetColumn;
 pub(crate) use value::{Form, Value};
 pub use values::Values;

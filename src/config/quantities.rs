@@ -21,6 +21,7 @@ impl Quantities {
 impl Value for Quantities {
     const FORM: Form = Form::Word;
     const VALUE_NAME: &'static str = "NAMES";
+    const NAMES: &'static [&'static str] = <Values<Quantity> as Value>::NAMES;
 
     fn parse(text: &str) -> Result<Self, String> {
         Values::parse(text).map(|Values(quantities)| Self(quantities))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::setting::{self, Unfit, settings};
-use super::{BatchSize, Column, ModelChoice, Numbers, Quantities, Solver, Values};
+use super::{BatchSize, ModelChoice, Numbers, Quantities, Solver, TargetColumn, Values};
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::Result;
 use crate::input;
@@ -53,7 +53,7 @@ settings! {
             label_noise: f64, shown "SHARE";
             /// Target column of a CSV file: a name in its header, or a number from 1 [default: the
             /// last]
-            target: Column, shown "COLUMN";
+            target: TargetColumn, shown "COLUMN";
             /// The target of a CSV file is a number, not a class
             regression: bool;
         }
@@ -82,13 +82,12 @@ settings! {
         /// The numbers that optimizers take.
         + numbers: Numbers;
         "Learning rate" {
-            /// Learning rate after the warm-up: constant, cosine, linear or step [default:
-            /// constant]
-            schedule: Values<ScheduleKind>, shown "NAME";
+            /// What the learning rate does after the warm-up.
+            schedule: Values<ScheduleKind>, shown "NAME", told help::schedules;
             /// Steps over which the learning rate rises from near 0 to --lr [default: 0]
             warmup: Values<usize>;
-            /// Learning rate that cosine and linear end at [default: 0]
-            final_lr: f64, shown "RATE", checked final_rate;
+            /// Learning rate that a falling schedule ends at.
+            final_lr: f64, shown "RATE", told help::final_rates, checked final_rate;
             /// What schedule step multiplies the learning rate by [default: 0.1]
             decay_factor: f64, shown "FACTOR", checked factor;
             /// After how many steps it does, each time [default: a third of --steps]

@@ -29,6 +29,8 @@ pub(crate) trait Value: Clone + PartialEq + Send + Sync + 'static {
     const FORM: Form;
     /// What stands for the value in help, where a setting has no better name.
     const VALUE_NAME: &'static str = "VALUE";
+    /// The names that its values have, where there are a few only.
+    const NAMES: &'static [&'static str] = &[];
     /// Whether it holds several values.
     const SEVERAL: bool = false;
 
@@ -144,6 +146,7 @@ fn named_model(name: &str) -> Result<ModelChoice, String> {
 impl<T: Choice> Value for T {
     const FORM: Form = Form::Word;
     const VALUE_NAME: &'static str = T::BARRED;
+    const NAMES: &'static [&'static str] = <T as Choice>::NAMES;
 
     fn parse(name: &str) -> Result<Self, String> {
         T::named(name).map_err(|error| error.to_string())
@@ -157,7 +160,7 @@ impl<T: Choice> Value for T {
             type Value = T;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "one of {}", T::NAMES.join(", "))
+                write!(f, "one of {}", <T as Choice>::NAMES.join(", "))
             }
 
             fn visit_str<E: de::Error>(self, name: &str) -> Result<T, E> {
@@ -171,9 +174,9 @@ impl<T: Choice> Value for T {
 
 /// A column of a table: a name in its header, or a number from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column(pub String);
+pub struct TargetColumn(pub String);
 
-impl std::ops::Deref for Column {
+impl std::ops::Deref for TargetColumn {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -181,29 +184,29 @@ impl std::ops::Deref for Column {
     }
 }
 
-impl Value for Column {
+impl Value for TargetColumn {
     const FORM: Form = Form::Number;
 
     fn parse(text: &str) -> Result<Self, String> {
-        Ok(Column(text.to_string()))
+        Ok(TargetColumn(text.to_string()))
     }
 
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct NameOrNumber;
 
         impl de::Visitor<'_> for NameOrNumber {
-            type Value = Column;
+            type Value = TargetColumn;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a column's name or number")
             }
 
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Column, E> {
-                Ok(Column(number.to_string()))
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<TargetColumn, E> {
+                Ok(TargetColumn(number.to_string()))
             }
 
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Column, E> {
-                Ok(Column(name.to_string()))
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<TargetColumn, E> {
+                Ok(TargetColumn(name.to_string()))
             }
         }
 

@@ -27,6 +27,7 @@ impl<T: std::fmt::Display> std::fmt::Display for Values<T> {
 impl<T: Value> Value for Values<T> {
     const FORM: Form = T::FORM;
     const VALUE_NAME: &'static str = T::VALUE_NAME;
+    const NAMES: &'static [&'static str] = T::NAMES;
     const SEVERAL: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -1,20 +1,11 @@
 //! What help says of optimizers, from the list of them.
 
-use super::{Base, Decay, ENTRIES, Entry, Number, OptimizerSpec};
+use super::{Base, Decay, ENTRIES, Entry, Number, OptimizerSpec, ScheduleKind};
+use crate::names::{all_of, any_of};
 
 /// The optimizers that take the hyperparameter of that name by themselves.
 pub fn takers(name: &str) -> Vec<&'static str> {
     names(|entry| entry.defaults.has(name))
-}
-
-/// Names in a row: "a, b and c".
-pub fn all_of(names: &[&str]) -> String {
-    listed(names, "and")
-}
-
-/// Names to choose from: "a, b or c".
-pub fn any_of(names: &[&str]) -> String {
-    listed(names, "or")
 }
 
 /// What optimizers there are, and which is the default.
@@ -24,7 +15,6 @@ pub fn optimizers() -> String {
         None => entry.name.to_string(),
     };
     let shown: Vec<String> = ENTRIES.iter().map(shown).collect();
-    let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
     format!("Optimizer: {} [default: {}]", any_of(&shown), OptimizerSpec::DEFAULT)
 }
 
@@ -43,6 +33,22 @@ pub fn bases() -> String {
         any_of(&Base::NAMES),
         default.map_or("none", Base::name)
     )
+}
+
+/// What the learning rate may do after the warm-up.
+pub fn schedules() -> String {
+    let (kinds, default) = (any_of(&ScheduleKind::ALL), ScheduleKind::default());
+    format!("Learning rate after the warm-up: {kinds} [default: {default}]")
+}
+
+/// The rate that some schedules end at.
+pub fn final_rates() -> String {
+    format!("Learning rate that {} end at [default: 0]", all_of(&falling()))
+}
+
+/// The schedules that go to a final rate.
+pub fn falling() -> Vec<ScheduleKind> {
+    ScheduleKind::ALL.into_iter().filter(|kind| kind.falls()).collect()
 }
 
 /// Whether the sharpness where such an optimizer takes its gradient is logged.
@@ -68,14 +74,6 @@ impl Number {
 
 fn names(which: impl Fn(&Entry) -> bool) -> Vec<&'static str> {
     ENTRIES.iter().filter(|entry| which(entry)).map(|entry| entry.name).collect()
-}
-
-fn listed(names: &[&str], last: &str) -> String {
-    match names {
-        [] => "none".to_string(),
-        [name] => name.to_string(),
-        [names @ .., end] => format!("{} {last} {end}", names.join(", ")),
-    }
 }
 
 /// The value of the first, and which have others, from the largest on; or, where each has its own,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{CoupledDecay, ENTRIES, Hyperparameters, Optimizer, adam, help, momentum, sgd};
 use crate::error::{Error, Result};
-use crate::names::choices;
+use crate::names::{all_of, choices};
 
 /// One optimizer that can be named.
 #[derive(Clone, Copy)]
@@ -199,7 +199,7 @@ fn with_decay(optimizer: Box<dyn Optimizer>, h: &Hyperparameters) -> Box<dyn Opt
 fn not_taken(name: &str, value: String, entry: &Entry, taken: Hyperparameters) -> Error {
     let over = taken.base.map_or_else(String::new, |base| format!(" over {base}"));
     let mut takers: Vec<String> = help::takers(name).into_iter().map(str::to_string).collect();
-    let over_bases = help::all_of(&help::takers("base"));
+    let over_bases = all_of(&help::takers("base"));
     for base in Base::ALL.into_iter().filter(|base| base.entry().defaults.has(name)) {
         takers.push(format!("{over_bases} with --base {base}"));
     }

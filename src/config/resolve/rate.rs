@@ -3,7 +3,8 @@
 use super::one;
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::optim::{OptimizerSpec, ScheduleKind};
+use crate::names::all_of;
+use crate::optim::{OptimizerSpec, ScheduleKind, help};
 
 /// The learning rate over the steps; what the schedule does not take is `None`.
 pub(in crate::config) struct Rate {
@@ -21,7 +22,7 @@ impl Rate {
         let schedule = one("--schedule", &settings.schedule)?.unwrap_or_default();
         let falls = schedule.falls();
         let steps_down = schedule == ScheduleKind::Step;
-        only_with(falls, "--final-lr", settings.final_lr, "cosine and linear")?;
+        only_with(falls, "--final-lr", settings.final_lr, &all_of(&help::falling()))?;
         only_with(steps_down, "--decay-factor", settings.decay_factor, "step")?;
         only_with(steps_down, "--decay-every", settings.decay_every, "step")?;
         Ok(Self {

@@ -43,6 +43,32 @@ fn models_are_counted_for_the_dataset_that_is_named() {
     assert_eq!(list["datasets"].as_array().unwrap().len(), 8);
 }
 
+/// Help is made from the same lists.
+#[test]
+fn help_names_the_optimizers_and_what_they_take_by_themselves() {
+    let help = Place::new().run_well("run --help").out;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for text in [
+        "Optimizer: sgd (gradient descent when the batch is full), momentum, nesterov,",
+        "sam or asam [default: sgd]",
+        "Learning rate [default: 0.2; 0.02 for momentum and nesterov, 0.01 for adagrad, 0.002 for \
+         nadam, 0.001 for adam, adamw and rmsprop]",
+        "What sam and asam step with: sgd, momentum or adam [default: sgd]",
+        "Decay of the second moment [default: 0.999; 0.99 for rmsprop]",
+        "[default: 1e-8; 1e-10 for adagrad]",
+        "Ascent radius [default: 0.05 for sam, 0.5 for asam]",
+        "Weight decay lambda: decoupled for adamw, else added to the gradient [default: 0; 0.01 for \
+         adamw]",
+        "constant, cosine, linear or step [default: constant]",
+        "Learning rate that cosine and linear end at [default: 0]",
+        "With sam or asam, log the sharpness",
+        "--backend <auto|wgpu|cpu>",
+        "--on-warning <stop|halve-lr|checkpoint>",
+    ] {
+        assert!(help.contains(text), "no '{text}' in {help}");
+    }
+}
+
 #[test]
 fn a_dataset_that_is_not_there_is_refused() {
     let line = Place::new().run("list --dataset digit").refusal().unwrap();

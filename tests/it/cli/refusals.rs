@@ -271,7 +271,10 @@ fn config_files_that_cannot_be_used_are_refused_with_file_line_and_key() {
                 &["--sharpness-batches", "2 or more"],
             ),
             ("{\"lr\": -1}", &["lr", "-1", "above 0"]),
-            ("{\"loss\": \"mes\"}", &["loss", "'mes'", "'mse'?"]),
+            ("{\"steps\": 3,\n\"loss\": \"mes\"}", &["@/c.json:2", "loss", "'mes'", "'mse'?"]),
+            ("{\n\"base\": [\"sgd\", \"adma\"]}", &["@/c.json:2", "base", "'adma'", "'adam'?"]),
+            ("{\n\"schedule\": \"cosin\"}", &["@/c.json:2", "schedule", "'cosin'", "'cosine'?"]),
+            ("{\n\"precision\": 64}", &["@/c.json:2", "64", "f32, f64"]),
             (
                 "{\"model\": {\"kind\": \"mlp\", \"hidden\": [0]}}",
                 &["model.hidden", "[0]", "at least 1"],

@@ -198,6 +198,23 @@ fn a_run_of_other_settings_is_refused_and_done_again_only_with_force() {
     assert_eq!(Table::of(place.made("c/sgd-lr-0.2/seed-1")).rows.len(), 3);
 }
 
+/// Where a run was written and under which name is no setting of it.
+#[test]
+fn a_run_that_was_named_and_moved_is_found() {
+    let place = Place::new();
+    place.run_well(&small("--out c"));
+    let path = place.made("c/sgd-lr-0.2/seed-0/manifest.json");
+    let mut manifest = crate::support::json_file(&path);
+    for (key, value) in [("name", "mine"), ("out", "there"), ("resume", "elsewhere")] {
+        manifest["config"][key] = json!(value);
+    }
+    manifest["config"]["force"] = json!(true);
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let done = place.run_well(&small("--out c"));
+    assert_eq!(done.err.matches("found on disk").count(), 1, "{}", done.err);
+    assert_eq!(crate::support::json_file(&path), manifest);
+}
+
 #[test]
 fn a_run_without_its_summary_is_done_again() {
     let place = Place::new();
