@@ -247,9 +247,9 @@ impl Point<'_> {
         };
         let (tolerance, max_iterations) = (self.config.tolerance, self.config.max_iterations);
         let seed = self.config.seed;
-        let meter = |largest| CurvatureMeter {
-            lanczos: Lanczos { largest, smallest: 0, tolerance, max_iterations },
-            seed,
+        let meter = |largest| {
+            let lanczos = Lanczos { largest, smallest: 0, tolerance, max_iterations };
+            CurvatureMeter::lanczos(lanczos, seed)
         };
         for largest in COLD_TOPS {
             let solved = meter(largest).measure(&*self.own, state.step)?;

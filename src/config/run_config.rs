@@ -6,12 +6,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::resolve::{Curvature, Problem, Rate, one, optimizer};
-use super::{BatchSize, Place, Settings};
+use super::{BatchSize, Place, Quantities, Settings};
 use crate::data::DataOptions;
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::{Error, Result};
+use crate::linalg::Solver;
 use crate::model::ModelSpec;
-use crate::names::choices;
 use crate::optim::{OptimizerSpec, Schedule, ScheduleKind};
 use crate::problem::Loss;
 use crate::record::{Columns, WarningAction};
@@ -84,6 +84,8 @@ pub struct RunConfig {
     pub sharpness_batches: Option<usize>,
     /// Whether sharpness is measured at SAM's perturbed point too.
     pub perturbed_sharpness: bool,
+    /// Further quantities that are measured; null for none.
+    pub measure: Option<Quantities>,
     /// Steps between spectra; null for none.
     pub spectrum_every: Option<usize>,
     /// Probes of a spectral density.
@@ -103,16 +105,6 @@ pub struct RunConfig {
     /// Where it is written; no part of what is compared or serialised.
     #[serde(skip)]
     pub place: Place,
-}
-
-choices! {
-    /// How the largest eigenvalues are found at each measurement.
-    pub enum Solver ("solver") {
-        /// Followed from the measurement before, by Davidson's method.
-        Davidson = "davidson",
-        /// Solved for from nothing, by the Lanczos method.
-        Lanczos = "lanczos",
-    }
 }
 
 impl RunConfig {
@@ -164,6 +156,7 @@ impl RunConfig {
             samples: settings.samples,
             sharpness_batches: curvature.sharpness_batches,
             perturbed_sharpness: curvature.perturbed_sharpness,
+            measure: settings.measure.filter(|quantities| !quantities.0.is_empty()),
             spectrum_every: settings.spectrum_every,
             probes: settings.probes.unwrap_or(10),
             iterations: settings.iterations.unwrap_or(80),
@@ -194,7 +187,7 @@ impl RunConfig {
             top: self.top,
             batch_sharpness_se: self.sharpness_batches.is_some(),
             perturbed_sharpness: self.perturbed_sharpness,
-            measured: Vec::new(),
+            measured: self.measure.iter().flat_map(Quantities::columns).collect(),
         }
     }
 

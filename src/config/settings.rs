@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::setting::{self, Unfit, settings};
-use super::{BatchSize, Column, ModelChoice, Numbers, Solver, Values};
+use super::{BatchSize, Column, ModelChoice, Numbers, Quantities, Solver, Values};
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::Result;
 use crate::input;
 use crate::optim::{Base, ScheduleKind, help};
 use crate::problem::Loss;
+use crate::profile::Quantity;
 use crate::record::WarningAction;
 
 settings! {
@@ -123,6 +124,8 @@ settings! {
             sharpness_batches: usize;
             /// Whether the sharpness is logged where SAM and ASAM take their gradient too.
             perturbed_sharpness: bool, told help::perturbed_sharpness;
+            /// Further columns, measured where curvature is
+            measure: Quantities, told quantities_help, checked each_once;
         }
         "Spectrum" {
             /// Measure the density of the whole spectrum every N steps [default: never]
@@ -192,6 +195,23 @@ impl Settings {
 }
 
 type Fit = std::result::Result<(), Unfit>;
+
+fn quantities_help() -> String {
+    let lines = Quantity::ALL.iter().map(|quantity| format!("{quantity} ({})", quantity.about()));
+    let lines: Vec<String> = lines.collect();
+    format!("Further columns, measured where curvature is: {} [default: none]", lines.join(", "))
+}
+
+fn each_once(quantities: &Quantities) -> Fit {
+    let mut seen = Vec::new();
+    for quantity in &quantities.0 {
+        if seen.contains(quantity) {
+            return Err(Unfit::new(quantity, "it is named twice", "name each once"));
+        }
+        seen.push(*quantity);
+    }
+    Ok(())
+}
 
 fn at_least_one(number: &usize) -> Fit {
     match number {

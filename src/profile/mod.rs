@@ -3,6 +3,7 @@
 
 mod observer;
 mod own_loop;
+pub mod quantities;
 mod recorder;
 pub(crate) mod row;
 mod state;
@@ -11,6 +12,7 @@ mod summary;
 
 pub use observer::{Checkpoint, Observer, RunInfo};
 pub use own_loop::{NextUpdate, Profiler, ProfilerSettings};
+pub use quantities::Quantity;
 pub use recorder::{Recorder, monitor};
 pub use state::{BatchPosition, History, TrainingState, action_taken};
 pub use step::{Objectives, Start, StepMeter, Update, threshold};

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{
-    Objectives, Observer, Recorder, RunInfo, Start, StepMeter, Update, monitor, row, threshold,
+    Objectives, Observer, Quantity, Recorder, RunInfo, Start, StepMeter, Update, monitor, row,
+    threshold,
 };
 use crate::autodiff::{Objective, Samples, Task, check_determinism};
 use crate::curvature::{CurvatureMeter, Tracking};
 use crate::device::{Device, Precision};
 use crate::error::{Error, Result};
-use crate::linalg::{AUDIT_EVERY, Lanczos, TrackerSettings};
+use crate::linalg::{AUDIT_EVERY, Extremes, Solver};
 use crate::optim::{Optimizer, Schedule, StabilityOperator};
 use crate::record::{Columns, Event, EventKind, ExitStatus, StepRow, Summary};
 
@@ -58,11 +59,22 @@ impl Default for ProfilerSettings {
 }
 
 impl ProfilerSettings {
+    /// Eigenvalues are followed unless they are to be audited at each measurement. The smallest comes from a
+    /// solve only.
     fn meter(&self) -> CurvatureMeter {
-        let &Self { top, smallest, tolerance, max_iterations, seed, .. } = self;
-        let smallest = usize::from(smallest);
-        let lanczos = Lanczos { largest: top, smallest, tolerance, max_iterations };
-        CurvatureMeter { lanczos, seed }
+        let &Self { top, smallest, tolerance, max_iterations, audit_every, seed, .. } = self;
+        let extremes = Extremes {
+            largest: top,
+            smallest: usize::from(smallest),
+            tolerance,
+            max_products: max_iterations,
+        };
+        let solver = match audit_every {
+            Some(_) if !smallest => Solver::Davidson,
+            _ => Solver::Lanczos,
+        };
+        let audit_every = audit_every.unwrap_or(AUDIT_EVERY);
+        CurvatureMeter { extremes, solver, audit_every, seed }
     }
 
     fn check(&self) -> Result<()> {
@@ -94,11 +106,6 @@ impl ProfilerSettings {
             "audit_every": self.audit_every,
             "seed": self.seed,
         })
-    }
-
-    /// The tracker, where eigenvalues are followed. The smallest comes from a solve only.
-    fn tracker(&self) -> Option<TrackerSettings> {
-        self.audit_every.filter(|_| !self.smallest).map(|every| self.meter().tracker(every))
     }
 }
 
@@ -145,6 +152,7 @@ pub struct Profiler {
     settings: ProfilerSettings,
     device: MadeOn,
     tracking: Option<Tracking>,
+    quantities: Vec<Quantity>,
     name: String,
     schedule: Option<Schedule>,
     /// Until the first step.
@@ -207,7 +215,8 @@ impl Profiler {
             objective,
             settings,
             device: MadeOn { backend: "own".to_string(), adapter: String::new(), precision },
-            tracking: settings.tracker().map(Tracking::new),
+            tracking: settings.meter().tracking(),
+            quantities: Vec::new(),
             name: String::new(),
             schedule: None,
             observers: Vec::new(),
@@ -220,6 +229,12 @@ impl Profiler {
     /// Under this name, which figures show.
     pub fn named(mut self, name: &str) -> Self {
         self.name = name.to_string();
+        self
+    }
+
+    /// Measures these quantities too.
+    pub fn measuring(mut self, quantities: &[Quantity]) -> Self {
+        self.quantities = quantities.to_vec();
         self
     }
 
@@ -269,8 +284,8 @@ impl Profiler {
             row.threshold = threshold(&row, next.optimizer);
             row.step_ms = clock.elapsed().as_secs_f64() * 1e3;
             let clock = Instant::now();
-            let start =
-                Start { theta, gradient: Some(&full.gradient), products: products.as_deref() };
+            let gradient = Some(&full.gradient[..]);
+            let start = Start { theta, update: None, gradient, products: products.as_deref() };
             remark = self.measure(&mut row, start, next)?;
             row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
         } else {
@@ -315,7 +330,11 @@ impl Profiler {
             backend: self.device.backend.clone(),
             adapter: self.device.adapter.clone(),
             train_samples: self.objective.sample_numbers().to_vec(),
-            columns: Columns { top: self.settings.top, ..Columns::default() },
+            columns: Columns {
+                top: self.settings.top,
+                measured: self.quantities.iter().map(ToString::to_string).collect(),
+                ..Columns::default()
+            },
             formula: next.optimizer.formula(),
             first_step: step,
             ..RunInfo::of(self.objective.layout(), theta, precision)
@@ -336,6 +355,7 @@ impl Profiler {
             meter: self.settings.meter(),
             batch_sharpness: None,
             perturbed_sharpness: false,
+            quantities: self.quantities.clone(),
         };
         let own = next.optimizer.operator();
         let operator = StabilityOperator {

@@ -25,8 +25,10 @@ pub struct Columns {
 pub struct Column {
     /// Its name; of numbered ones, what stands before the number and a line.
     pub name: &'static str,
-    /// Its unit; empty for what has none or that of the loss and the parameters.
+    /// Its unit: L that of the loss, w that of a parameter; empty for a number, a ratio or a count.
     pub unit: &'static str,
+    /// In which rows it is there.
+    pub there: &'static str,
     /// What it holds.
     pub about: &'static str,
     cells: Cells,
@@ -70,10 +72,13 @@ macro_rules! cells_of {
     };
 }
 
-/// Writes out [`StepRow`] and [`COLUMNS`]. An entry is a field with its description, its type, its unit and
-/// how its cells are written, with the flag of [`Columns`] that it depends on, if it does.
+/// Writes out [`StepRow`] and [`COLUMNS`]. An entry is a field with its description, its type, its unit, the
+/// rows that it is in, and how its cells are written, with the flag of [`Columns`] that it depends on, if it does.
 macro_rules! step_columns {
-    ($($(#[doc = $about:literal])* $field:ident: $type:ty, $unit:literal, ($($cells:tt)*);)*) => {
+    ($(
+        $(#[doc = $about:literal])*
+        $field:ident: $type:ty, $unit:literal, $there:literal, ($($cells:tt)*);
+    )*) => {
         /// What was measured at one step. A row describes the parameters `theta_t` **before** update
         /// `t`; `update_norm` and `relative_update` belong to the update taken from it. `None` means
         /// that the quantity was not measured at this step, and becomes an empty cell.
@@ -88,6 +93,7 @@ macro_rules! step_columns {
         pub const COLUMNS: &[Column] = &[$(Column {
             name: stringify!($field),
             unit: $unit,
+            there: $there,
             about: concat!($($about),*),
             cells: cells_of!($field, $($cells)*),
         }),*];
@@ -95,62 +101,63 @@ macro_rules! step_columns {
 }
 
 step_columns! {
-    /// The step `t`; 0 is the initial point.
-    step: usize, "", (COUNT);
-    /// The learning rate eta of update `t`.
-    lr: f64, "", (NUMBER);
-    /// Loss over the whole training set (mean over samples).
-    train_loss: Option<f64>, "", (MEASURED);
-    /// Share of training samples classified correctly, in [0, 1].
-    train_accuracy: Option<f64>, "", (MEASURED);
-    /// Loss over the validation set (mean over samples).
-    val_loss: Option<f64>, "", (MEASURED);
-    /// Share of validation samples classified correctly, in [0, 1].
-    val_accuracy: Option<f64>, "", (MEASURED);
-    /// Euclidean norm of the gradient of the training loss.
-    grad_norm: Option<f64>, "", (MEASURED);
-    /// Euclidean norm of `theta_{t+1} - theta_t`.
-    update_norm: Option<f64>, "", (MEASURED);
-    /// Euclidean norm of `theta_t`.
-    param_norm: Option<f64>, "", (MEASURED);
-    /// `update_norm / param_norm`.
-    relative_update: Option<f64>, "", (MEASURED);
-    /// Largest algebraic eigenvalue of the Hessian.
-    sharpness: Option<f64>, "", (MEASURED);
-    /// Largest algebraic eigenvalue of the operator that the threshold bounds, where that is not the
-    /// Hessian: P^-1/2 (H + lambda I) P^-1/2 with the optimizer's preconditioner P and coupled
-    /// weight decay lambda.
-    preconditioned_sharpness: Option<f64>, "", (MEASURED);
-    /// E_B\[g_B' H_B g_B\] / E_B\[||g_B||^2\] over minibatches B, estimated.
-    batch_sharpness: Option<f64>, "", (MEASURED);
-    /// Stability threshold of the optimizer, for the operator it belongs to.
-    threshold: Option<f64>, "", (MEASURED);
-    /// Sharpness of that operator over `threshold`.
-    edge_ratio: Option<f64>, "", (MEASURED);
-    /// The largest relative residual among the eigenvalues in this row.
-    residual: Option<f64>, "", (MEASURED);
-    /// Whether every eigenvalue in this row met the tolerance.
-    converged: Option<bool>, "", (FLAG);
-    /// The K largest algebraic eigenvalues of the Hessian, largest first; fewer where the operator
-    /// has fewer.
-    lambda: Vec<f64>, "", (numbered by top);
-    /// Smallest algebraic eigenvalue of the Hessian.
-    lambda_min: Option<f64>, "", (MEASURED);
-    /// `|<g, u1>| / ||g||`: how far the gradient points along the top eigenvector.
-    gradient_alignment: Option<f64>, "", (MEASURED);
-    /// Hessian-vector products spent at this step.
-    hvps: usize, "", (COUNT);
-    /// Phase of training, where a detector named one.
-    phase: Option<Phase>, "", (PHASE);
-    /// Wall-clock time of evaluation and update, in milliseconds.
-    step_ms: f64, "ms", (TIME);
-    /// Wall-clock time of the curvature measurement, in milliseconds.
-    curvature_ms: Option<f64>, "ms", (TIME_SPENT);
-    /// Standard error of `batch_sharpness`, two of which cover 95%; absent where the batches are too few
-    /// to tell one.
-    batch_sharpness_se: Option<f64>, "", (MEASURED, if batch_sharpness_se);
-    /// Largest algebraic eigenvalue of the Hessian where SAM took the gradient that it descended.
-    perturbed_sharpness: Option<f64>, "", (MEASURED, if perturbed_sharpness);
+    /// t
+    step: usize, "", "always", (COUNT);
+    /// learning rate η of update t
+    lr: f64, "w²/L", "always", (NUMBER);
+    /// loss, mean over all training samples: `mse` is ½‖f(x) − y‖² summed over outputs (y one-hot
+    /// for classes), `ce` is in nats
+    train_loss: Option<f64>, "L", "at each row; with minibatches at evaluated ones", (MEASURED);
+    /// share of the training samples classified correctly, 0 to 1
+    train_accuracy: Option<f64>, "", "as `train_loss`; not in regression", (MEASURED);
+    /// loss, mean over the validation samples
+    val_loss: Option<f64>, "L", "at evaluated rows, where samples validate", (MEASURED);
+    /// share of the validation samples classified correctly
+    val_accuracy: Option<f64>, "", "as `val_loss`; not in regression", (MEASURED);
+    /// ‖g‖, g the gradient of the training loss
+    grad_norm: Option<f64>, "L/w", "as `train_loss`", (MEASURED);
+    /// ‖θ_{t+1} − θ_t‖
+    update_norm: Option<f64>, "w", "but for a row at which training diverged", (MEASURED);
+    /// ‖θ_t‖
+    param_norm: Option<f64>, "w", "always", (MEASURED);
+    /// `update_norm` over `param_norm`
+    relative_update: Option<f64>, "", "as `update_norm`, where ‖θ_t‖ is not 0", (MEASURED);
+    /// λ₁, the largest algebraic eigenvalue of the Hessian H of the training loss (of `--samples`
+    /// of its samples)
+    sharpness: Option<f64>, "L/w²", "at measured rows", (MEASURED);
+    /// the largest eigenvalue of P^−½(H + λI)P^−½: P what the update divided by, λ coupled weight
+    /// decay; of H + λI without a P
+    preconditioned_sharpness: Option<f64>, "that of `threshold`", "at measured rows of adaptive optimizers, and with coupled weight decay (`sam`'s own threshold has λ in it instead)", (MEASURED);
+    /// E_B g_B′H_B g_B / E_B ‖g_B‖² over `--sharpness-batches` random minibatches B, each with its
+    /// own g and H
+    batch_sharpness: Option<f64>, "L/w²", "at measured rows with minibatches, where some g_B is not 0", (MEASURED);
+    /// what the optimizer can bear
+    threshold: Option<f64>, "that of its operator", "where one is known and η is not 0; for `sam` as `grad_norm`", (MEASURED);
+    /// `preconditioned_sharpness` where there is one, else `sharpness`, over `threshold`
+    edge_ratio: Option<f64>, "", "at measured rows with a threshold", (MEASURED);
+    /// the largest ‖Hu − λu‖/|λ| of the row's eigenvalues (for `lambda_min` relative to the largest
+    /// in magnitude)
+    residual: Option<f64>, "", "at measured rows", (MEASURED);
+    /// `true` where all of them met `--tolerance`, else `false`
+    converged: Option<bool>, "", "at measured rows", (FLAG);
+    /// the K = `--top` largest eigenvalues of H, the largest first
+    lambda: Vec<f64>, "L/w²", "at measured rows; fewer where H has fewer", (numbered by top);
+    /// the smallest eigenvalue of H
+    lambda_min: Option<f64>, "L/w²", "at measured rows with `--smallest`", (MEASURED);
+    /// |⟨g, u₁⟩| / ‖g‖, u₁ the eigenvector of λ₁
+    gradient_alignment: Option<f64>, "", "at measured rows, where g is not 0", (MEASURED);
+    /// Hessian-vector products spent at this step, those of a spectrum included
+    hvps: usize, "", "always", (COUNT);
+    /// phase of training: `sharpening`, `edge`, `unstable`, `stable` or `flat`
+    phase: Option<Phase>, "", "from the first measured row on", (PHASE);
+    /// wall-clock time of evaluation and update
+    step_ms: f64, "ms", "always", (TIME);
+    /// wall-clock time of the curvature, a spectrum included
+    curvature_ms: Option<f64>, "ms", "where any was measured", (TIME_SPENT);
+    /// standard error of `batch_sharpness`, two of which cover 95%
+    batch_sharpness_se: Option<f64>, "L/w²", "a column with minibatches (unless `--sharpness-batches 0`); empty where so few batches tell nothing", (MEASURED, if batch_sharpness_se);
+    /// λ₁ where SAM took the gradient that it descended
+    perturbed_sharpness: Option<f64>, "L/w²", "a column with `--perturbed-sharpness`", (MEASURED, if perturbed_sharpness);
 }
 
 impl StepRow {
@@ -243,21 +250,14 @@ pub fn row_of_cells<'a>(
 
 /// The table of columns as documentation has it, in Markdown.
 pub fn columns_in_markdown() -> String {
-    let mut table = "| column | what | unit |
-|---|---|---|
-"
-    .to_string();
+    let mut table = "| column | what | unit | there |\n|---|---|---|---|\n".to_string();
     for column in COLUMNS {
         let name = match column.cells {
             Cells::One { .. } => format!("`{}`", column.name),
-            Cells::Numbered { .. } => format!("`{0}_1`, `{0}_2`, …", column.name),
+            Cells::Numbered { .. } => format!("`{0}_1` … `{0}_K`", column.name),
         };
-        let about = column.about.trim().replace('|', r"\|").replace(r"\[", "[").replace(r"\]", "]");
-        table += &format!(
-            "| {name} | {about} | {} |
-",
-            column.unit
-        );
+        let cells = [&name, column.about.trim(), column.unit, column.there];
+        table += &format!("| {} |\n", cells.map(|cell| cell.replace('|', r"\|")).join(" | "));
     }
     table
 }

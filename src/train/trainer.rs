@@ -9,7 +9,6 @@ use crate::autodiff::{Samples, check_determinism};
 use crate::curvature::{SpectrumMeter, Tracking};
 use crate::device::Precision;
 use crate::error::{Error, Result};
-use crate::linalg::TrackerSettings;
 use crate::optim::{Optimizer, Schedule, StabilityOperator};
 use crate::problem::Problem;
 use crate::profile::{
@@ -35,9 +34,6 @@ pub struct TrainSettings {
     pub eval_every: usize,
     /// How curvature is measured.
     pub meter: StepMeter,
-    /// How the largest eigenvalues are followed from step to step; `None` solves for them anew each
-    /// time.
-    pub tracker: Option<TrackerSettings>,
     /// How spectra are measured, and at which steps: those divisible by the number.
     pub spectrum: Option<(usize, SpectrumMeter)>,
     /// A checkpoint is due at steps divisible by this, and after the last update.
@@ -74,7 +70,7 @@ pub struct TrainingEnd {
 impl TrainSettings {
     /// The monitor of such a run.
     pub fn monitor(&self) -> Monitor {
-        monitor(self.precision, self.meter.meter.lanczos.tolerance, Some(self.schedule))
+        monitor(self.precision, self.meter.meter.extremes.tolerance, Some(self.schedule))
     }
 }
 
@@ -124,7 +120,7 @@ impl Trainer<'_> {
 
     fn steps(&mut self, start: TrainingState, recorder: &mut Recorder<'_>) -> Result<ExitStatus> {
         let mut at = self.begin(start)?;
-        let mut tracking = self.settings.tracker.map(Tracking::new);
+        let mut tracking = self.settings.meter.meter.tracking();
         for number in at.step..self.settings.steps {
             let mut step = self.open(number, &mut at)?;
             self.evaluate(&mut step, tracking.as_ref())?;
@@ -136,7 +132,7 @@ impl Trainer<'_> {
             }
             self.update(&mut step, &mut at)?;
             self.save(&step, recorder)?;
-            self.measure(&mut step, tracking.as_mut(), recorder)?;
+            self.measure(&mut step, &at, tracking.as_mut(), recorder)?;
             if let Some(status) = self.tell(step, &mut at, recorder)? {
                 return Ok(status);
             }
@@ -297,6 +293,7 @@ impl Trainer<'_> {
     fn measure(
         &mut self,
         step: &mut Step,
+        at: &Loop,
         tracking: Option<&mut Tracking>,
         recorder: &mut Recorder<'_>,
     ) -> Result<()> {
@@ -305,7 +302,7 @@ impl Trainer<'_> {
             step.row.hvps += self.spectrum(step, recorder)?;
         }
         if step.measures {
-            step.remark = self.curvature(step, tracking)?;
+            step.remark = self.curvature(step, &at.theta, tracking)?;
         }
         if step.spectrum || step.measures {
             step.row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
@@ -334,19 +331,22 @@ impl Trainer<'_> {
         Ok(spectrum.products)
     }
 
-    /// Completes the row with its curvature. Returns what is to be told of it besides: an audit's
+    /// Completes the row of the update to `after` with its curvature. Returns what is to be told of it besides: an audit's
     /// finding, or that a product was not finite.
     fn curvature(
         &mut self,
         step: &mut Step,
+        after: &[f64],
         tracking: Option<&mut Tracking>,
     ) -> Result<Option<EventKind>> {
         let perturbed = self.optimizer.perturbed();
         if perturbed.is_some() {
             self.problem.train.set_parameters(&step.before)?;
         }
+        let change: Vec<f64> = after.iter().zip(&step.before).map(|(a, b)| a - b).collect();
         let start = Start {
             theta: &step.before,
+            update: Some(&change),
             gradient: step.full.as_ref().map(|full| &full.gradient[..]),
             products: step.products.as_deref(),
         };

@@ -19,6 +19,7 @@ mod model;
 mod models;
 mod optim;
 mod profiler;
+mod quantities;
 mod readme;
 mod report;
 mod spectrum;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use sharpscope::record::{Event, EventKind};
+use sharpscope::record::{Event, EventKind, columns_in_markdown};
 
 use crate::support::{Place, Table, all, json_file, names_in, read};
 
@@ -323,6 +323,23 @@ fn names_under(heading: &str) -> BTreeSet<String> {
 
 fn keys(value: &Value) -> BTreeSet<String> {
     value.as_object().expect("an object").keys().cloned().collect()
+}
+
+/// The table of columns is made from the program's own; with `UPDATE_DOCS=1` it is written down.
+#[test]
+fn the_formats_have_the_programs_table_of_columns() {
+    let path = root().join("docs/formats.md");
+    let (text, table) = (read(&path), columns_in_markdown());
+    if text.contains(&table) {
+        return;
+    }
+    let start = text.find("| column | what |").expect("a table of columns");
+    let end = start + text[start..].find("\n\n").expect("its end") + 1;
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, format!("{}{table}{}", &text[..start], &text[end..])).unwrap();
+        return;
+    }
+    panic!("docs/formats.md is behind; run this test with UPDATE_DOCS=1. It is to have\n{table}");
 }
 
 #[test]

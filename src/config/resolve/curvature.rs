@@ -1,9 +1,9 @@
 //! How curvature is measured.
 
-use crate::config::{BatchSize, Settings, Solver};
+use crate::config::{BatchSize, Settings};
 use crate::device::Precision;
 use crate::error::{Error, Result};
-use crate::linalg::{AUDIT_EVERY, Lanczos};
+use crate::linalg::{AUDIT_EVERY, Lanczos, Solver};
 use crate::optim::{OptimizerSpec, help};
 
 /// Least tolerance in single precision: residuals of f32 products level off near 1e-7.
@@ -72,27 +72,28 @@ fn max_iterations(given: Option<usize>, top: usize, smallest: bool) -> Result<us
 }
 
 fn solver(given: Option<Solver>, smallest: bool) -> Result<Solver> {
-    let default = if smallest { Solver::Lanczos } else { Solver::Davidson };
-    match given.unwrap_or(default) {
-        Solver::Davidson if smallest => {
-            let problem =
-                "it follows the largest eigenvalues, and --smallest asks for the other end";
-            let remedy = "use --solver lanczos, or leave --smallest out";
-            Err(Error::setting("--solver", Solver::Davidson, problem, remedy))
-        }
-        solver => Ok(solver),
+    let suits = |solver: &Solver| !smallest || solver.method().both_ends;
+    let default = || Solver::ALL.into_iter().find(suits).unwrap_or(Solver::Lanczos);
+    let solver = given.unwrap_or_else(default);
+    if suits(&solver) {
+        return Ok(solver);
     }
+    let problem = "it follows the largest eigenvalues, and --smallest asks for the other end";
+    let remedy = format!("use --solver {}, or leave --smallest out", default());
+    Err(Error::setting("--solver", solver, problem, remedy))
 }
 
 fn audit_every(given: Option<usize>, solver: Solver) -> Result<Option<usize>> {
-    match (given, solver) {
-        (Some(n), Solver::Lanczos) => {
-            let problem = "lanczos solves anew each time";
-            let remedy = "leave it out, or use --solver davidson";
+    match given {
+        given if solver.follows() => Ok(Some(given.unwrap_or(AUDIT_EVERY))),
+        None => Ok(None),
+        Some(n) => {
+            let problem = format!("{solver} solves anew each time");
+            let follow: Vec<&str> =
+                Solver::ALL.into_iter().filter(|other| other.follows()).map(Solver::name).collect();
+            let remedy = format!("leave it out, or use --solver {}", follow.join(" or "));
             Err(Error::setting("--audit-every", n, problem, remedy))
         }
-        (given, Solver::Davidson) => Ok(Some(given.unwrap_or(AUDIT_EVERY))),
-        (None, Solver::Lanczos) => Ok(None),
     }
 }
 

@@ -144,7 +144,6 @@ impl<'a> Path<'a> {
             steps: step,
             every: usize::MAX,
             eval_every: usize::MAX,
-            tracker: None,
             spectrum: None,
             on_warning: None,
             checkpoint_every: None,
@@ -224,7 +223,7 @@ impl Pair {
             samples: batch.len(),
             single: objective(Precision::F32)?,
             double: objective(Precision::F64)?,
-            meter: CurvatureMeter { lanczos, seed: prepared.config.seed },
+            meter: CurvatureMeter::lanczos(lanczos, prepared.config.seed),
         })
     }
 

@@ -223,5 +223,5 @@ pub fn dense_hessian(objective: &dyn Objective) -> Vec<f64> {
 }
 
 pub fn measure(objective: &dyn Objective, lanczos: Lanczos) -> Curvature {
-    CurvatureMeter { lanczos, seed: 3 }.measure(objective, 0).expect("a measurement")
+    CurvatureMeter::lanczos(lanczos, 3).measure(objective, 0).expect("a measurement")
 }
