@@ -110,7 +110,7 @@ fn value_of<'a>(words: &[&'a str], flag: &str) -> Option<&'a str> {
 /// of a few samples, where the line has no flags for that.
 fn shortened(words: &[&str]) -> String {
     let mut line = words.join(" ");
-    let given = |flag: &str| words.iter().any(|word| *word == flag);
+    let given = |flag: &str| words.contains(&flag);
     let mut add = |flag: &str, value: &str| {
         if !given(flag) {
             line += &format!(" {flag} {value}");
