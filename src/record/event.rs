@@ -34,7 +34,7 @@ impl From<Event> for Line {
     fn from(Event { step, mut kind }: Event) -> Self {
         let assumes = kind.assumes().to_string();
         if let EventKind::Other(event) = &mut kind {
-            event.remove(ASSUMES);
+            event.shift_remove(ASSUMES);
         }
         Self { step, kind, assumes }
     }
@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for Event {
     /// A kind that is not known is kept as it is; one that is known must have its numbers.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut event = Map::deserialize(deserializer)?;
-        let step = event.remove(STEP).ok_or_else(|| de::Error::missing_field(STEP))?;
+        let step = event.shift_remove(STEP).ok_or_else(|| de::Error::missing_field(STEP))?;
         let step = usize::deserialize(step).map_err(de::Error::custom)?;
         let name = event.get(KIND).and_then(Value::as_str);
         let name = name.ok_or_else(|| de::Error::missing_field(KIND))?;

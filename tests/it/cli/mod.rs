@@ -55,7 +55,7 @@ fn not_taken() -> Value {
         "on_warning": null, "resume": null, "init": null, "points": null, "degree": null, "classes": null, "noise": null,
         "label_noise": null, "target": null, "regression": null,
         "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
-        "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
+        "measure": null, "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
     })
 }
 

@@ -124,8 +124,11 @@ fn a_flag_of_another_optimizer_is_refused_with_those_that_take_it() {
             &["--beta1", "momentum does not", "adam, adamw", "sam and asam with --base adam"],
         ),
         ("--optimizer rmsprop --beta1 0.9", &["--beta1", "rmsprop does not", "adam, adamw"]),
-        ("--optimizer adagrad --beta2 0.9", &["--beta2", "adagrad does not", "adamw, rmsprop"]),
-        ("--eps 1e-6", &["--eps", "1e-6", "sgd does not", "adam, adamw, rmsprop, adagrad"]),
+        (
+            "--optimizer adagrad --beta2 0.9",
+            &["--beta2", "adagrad does not", "adamw, nadam, rmsprop"],
+        ),
+        ("--eps 1e-6", &["--eps", "1e-6", "sgd does not", "adam, adamw, nadam, rmsprop, adagrad"]),
         // What a base takes depends on the base.
         ("--optimizer sam --momentum 0.9", &["--momentum", "sam over sgd", "--base momentum"]),
         ("--optimizer sam --base momentum --beta1 0.9", &["--beta1", "sam over momentum"]),

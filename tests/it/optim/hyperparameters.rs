@@ -95,12 +95,12 @@ fn anothers_hyperparameter_is_refused_with_those_that_take_it() {
     let rho = Hyperparameters { rho: Some(0.1), ..NONE };
     let over = |name: &str| format!("sam and asam with --base {name}");
     let momenta = format!("momentum, nesterov, ema-momentum, {}", over("momentum"));
-    let with_eps = format!("adam, adamw, rmsprop, adagrad, {}", over("adam"));
+    let with_eps = format!("adam, adamw, nadam, rmsprop, adagrad, {}", over("adam"));
     for (name, given, field, takers) in [
         ("sgd", momentum(0.9), "momentum", momenta.as_str()),
         ("adam", momentum(0.9), "momentum", &momenta),
-        ("momentum", beta1, "beta1", &format!("adam, adamw, {}", over("adam"))),
-        ("rmsprop", beta1, "beta1", &format!("adam, adamw, {}", over("adam"))),
+        ("momentum", beta1, "beta1", &format!("adam, adamw, nadam, {}", over("adam"))),
+        ("rmsprop", beta1, "beta1", &format!("adam, adamw, nadam, {}", over("adam"))),
         ("sgd", eps, "eps", &with_eps),
         ("adam", rho, "rho", "sam, asam"),
         ("adam", base, "base", "sam, asam"),
