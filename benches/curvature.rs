@@ -148,10 +148,10 @@ fn bench_device(criterion: &mut Criterion, choice: BackendChoice, cases: &[Case]
     group.finish();
 }
 
-const METER: CurvatureMeter = CurvatureMeter {
-    lanczos: Lanczos { largest: 1, smallest: 0, tolerance: 1e-3, max_iterations: 100 },
-    seed: 0,
-};
+const METER: CurvatureMeter = CurvatureMeter::lanczos(
+    Lanczos { largest: 1, smallest: 0, tolerance: 1e-3, max_iterations: 100 },
+    0,
+);
 
 const DENSITY: StochasticLanczos = StochasticLanczos { probes: 10, iterations: 80 };
 

@@ -331,7 +331,7 @@ fn flat<R: Rng>(
     let lanczos = Lanczos { largest: 1, smallest: 0, tolerance: 1e-2, max_iterations: 60 };
     for seed in 0..20 {
         let settings = FlatnessSettings {
-            meter: CurvatureMeter { lanczos, seed: 100 * number + seed },
+            meter: CurvatureMeter::lanczos(lanczos, 100 * number + seed),
             step: 0,
             epsilon: 1e-3,
             rho: 0.05,

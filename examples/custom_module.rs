@@ -21,7 +21,6 @@ use sharpscope::autodiff::{Task, flat_parameters};
 use sharpscope::device::{BackendChoice, Device, Placement, Precision};
 use sharpscope::optim::{Hyperparameters, OptimizerSpec};
 use sharpscope::profiler::{NextUpdate, Profiler, ProfilerSettings};
-use sharpscope::record::ExitStatus;
 
 /// f(x) = sin(x W + b) V.
 #[derive(Module, Debug)]
@@ -135,7 +134,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let gradients = GradientsParams::from_grads(gradients, &model);
         model = optimizer.step(LR, model, gradients);
     }
-    let summary = profiler.finish(ExitStatus::Completed)?;
+    let summary = profiler.finish()?;
     println!(
         "sharpness {:.2?} to {:.2?} with {} Hessian-vector products",
         summary.initial_sharpness.unwrap_or(f64::NAN),

@@ -133,7 +133,7 @@ fn run(case: &str, top: usize, seed: u64, a: &Arguments, tallies: &mut [Tally; 2
     let mut kept = Kept::default();
     let never = AtomicBool::new(false);
     let (trainer, start) = prepared.trainer(&never);
-    if let Some(error) = trainer.run(start, &History::default(), &mut [&mut kept]).error {
+    if let Some(error) = trainer.run(start, &History::default(), &mut [&mut kept])?.error {
         return Err(error.into());
     }
     let tally = |row: &StepRow| usize::from(row.edge_ratio.is_some_and(at_edge));
@@ -142,7 +142,7 @@ fn run(case: &str, top: usize, seed: u64, a: &Arguments, tallies: &mut [Tally; 2
         tallies[tally(row)].products.push(row.hvps as f64);
     }
     let lanczos = Lanczos { largest: top, smallest: 0, tolerance: 1e-8, max_iterations: 400 };
-    let meter = CurvatureMeter { lanczos, seed: seed + 1000 };
+    let meter = CurvatureMeter::lanczos(lanczos, seed + 1000);
     for (step, theta) in &kept.points {
         let Some(row) = kept.rows.get(*step) else { continue };
         double.set_parameters(theta)?;

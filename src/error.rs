@@ -1,7 +1,10 @@
 //! The library's error: what went wrong, where, and what to do about it.
 //!
-//! Every message is one line and ends with a remedy, so that the command line prints it as it is.
+//! A message is one line, and ends with a remedy where there is one. It names settings by their fields; who
+//! knows them by other names, as the command line by its flags, puts those in with [`Error::spelt`].
 
+use std::fmt;
+use std::ops::Add;
 use std::path::{Path, PathBuf};
 
 /// What every fallible function of the library returns.
@@ -26,14 +29,14 @@ pub enum Error {
     /// A setting whose value cannot be used.
     #[error("{key} = {value}: {problem}; {remedy}")]
     Setting {
-        /// The flag or key, as the user writes it.
+        /// The field, as its struct has it ("train_size"), or the key, as its file has it.
         key: String,
         /// The value given.
         value: String,
         /// Why it cannot be used.
-        problem: String,
+        problem: Message,
         /// What to do instead.
-        remedy: String,
+        remedy: Message,
     },
     /// A file whose content cannot be used.
     #[error("{}{}: {problem}; {remedy}", path.display(), line_suffix(.line))]
@@ -43,9 +46,9 @@ pub enum Error {
         /// The line in it, counted from 1, where known.
         line: Option<u64>,
         /// What is wrong there.
-        problem: String,
+        problem: Message,
         /// What to do.
-        remedy: String,
+        remedy: Message,
     },
     /// The output folder exists already, or cannot be made.
     #[error("output folder {}: {problem}; {remedy}", path.display())]
@@ -61,17 +64,17 @@ pub enum Error {
     #[error("{problem}; {remedy}")]
     Device {
         /// What is missing.
-        problem: String,
+        problem: Message,
         /// What to do.
-        remedy: String,
+        remedy: Message,
     },
     /// A device dropped work or reported an error: what was read back from it is no result.
     #[error("{problem}; {remedy}")]
     DeviceFailed {
         /// Which device, and what it reported.
-        problem: String,
+        problem: Message,
         /// What to do.
-        remedy: String,
+        remedy: Message,
     },
     /// Reading or writing failed while the run was under way.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -95,7 +98,7 @@ pub enum Error {
         allowed: f64,
     },
     /// A numerical routine met an infinite or undefined number.
-    #[error("{what} is not finite; lower the learning rate or use --precision f64")]
+    #[error("{what} is not finite")]
     NonFinite {
         /// Which quantity.
         what: &'static str,
@@ -118,6 +121,121 @@ pub enum Error {
         /// What was reported.
         reason: String,
     },
+    /// A file's format could not hold what was to be written: JSON, a table, safetensors.
+    #[error("writing {what} failed: {reason}")]
+    Encode {
+        /// What was to be written.
+        what: &'static str,
+        /// What was reported.
+        reason: String,
+    },
+    /// A picture could not be drawn.
+    #[error("drawing {what} failed: {reason}")]
+    Draw {
+        /// Which picture.
+        what: &'static str,
+        /// What was reported.
+        reason: String,
+    },
+    /// The system gave no threads to work with.
+    #[error("starting threads failed: {reason}")]
+    Threads {
+        /// What was reported.
+        reason: String,
+    },
+    /// A state of training is another than what was asked for, or was not reached.
+    #[error("{what} failed: {reason}")]
+    State {
+        /// What the state was for.
+        what: &'static str,
+        /// How it differs.
+        reason: String,
+    },
+}
+
+/// The name of a setting in a [`Message`], as its struct has it: "train_size".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field(pub &'static str);
+
+/// Words that may name settings. They are put together with `+`, and shown with the names of fields in
+/// backticks.
+///
+/// ```
+/// use sharpscope::error::{Field, Message};
+///
+/// let remedy = Message::from("give at most 30, or a smaller ") + Field("train_size");
+/// assert_eq!(remedy.to_string(), "give at most 30, or a smaller `train_size`");
+/// let flag = |field: &str| Some(format!("--{}", field.replace('_', "-")));
+/// assert_eq!(remedy.spelt(flag).to_string(), "give at most 30, or a smaller --train-size");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message(Vec<Part>);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Part {
+    Words(String),
+    Field(&'static str),
+}
+
+impl Message {
+    /// With `name` of a field in the place of each field; one for which it is `None` stays.
+    pub fn spelt(self, name: impl Fn(&str) -> Option<String>) -> Self {
+        let spell = |part| match part {
+            Part::Field(field) => name(field).map_or(part, Part::Words),
+            words => words,
+        };
+        Self(self.0.into_iter().map(spell).collect())
+    }
+}
+
+impl From<&str> for Message {
+    fn from(words: &str) -> Self {
+        Self::from(words.to_string())
+    }
+}
+
+impl From<String> for Message {
+    fn from(words: String) -> Self {
+        Self(vec![Part::Words(words)])
+    }
+}
+
+impl From<Field> for Message {
+    fn from(Field(name): Field) -> Self {
+        Self(vec![Part::Field(name)])
+    }
+}
+
+impl<M: Into<Message>> Add<M> for Message {
+    type Output = Message;
+
+    fn add(mut self, more: M) -> Message {
+        self.0.extend(more.into().0);
+        self
+    }
+}
+
+impl<M: Into<Message>> Add<M> for Field {
+    type Output = Message;
+
+    fn add(self, more: M) -> Message {
+        Message::from(self) + more
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Words(words) => f.write_str(words),
+            Part::Field(name) => write!(f, "`{name}`"),
+        })
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
 }
 
 impl Error {
@@ -137,8 +255,8 @@ impl Error {
     pub fn setting(
         key: impl Into<String>,
         value: impl ToString,
-        problem: impl Into<String>,
-        remedy: impl Into<String>,
+        problem: impl Into<Message>,
+        remedy: impl Into<Message>,
     ) -> Self {
         Error::Setting {
             key: key.into(),
@@ -152,8 +270,8 @@ impl Error {
     pub fn file(
         path: impl AsRef<Path>,
         line: Option<u64>,
-        problem: impl Into<String>,
-        remedy: impl Into<String>,
+        problem: impl Into<Message>,
+        remedy: impl Into<Message>,
     ) -> Self {
         Error::File {
             path: path.as_ref().to_path_buf(),
@@ -170,6 +288,30 @@ impl Error {
             name: name.to_string(),
             nearest: nearest(name, known).map(str::to_string),
             known: known.join(", "),
+        }
+    }
+
+    /// The same error for a reader who knows settings by other names than their fields: with `name` of a
+    /// field in its place, wherever it is `Some`.
+    pub fn spelt(self, name: impl Fn(&str) -> Option<String>) -> Self {
+        let spell = |message: Message| message.spelt(&name);
+        match self {
+            Error::Setting { key, value, problem, remedy } => Error::Setting {
+                key: name(&key).unwrap_or(key),
+                value,
+                problem: spell(problem),
+                remedy: spell(remedy),
+            },
+            Error::File { path, line, problem, remedy } => {
+                Error::File { path, line, problem: spell(problem), remedy: spell(remedy) }
+            }
+            Error::Device { problem, remedy } => {
+                Error::Device { problem: spell(problem), remedy: spell(remedy) }
+            }
+            Error::DeviceFailed { problem, remedy } => {
+                Error::DeviceFailed { problem: spell(problem), remedy: spell(remedy) }
+            }
+            other => other,
         }
     }
 }

@@ -9,12 +9,13 @@
 //!
 //! ```
 //! use sharpscope::config::{RunConfig, Settings};
+//! use sharpscope::device::BackendChoice;
 //! use sharpscope::experiment::prepare;
 //!
 //! let settings = Settings {
 //!     model: Some("linear".parse()?),
 //!     train_size: Some(100),
-//!     backend: Some("cpu".to_string()),
+//!     backend: Some(BackendChoice::Cpu),
 //!     ..Settings::default()
 //! };
 //! let mut run = prepare(RunConfig::resolve(settings)?)?;
@@ -39,10 +40,15 @@ pub mod guide {}
 mod input;
 pub mod linalg;
 pub mod model;
+mod names;
 pub mod optim;
 pub mod problem;
 pub mod profile;
-pub mod profiler;
+pub mod profiler {
+    //! [`crate::profile`]'s part for a training loop of one's own.
+
+    pub use crate::profile::{NextUpdate, Profiler, ProfilerSettings};
+}
 pub mod record;
 pub mod rng;
 pub mod rundir;

@@ -3,7 +3,9 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What random numbers are drawn for.
+/// What random numbers are drawn for: the registry of all streams, rooms above included, so that no two
+/// share a number. Which number a stream has here is part of what a seed means; it never changes, and a new
+/// stream takes the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Splitting the dataset into training and validation samples.

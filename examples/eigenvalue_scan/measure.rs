@@ -101,7 +101,7 @@ pub fn measure(run: &Run, probe: Probe) -> Result<Record> {
     let never = AtomicBool::new(false);
     let (trainer, start) = prepared.trainer(&never);
     let adaptive = trainer.optimizer.is_preconditioned();
-    let end = trainer.run(start, &History::default(), &mut [&mut kept]);
+    let end = trainer.run(start, &History::default(), &mut [&mut kept])?;
     if let Some(error) = end.error {
         return Err(error.into());
     }
@@ -149,7 +149,7 @@ pub fn products_of_default_run() -> Result<Vec<usize>> {
     let mut kept = Kept { every: usize::MAX, ..Kept::default() };
     let never = AtomicBool::new(false);
     let (trainer, start) = prepared.trainer(&never);
-    match trainer.run(start, &History::default(), &mut [&mut kept]).error {
+    match trainer.run(start, &History::default(), &mut [&mut kept])?.error {
         Some(error) => bail!(error),
         None => Ok(kept.rows.values().skip(1).map(|row| row.hvps).collect()),
     }
@@ -247,9 +247,9 @@ impl Point<'_> {
         };
         let (tolerance, max_iterations) = (self.config.tolerance, self.config.max_iterations);
         let seed = self.config.seed;
-        let meter = |largest| CurvatureMeter {
-            lanczos: Lanczos { largest, smallest: 0, tolerance, max_iterations },
-            seed,
+        let meter = |largest| {
+            let lanczos = Lanczos { largest, smallest: 0, tolerance, max_iterations };
+            CurvatureMeter::lanczos(lanczos, seed)
         };
         for largest in COLD_TOPS {
             let solved = meter(largest).measure(&*self.own, state.step)?;

@@ -19,9 +19,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use sharpscope::config::RunConfig;
-use sharpscope::experiment::stored_settings;
 use sharpscope::record::{EventKind, StepRow};
-use sharpscope::rundir::RunDirectory;
+use sharpscope::rundir::StoredRun;
 use sharpscope::stability::{Monitor, Replay, StabilitySettings, WarningSettings, spikes};
 
 use evaluation::logistic::{FitSettings, fit};
@@ -43,8 +42,8 @@ struct Run {
 
 impl Run {
     fn read(path: &Path) -> Result<Option<Self>> {
-        let directory = RunDirectory::at(path);
-        let Some(manifest) = directory.manifest_head()? else { return Ok(None) };
+        let run = StoredRun::open(path)?;
+        let Some(manifest) = run.head() else { return Ok(None) };
         if !matches!(manifest.exit_code, Some(0 | 3)) {
             return Ok(None);
         }
@@ -52,8 +51,8 @@ impl Run {
         Ok(Some(Self {
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             tunes: seed % 2 == 0,
-            config: RunConfig::resolve(stored_settings(&directory)?)?,
-            rows: directory.steps()?.rows()?,
+            config: run.config()?,
+            rows: run.rows()?.to_vec(),
         }))
     }
 

@@ -60,7 +60,7 @@ def build(case: Case, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
     name = case.get("base", case["optimizer"])
     if name in ("momentum", "nesterov", "ema-momentum"):
         options["momentum"] = case["momentum"]
-    if name in ("adam", "adamw"):
+    if name in ("adam", "adamw", "nadam"):
         options["betas"] = (case["beta1"], case["beta2"])
     if name == "rmsprop":
         options["alpha"] = case["beta2"]
@@ -75,6 +75,7 @@ def build(case: Case, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         "ema-momentum": EmaMomentum,
         "adam": torch.optim.Adam,
         "adamw": torch.optim.AdamW,
+        "nadam": torch.optim.NAdam,
         "rmsprop": torch.optim.RMSprop,
         "adagrad": torch.optim.Adagrad,
     }
@@ -96,7 +97,7 @@ def preconditioner(
 ) -> torch.Tensor | None:
     """What the latest update divided by, from PyTorch's state; None where it does not divide."""
     states = [optimizer.state[p] for p in parameters]
-    if name in ("adam", "adamw"):
+    if name in ("adam", "adamw", "nadam"):
         corrections = [1.0 - case["beta2"] ** s["step"].item() for s in states]
         squares = [s["exp_avg_sq"] / c for s, c in zip(states, corrections)]
     elif name == "rmsprop":
@@ -160,6 +161,8 @@ def cases() -> list[Case]:
         {"optimizer": "adam", **other_adam, **decayed},
         {"optimizer": "adamw", **adam, **plain},
         {"optimizer": "adamw", **other_adam, **decayed | {"weight_decay": 0.3}},
+        {"optimizer": "nadam", **adam, **plain},
+        {"optimizer": "nadam", **other_adam, **decayed},
         {"optimizer": "rmsprop", "lr": 0.005, "beta2": 0.99, "eps": 1e-8, **plain},
         {"optimizer": "rmsprop", "lr": 0.02, "beta2": 0.9, "eps": 1e-2, **decayed},
         {"optimizer": "adagrad", "lr": 0.05, "eps": 1e-10, **plain},
@@ -253,6 +256,8 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path, help="the JSON file to write")
     arguments = parser.parse_args()
+    # NAdam keeps the product of its momenta in the default type.
+    torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)  # the order of sums, and so the last bits, then stays the same
     write_json(arguments.out, reference())
 

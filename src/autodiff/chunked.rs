@@ -49,6 +49,18 @@ pub(super) struct Chunk<Batch> {
     pub weight: f64,
 }
 
+/// Refuses chunks without a sample.
+///
+/// # Errors
+/// [`Error::Setting`].
+pub(super) fn check_chunk(samples: usize) -> Result<()> {
+    if samples == 0 {
+        let remedy = "give a chunk of at least 1 sample";
+        return Err(Error::setting("chunk", 0, "nothing would be evaluated", remedy));
+    }
+    Ok(())
+}
+
 impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
     /// Uploads the samples, at most `chunk_size` to a chunk. The parameters start at zero.
     ///
@@ -64,10 +76,7 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
             let remedy = "give the loss at least one sample";
             return Err(Error::setting("samples", 0, "a loss needs samples", remedy));
         }
-        if chunk_size == 0 {
-            let remedy = "give a chunk of at least 1 sample";
-            return Err(Error::setting("--chunk", 0, "nothing would be evaluated", remedy));
-        }
+        check_chunk(chunk_size)?;
         let template = task.model::<A>(&placement);
         let layout = ParameterLayout::of(&template);
         let mut chunked = Self {

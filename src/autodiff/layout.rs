@@ -31,6 +31,16 @@ impl ParameterLayout {
         Self { entries: reader.entries }
     }
 
+    /// Tensors of these names and shapes, one after the other.
+    pub fn new<N: Into<String>>(tensors: impl IntoIterator<Item = (N, Vec<usize>)>) -> Self {
+        let mut layout = Self::default();
+        for (name, shape) in tensors {
+            let (name, offset, len) = (name.into(), layout.len(), shape.iter().product());
+            layout.entries.push(ParameterEntry { name, shape, offset, len });
+        }
+        layout
+    }
+
     /// The tensors, in order.
     pub fn entries(&self) -> &[ParameterEntry] {
         &self.entries

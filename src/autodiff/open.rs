@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::chunked::check_chunk;
 use super::watched::{Watched, most_samples};
 use super::{ForwardObjective, Objective, ReverseObjective, Task};
 use crate::device::{Compute, Device, Differentiation, even};
@@ -12,8 +13,10 @@ impl Device {
     /// device ([`Device::default_chunk`]), but no more than its largest tensor allows.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] where one sample is more than it allows.
+    /// [`crate::Error::Device`] where one sample is more than it allows; [`crate::Error::Setting`] where
+    /// none is asked for.
     pub fn chunk<T: Task>(&self, task: &T, samples: usize, asked: Option<usize>) -> Result<usize> {
+        asked.map_or(Ok(()), check_chunk)?;
         let most = match (self.opened(), task.largest_tensor()) {
             (Some(opened), Some(per_sample)) => most_samples(opened, per_sample)?,
             _ => usize::MAX,

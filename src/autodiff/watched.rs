@@ -11,7 +11,7 @@ use crate::autodiff::{
     Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Samples,
 };
 use crate::device::mebibytes;
-use crate::error::{Error, Result};
+use crate::error::{Error, Field, Message, Result};
 
 /// Bytes of a number on the device, whole numbers and truth values included.
 const NUMBER: u64 = 4;
@@ -24,13 +24,13 @@ pub(super) fn most_samples(opened: &Opened, per_sample: usize) -> Result<usize> 
     let sample = NUMBER * per_sample.max(1) as u64;
     match (opened.most_bytes() / sample) as usize {
         0 => Err(Error::Device {
-            problem: format!(
+            problem: Message::from(format!(
                 "one sample makes a tensor of {}, and {} holds none above {}",
                 mebibytes(sample),
                 opened.name(),
                 mebibytes(opened.most_bytes())
-            ),
-            remedy: "use --backend cpu, or a smaller model".to_string(),
+            )),
+            remedy: Message::from("use ") + Field("backend") + " cpu, or a smaller model",
         }),
         most => Ok(most),
     }
@@ -54,8 +54,9 @@ fn failure(opened: &Opened, reason: &str) -> Error {
         mebibytes(opened.most_bytes()),
         reason.unwrap_or("no reason given").trim_end_matches(['.', ':'])
     );
-    let remedy = "lower --chunk or --top, or use --backend cpu".to_string();
-    Error::DeviceFailed { problem, remedy }
+    let lower = Message::from("lower ") + Field("chunk") + " or " + Field("top");
+    let remedy = lower + ", or use " + Field("backend") + " cpu";
+    Error::DeviceFailed { problem: problem.into(), remedy }
 }
 
 /// What `work` says, if the device has done it.

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::flags::named;
 use crate::config::{CompareSettings, Settings};
+use crate::curvature::Matrix;
+use crate::device::BackendChoice;
 
 /// Trains a small network and shows, at every step, how sharp the loss is against what the optimizer
 /// can bear.
@@ -107,8 +110,8 @@ pub(super) struct SpectrumArgs {
     pub top: Option<usize>,
     /// hessian, gauss-newton, fisher, sampled-fisher, empirical-fisher or residual (Hessian less
     /// Gauss-Newton) [default: hessian]
-    #[arg(long, value_name = "NAME")]
-    pub matrix: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = named::<Matrix>)]
+    pub matrix: Option<Matrix>,
     /// With the preconditioner of an adaptive optimizer around it
     #[arg(long)]
     pub preconditioned: bool,
@@ -126,8 +129,8 @@ pub(super) struct SpectrumArgs {
     #[arg(long, value_name = "A", allow_negative_numbers = true)]
     pub reparametrize: Option<f64>,
     /// Device: auto, wgpu or cpu [default: the run's]
-    #[arg(long, value_name = "auto|wgpu|cpu")]
-    pub backend: Option<String>,
+    #[arg(long, value_name = "auto|wgpu|cpu", value_parser = named::<BackendChoice>)]
+    pub backend: Option<BackendChoice>,
     /// Replace a spectrum that is there already
     #[arg(long)]
     pub force: bool,

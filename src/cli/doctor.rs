@@ -4,13 +4,14 @@ use super::args::DoctorArgs;
 use super::logging::Terminal;
 use crate::error::Error;
 use crate::experiment::doctor::{Finding, Verdict, examine};
+use crate::rundir::StoredRun;
 
 /// Prints the checklist for a run; returns the exit code, 0 whatever it finds.
 pub(super) fn doctor(args: &DoctorArgs, terminal: &Terminal) -> anyhow::Result<u8> {
-    let findings = examine(&args.run)?;
+    let findings = examine(&StoredRun::open(&args.run)?)?;
     if args.json {
         let text = serde_json::to_string_pretty(&findings)
-            .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
+            .map_err(|e| Error::Encode { what: "JSON", reason: e.to_string() })?;
         terminal.result(&text);
         return Ok(0);
     }

@@ -4,17 +4,16 @@ use std::io::Write;
 
 use super::args::EventsArgs;
 use crate::error::Error;
-use crate::experiment::stored_monitor;
 use crate::input;
-use crate::rundir::RunDirectory;
+use crate::rundir::StoredRun;
 use crate::stability::StabilitySettings;
 
 const REMEDY: &str = "its keys are the constants in the documentation of StabilitySettings";
 
 /// Prints the events that a run's rows tell of, one JSON object a line; returns the exit code.
 pub(super) fn events(args: &EventsArgs) -> anyhow::Result<u8> {
-    let directory = RunDirectory::at(&args.run);
-    let rows = directory.steps()?.rows()?;
+    let run = StoredRun::open(&args.run)?;
+    let rows = run.rows()?;
     let settings = match &args.settings {
         Some(path) => {
             let settings: StabilitySettings =
@@ -24,11 +23,11 @@ pub(super) fn events(args: &EventsArgs) -> anyhow::Result<u8> {
         }
         None => None,
     };
-    let replayed = stored_monitor(&directory, settings)?.replay(&rows);
+    let replayed = run.monitor(settings).replay(rows);
     let mut out = std::io::stdout().lock();
     for event in &replayed.events {
         let line = serde_json::to_string(event)
-            .map_err(|e| Error::Numerical { what: "writing an event", reason: e.to_string() })?;
+            .map_err(|e| Error::Encode { what: "an event", reason: e.to_string() })?;
         // A closed pipe is the reader's choice.
         if writeln!(out, "{line}").is_err() {
             break;

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::args::ListArgs;
+use crate::config::flag;
 use crate::data::{DataOptions, Dataset, InputShape, dataset_list};
 use crate::model::{Activation, ModelSpec, preset_names};
 use crate::optim::ENTRIES;
@@ -50,7 +51,7 @@ fn models(dataset: &str) -> crate::Result<Vec<Model>> {
             let parameters = match parameters {
                 Ok(count) => Some((count, dataset.to_string())),
                 // The model cannot read these data; anything else is the user's to know.
-                Err(crate::Error::Setting { key, .. }) if key == "--model" => None,
+                Err(crate::Error::Setting { key, .. }) if key == "model" => None,
                 Err(error) => return Err(error),
             };
             Ok(Model { name, spec, parameters })
@@ -80,7 +81,7 @@ fn as_json(models: &[Model]) -> anyhow::Result<String> {
         .iter()
         .map(|entry| {
             json!({
-                "name": entry.name, "update": entry.about, "lr": entry.lr,
+                "name": entry.name, "update": entry.about(), "lr": entry.lr,
                 "defaults": entry.defaults
             })
         })
@@ -111,10 +112,11 @@ fn as_text(models: &[Model]) -> anyhow::Result<String> {
     }
     writeln!(text, "\nactivations (in a model's JSON)\n  {}", Activation::NAMES.join(" "))?;
     text += "\noptimizers (--optimizer)\n";
-    for entry in &ENTRIES {
-        writeln!(text, "  {:18} {}", entry.name, entry.about)?;
-        let numbers = entry.defaults.numbers().into_iter();
-        let flags = numbers.filter_map(|(flag, value)| Some(format!("{flag} {:?}", value?)));
+    for entry in ENTRIES {
+        writeln!(text, "  {:18} {}", entry.name, entry.about())?;
+        let numbers = entry.defaults.numbers();
+        let flags = numbers
+            .filter_map(|(number, value)| Some(format!("{} {:?}", flag(number.name), value?)));
         let flags: Vec<String> =
             [format!("--lr {:?}", entry.lr)].into_iter().chain(flags).collect();
         writeln!(text, "  {:18} {}", "", flags.join(" "))?;

@@ -5,7 +5,9 @@ mod args;
 mod compare;
 mod devices;
 mod doctor;
+mod errors;
 mod events;
+mod flags;
 mod list;
 mod logging;
 mod progress;
@@ -15,7 +17,7 @@ mod usage;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command};
 use crate::error::Error;
@@ -25,8 +27,8 @@ const WRONG_USAGE: u8 = 2;
 
 /// Runs the program with this process's arguments.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, command) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => return usage::report(&error),
     };
     let terminal = logging::Terminal::new(cli.verbosity());
@@ -42,11 +44,21 @@ pub fn main() -> ExitCode {
     match code {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            terminal.error(&single_line(&format!("{error:#}")));
             let is_input = error.downcast_ref::<Error>().is_some_and(Error::is_input);
+            terminal.error(&single_line(&errors::message(error, &command)));
             ExitCode::from(if is_input { WRONG_USAGE } else { FAILED })
         }
     }
+}
+
+/// This process's arguments, and the subcommand that they call.
+fn parse() -> Result<(Cli, clap::Command), clap::Error> {
+    let mut program = Cli::command();
+    let matches = program.try_get_matches_from_mut(std::env::args_os())?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut program))?;
+    let called = matches.subcommand_name().and_then(|name| program.find_subcommand(name));
+    let command = called.unwrap_or(&program).clone();
+    Ok((cli, command))
 }
 
 /// The text on one line, with nothing in it that would move a terminal's cursor.

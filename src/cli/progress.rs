@@ -53,13 +53,6 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
-    pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-
     fn state(&self) -> String {
         let value = |x: Option<f64>| x.map_or_else(|| "-".to_string(), short);
         let row = &self.latest;
@@ -183,6 +176,8 @@ impl Observer for Progress {
                 "curvature is not finite; not measured".to_string()
             }
             EventKind::Divergence { reason, .. } => format!("training diverged: {reason}"),
+            // One without a sentence of its own says its name.
+            other => other.name().replace('_', " "),
         };
         self.terminal.note(&format!("step {}: {text}", event.step));
         Ok(())

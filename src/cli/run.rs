@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::{Progress, short};
-use crate::config::{RunConfig, Settings, lower};
+use crate::config::{RunConfig, Settings};
 use crate::experiment::{Finished, Prepared, prepare, resume};
 use crate::record::{ExitStatus, Summary};
+use crate::rundir::StoredRun;
 
 /// Runs and returns the exit code.
 pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
@@ -19,7 +20,7 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     let mut settings = args.settings.or(from_file);
     let resumed = settings.resume.take();
     let started = match &resumed {
-        Some(directory) => resume(directory, settings)?,
+        Some(run) => resume(&StoredRun::open(run)?, settings)?,
         None => prepare(RunConfig::resolve(settings)?)?.start()?,
     };
     let interrupted = watch_for_interrupts();
@@ -40,10 +41,8 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
             config.optimizer
         ));
     }
-    let mut progress = Progress::start(terminal, config.steps, formula.as_deref());
-    let finished = started.train(&mut progress, &interrupted);
-    progress.finish();
-    let finished = finished?;
+    let progress = Progress::start(terminal, config.steps, formula.as_deref());
+    let finished = started.train(vec![Box::new(progress)], &interrupted)?;
     report(&finished, formula.as_deref(), terminal);
     match finished.error {
         Some(error) => Err(error.into()),
@@ -71,19 +70,19 @@ fn describe(prepared: &Prepared) -> String {
     format!(
         "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {}, \
          lr {}, seed {}, on {} ({}, {})",
-        config.name,
+        config.place.name,
         prepared.theta.len(),
         prepared.split.train.len(),
         prepared.split.validation.len(),
         config.dataset,
-        lower(&config.loss),
+        config.loss,
         config.optimizer,
         config.batch_size.describe(),
         config.lr,
         config.seed,
         prepared.device.backend(),
         prepared.device.adapter(),
-        lower(&config.precision),
+        config.precision,
     )
 }
 

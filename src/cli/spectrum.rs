@@ -7,48 +7,44 @@ use serde_json::json;
 use super::args::SpectrumArgs;
 use super::logging::Terminal;
 use super::progress::short;
-use crate::config::named;
-use crate::curvature::{Flatness, Matrix};
+use crate::curvature::Flatness;
 use crate::error::Error;
 use crate::experiment::spectrum::{Measurement, Request, measure};
 use crate::linalg::Estimate;
-use crate::rundir::{RunDirectory, write_spectrum};
+use crate::rundir::{StoredRun, write_spectrum};
 
 /// Measures, prints and writes; returns the exit code.
 pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     let request = Request {
-        run: args.run.clone(),
         step: args.step,
         probes: args.probes,
         iterations: args.iterations,
         sigma: args.sigma,
-        matrix: named("matrix", args.matrix, "hessian", &Matrix::NAMES)?,
+        matrix: args.matrix.unwrap_or_default(),
         preconditioned: args.preconditioned,
         parameters: args.parameters,
         top: args.top.unwrap_or(1),
         layers: args.layers,
         flatness: args.flatness,
         reparametrize: args.reparametrize,
-        backend: args
-            .backend
-            .map(|name| named("backend", Some(name), "", &crate::device::BackendChoice::NAMES))
-            .transpose()?,
+        backend: args.backend,
     };
     request.check()?;
-    let directory = RunDirectory::at(&args.run);
-    let stem = request.stem()?;
+    let run = StoredRun::open(&args.run)?;
+    let directory = run.directory();
+    let stem = request.stem(&run)?;
     if !args.force && directory.file(&format!("{stem}.csv")).exists() {
         let problem = format!("{stem}.csv is there already");
         let remedy = "replace it with --force";
         let path = directory.path().to_path_buf();
         return Err(Error::Output { path, problem, remedy: remedy.to_string() }.into());
     }
-    let measured = measure(&request)?;
+    let measured = measure(&run, &request)?;
     let more = json!({
         "layers": measured.layers, "flatness": measured.flatness, "rescaled": measured.rescaled
     });
     let label = measured.formula.as_deref().unwrap_or("threshold");
-    write_spectrum(&directory, &measured.spectrum, label, &more)?;
+    write_spectrum(directory, &measured.spectrum, label, &more)?;
     for line in lines(&measured) {
         terminal.result(&line);
     }

@@ -1,19 +1,35 @@
 //! What a run is asked to do: [`Settings`] as given on the command line or in a JSON file, and
 //! [`RunConfig`], the same with every default filled in and every value checked.
+//!
+//! A setting is written once, in the table of [`Settings`]: its name, type, help and range. Flags,
+//! the keys of a config, merging and checks come from there.
 
+mod batch_size;
 mod compare_settings;
+mod model_choice;
+mod numbers;
+mod place;
 mod product;
+mod quantities;
+mod resolve;
 mod run_config;
+mod seeds;
+mod setting;
 mod settings;
+mod value;
 mod values;
 
-pub use compare_settings::{CompareSettings, Seeds};
-pub use run_config::{BatchSize, RunConfig};
-pub(crate) use run_config::{check_name, named};
-pub use settings::{ModelChoice, Settings};
+pub use crate::linalg::Solver;
+pub use batch_size::BatchSize;
+pub use compare_settings::CompareSettings;
+pub use model_choice::ModelChoice;
+pub use numbers::Numbers;
+pub use place::Place;
+pub use quantities::Quantities;
+pub use run_config::RunConfig;
+pub use seeds::Seeds;
+pub(crate) use setting::{Setting, Visit, Visitor, flag};
+pub use settings::Settings;
+pub use value::Column;
+pub(crate) use value::{Form, Value};
 pub use values::Values;
-
-/// The name of a choice without data, as it is written in a config.
-pub(crate) fn lower(choice: &impl std::fmt::Debug) -> String {
-    format!("{choice:?}").to_lowercase()
-}

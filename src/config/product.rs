@@ -1,41 +1,9 @@
 //! The product of a comparison's settings.
 
-use super::run_config::base;
-use super::{Settings, Values};
+use super::setting::{Setting, Visit, Visitor};
+use super::{BatchSize, Settings, Value, Values, flag};
 use crate::error::{Error, Result};
-use crate::optim::{OptimizerSpec, ScheduleKind};
-
-/// One settings for each value of a field.
-macro_rules! spread {
-    ($all:expr, $field:ident) => {
-        $all.into_iter()
-            .flat_map(|settings: Settings| match settings.$field.clone() {
-                None => vec![settings],
-                Some(Values(values)) => values
-                    .into_iter()
-                    .map(|value| Settings { $field: Some(value.into()), ..settings.clone() })
-                    .collect(),
-            })
-            .collect::<Vec<Settings>>()
-    };
-}
-
-/// Clears a flag in those that do not take it, unless none takes it: then the flag is a mistake, and
-/// is left for [`super::RunConfig::resolve`] to complain about.
-macro_rules! keep_where_taken {
-    ($all:expr, $field:ident, $takes:expr) => {
-        if $all.iter().any(|settings| settings.$field.is_some()) {
-            let taken = $all.iter().map($takes).collect::<Result<Vec<bool>>>()?;
-            if taken.iter().any(|&taken| taken) {
-                for (settings, taken) in $all.iter_mut().zip(taken) {
-                    if !taken {
-                        settings.$field = None;
-                    }
-                }
-            }
-        }
-    };
-}
+use crate::optim::{NUMBERS, OptimizerSpec, ScheduleKind};
 
 impl Settings {
     /// Every combination of the values given, each with one value for each setting, in the order
@@ -45,77 +13,118 @@ impl Settings {
     /// # Errors
     /// [`Error::Setting`] for an empty list; [`Error::UnknownName`] for an unknown optimizer.
     pub fn product(&self) -> Result<Vec<Settings>> {
-        self.check_not_empty()?;
-        let all = spread!(vec![self.clone()], optimizer);
-        let mut all = all;
-        keep_where_taken!(all, base, |s| takes(s, "--base"));
-        let mut all = spread!(all, base);
-        keep_where_taken!(all, momentum, |s| takes(s, "--momentum"));
-        keep_where_taken!(all, beta1, |s| takes(s, "--beta1"));
-        keep_where_taken!(all, beta2, |s| takes(s, "--beta2"));
-        keep_where_taken!(all, eps, |s| takes(s, "--eps"));
-        keep_where_taken!(all, rho, |s| takes(s, "--rho"));
-        keep_where_taken!(all, perturbed_sharpness, |s| takes(s, "--rho"));
-        let all = spread!(all, lr);
-        let all = spread!(all, momentum);
-        let all = spread!(all, beta1);
-        let all = spread!(all, beta2);
-        let all = spread!(all, eps);
-        let all = spread!(all, rho);
-        let all = spread!(all, weight_decay);
-        let mut all = spread!(all, batch_size);
-        keep_where_taken!(all, sharpness_batches, |s: &Settings| Ok(batched(s)));
-        let mut all = spread!(all, schedule);
-        let falls = ["cosine", "linear"];
-        keep_where_taken!(all, final_lr, |s| scheduled(s, &falls));
-        keep_where_taken!(all, decay_factor, |s| scheduled(s, &["step"]));
-        keep_where_taken!(all, decay_every, |s| scheduled(s, &["step"]));
-        Ok(spread!(all, warmup))
+        self.clone().visit(&mut NotEmpty)?;
+        let mut all = spread(vec![self.clone()], |s| &mut s.optimizer);
+        keep_where(&mut all, |s| &mut s.base, |s| takes(s, "base"))?;
+        let mut all = spread(all, |s| &mut s.base);
+        for (place, number) in NUMBERS.iter().enumerate() {
+            keep_where(&mut all, |s| s.numbers.at(place), |s| takes(s, number.name))?;
+        }
+        keep_where(&mut all, |s| &mut s.perturbed_sharpness, |s| takes(s, "rho"))?;
+        let mut all = spread(all, |s| &mut s.lr);
+        for place in 0..NUMBERS.len() {
+            all = spread(all, |s| s.numbers.at(place));
+        }
+        let mut all = spread(all, |s| &mut s.batch_size);
+        keep_where(&mut all, |s| &mut s.sharpness_batches, |s| Ok(batched(s)))?;
+        let mut all = spread(all, |s| &mut s.schedule);
+        let steps_down = |s: &Settings| Ok(schedule(s) == ScheduleKind::Step);
+        keep_where(&mut all, |s| &mut s.final_lr, |s| Ok(schedule(s).falls()))?;
+        keep_where(&mut all, |s| &mut s.decay_factor, steps_down)?;
+        keep_where(&mut all, |s| &mut s.decay_every, steps_down)?;
+        Ok(spread(all, |s| &mut s.warmup))
     }
 
-    fn check_not_empty(&self) -> Result<()> {
-        fn empty<T>(values: &Option<Values<T>>) -> bool {
-            values.as_ref().is_some_and(|values| values.0.is_empty())
-        }
-        let lists = [
-            ("--optimizer", empty(&self.optimizer)),
-            ("--base", empty(&self.base)),
-            ("--lr", empty(&self.lr)),
-            ("--momentum", empty(&self.momentum)),
-            ("--beta1", empty(&self.beta1)),
-            ("--beta2", empty(&self.beta2)),
-            ("--eps", empty(&self.eps)),
-            ("--rho", empty(&self.rho)),
-            ("--weight-decay", empty(&self.weight_decay)),
-            ("--batch-size", empty(&self.batch_size)),
-            ("--schedule", empty(&self.schedule)),
-            ("--warmup", empty(&self.warmup)),
-        ];
-        match lists.into_iter().find(|(_, empty)| *empty) {
-            Some((flag, _)) => {
-                let remedy = "give one value or more, or leave it out";
-                Err(Error::setting(flag, "[]", "nothing to compare", remedy))
-            }
-            None => Ok(()),
-        }
+    /// The first setting that is given and has no part in the product: neither the optimizer and its
+    /// numbers nor the learning rate.
+    pub(crate) fn beside_optimizer(&self) -> Option<&'static str> {
+        self.clone().visit(&mut OptimizerOnly).err()
     }
+}
+
+/// One settings for each value of a setting.
+fn spread<T: Clone>(
+    all: Vec<Settings>,
+    values: impl Fn(&mut Settings) -> &mut Option<Values<T>>,
+) -> Vec<Settings> {
+    let each = |mut settings: Settings| {
+        let Some(Values(several)) = values(&mut settings).take() else { return vec![settings] };
+        let with = |value| {
+            let mut one = settings.clone();
+            *values(&mut one) = Some(Values(vec![value]));
+            one
+        };
+        several.into_iter().map(with).collect()
+    };
+    all.into_iter().flat_map(each).collect()
+}
+
+/// Clears a setting in those that do not take it, unless none takes it: then the flag is a mistake,
+/// and is left for [`super::RunConfig::resolve`] to complain about.
+fn keep_where<T>(
+    all: &mut [Settings],
+    value: impl Fn(&mut Settings) -> &mut Option<T>,
+    takes: impl Fn(&Settings) -> Result<bool>,
+) -> Result<()> {
+    if all.iter_mut().all(|settings| value(settings).is_none()) {
+        return Ok(());
+    }
+    let taken = all.iter().map(takes).collect::<Result<Vec<bool>>>()?;
+    if taken.contains(&true) {
+        let others = all.iter_mut().zip(taken).filter(|(_, taken)| !taken);
+        others.for_each(|(settings, _)| *value(settings) = None);
+    }
+    Ok(())
 }
 
 fn first<T: Clone>(values: &Option<Values<T>>) -> Option<T> {
     values.as_ref().and_then(|values| values.0.first().cloned())
 }
 
-fn takes(settings: &Settings, flag: &str) -> Result<bool> {
-    let name = first(&settings.optimizer).unwrap_or_else(|| "sgd".to_string());
-    OptimizerSpec::takes(&name, base(first(&settings.base))?, flag)
+fn takes(settings: &Settings, hyperparameter: &str) -> Result<bool> {
+    let name = first(&settings.optimizer);
+    let name = name.as_deref().unwrap_or(OptimizerSpec::DEFAULT);
+    OptimizerSpec::takes(name, first(&settings.base), hyperparameter)
 }
 
 fn batched(settings: &Settings) -> bool {
-    first(&settings.batch_size).is_some_and(|size| size.0.is_some())
+    first(&settings.batch_size).is_some_and(|BatchSize(samples)| samples.is_some())
 }
 
-fn scheduled(settings: &Settings, schedules: &[&str]) -> Result<bool> {
-    let name = first(&settings.schedule).unwrap_or_default();
-    debug_assert!(schedules.iter().all(|name| ScheduleKind::NAMES.contains(name)));
-    Ok(schedules.contains(&name.as_str()))
+fn schedule(settings: &Settings) -> ScheduleKind {
+    first(&settings.schedule).unwrap_or_default()
+}
+
+/// Refuses lists of no values.
+struct NotEmpty;
+
+impl Visitor for NotEmpty {
+    type Error = Error;
+
+    fn setting<T: Value>(&mut self, setting: &Setting<'_, T>, value: &mut Option<T>) -> Result<()> {
+        if value.as_ref().is_some_and(Value::is_empty) {
+            let remedy = "give one value or more, or leave it out";
+            return Err(Error::setting(flag(setting.name), "[]", "nothing to compare", remedy));
+        }
+        Ok(())
+    }
+}
+
+/// Ends at what belongs to no optimizer.
+struct OptimizerOnly;
+
+impl Visitor for OptimizerOnly {
+    type Error = &'static str;
+
+    fn setting<T: Value>(
+        &mut self,
+        setting: &Setting<'_, T>,
+        value: &mut Option<T>,
+    ) -> std::result::Result<(), &'static str> {
+        let belongs = T::SEVERAL || matches!(setting.heading, Some("Optimizer" | "Learning rate"));
+        match value {
+            Some(_) if !belongs => Err(setting.name),
+            _ => Ok(()),
+        }
+    }
 }

@@ -2,254 +2,164 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer, de};
-
-use super::{BatchSize, Values};
+use super::setting::{self, Unfit, settings};
+use super::{BatchSize, Column, ModelChoice, Numbers, Quantities, Solver, Values};
+use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::Result;
 use crate::input;
-use crate::model::ModelSpec;
+use crate::optim::{Base, ScheduleKind, help};
+use crate::problem::Loss;
+use crate::profile::Quantity;
+use crate::record::WarningAction;
 
-/// Settings of a run, each optional: flags win over the config file, and both over the defaults.
-/// A comparison may give several [`Values`] of some.
-#[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Model preset, or JSON file [default: mlp, a tanh MLP with two hidden layers of 64]
-    #[arg(long, value_name = "NAME|FILE.json", help_heading = "Problem")]
-    pub model: Option<ModelChoice>,
-    /// Dataset, or file: CSV whose last column is the class, images in IDX format with their labels
-    /// beside them, or CIFAR-10's binary files [default: digits]
-    #[arg(long, value_name = "NAME|FILE", help_heading = "Problem")]
-    pub dataset: Option<String>,
-    /// Initial weights, a safetensors file with the model's names and shapes [default: drawn from
-    /// --seed]
-    #[arg(long, value_name = "FILE.safetensors", help_heading = "Problem")]
-    pub init: Option<PathBuf>,
-    /// Loss: mse (1/2 squared error summed over outputs) or ce (cross-entropy) [default: mse; ce for
-    /// text]
-    #[arg(long, value_name = "mse|ce", help_heading = "Problem")]
-    pub loss: Option<String>,
-    /// Training samples, the first of a seeded shuffle; windows of a text [default: 1000 (500
-    /// windows of a text), or 80% of a smaller dataset]
-    #[arg(long, value_name = "N", help_heading = "Problem",
-          allow_negative_numbers = true, value_parser = count)]
-    pub train_size: Option<usize>,
-    /// Validation samples, the next of the shuffle; of a text, a stretch of windows [default: all that
-    /// are left, and at most 500 windows]
-    #[arg(long, value_name = "N", help_heading = "Problem",
-          allow_negative_numbers = true, value_parser = count)]
-    pub validation_size: Option<usize>,
-    /// Scale each feature, and targets that are numbers, to mean 0 and variance 1 over the training
-    /// samples [default: true for diabetes]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", help_heading = "Problem")]
-    pub standardize: Option<bool>,
-
-    /// Points of a generated dataset [default: 20 for chebyshev, 500 for blobs, moons and spirals]
-    #[arg(long, value_name = "N", help_heading = "Data",
-          allow_negative_numbers = true, value_parser = count)]
-    pub points: Option<usize>,
-    /// Degree of chebyshev's polynomial [default: 5]
-    #[arg(long, value_name = "K", help_heading = "Data",
-          allow_negative_numbers = true, value_parser = count)]
-    pub degree: Option<usize>,
-    /// Classes of blobs and spirals [default: 3]
-    #[arg(long, value_name = "N", help_heading = "Data",
-          allow_negative_numbers = true, value_parser = count)]
-    pub classes: Option<usize>,
-    /// Standard deviation of the points of blobs, moons and spirals about their curve [default: 0.3,
-    /// 0.1 and 0.05]
-    #[arg(long, value_name = "S", help_heading = "Data",
-          allow_negative_numbers = true, value_parser = real)]
-    pub noise: Option<f64>,
-    /// Share of the training labels that is replaced by other classes [default: 0]
-    #[arg(long, value_name = "SHARE", help_heading = "Data",
-          allow_negative_numbers = true, value_parser = real)]
-    pub label_noise: Option<f64>,
-    /// Target column of a CSV file: a name in its header, or a number from 1 [default: the last]
-    #[arg(long, value_name = "COLUMN", help_heading = "Data", allow_negative_numbers = true)]
-    #[serde(deserialize_with = "name_or_number")]
-    pub target: Option<String>,
-    /// The target of a CSV file is a number, not a class
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", help_heading = "Data")]
-    pub regression: Option<bool>,
-
-    /// Optimizer: sgd (gradient descent when the batch is full), momentum, nesterov, ema-momentum,
-    /// adam, adamw, rmsprop, adagrad, sam or asam [default: sgd]
-    #[arg(long, alias = "optimizers", value_name = "NAME", help_heading = "Training",
-          value_parser = names)]
-    #[serde(alias = "optimizers")]
-    pub optimizer: Option<Values<String>>,
-    /// Learning rate [default: 0.2; 0.02 for momentum and nesterov, 0.01 for adagrad, 0.001 for
-    /// adam, adamw and rmsprop]
-    #[arg(long, value_name = "RATE", help_heading = "Training",
-          allow_negative_numbers = true, value_parser = reals)]
-    pub lr: Option<Values<f64>>,
-    /// Samples in a minibatch, or full [default: full]
-    #[arg(long, value_name = "N|full", help_heading = "Training",
-          allow_negative_numbers = true, value_parser = Values::<BatchSize>::split)]
-    pub batch_size: Option<Values<BatchSize>>,
-    /// Updates to take [default: 1000]
-    #[arg(long, value_name = "N", help_heading = "Training",
-          allow_negative_numbers = true, value_parser = count)]
-    pub steps: Option<usize>,
-    /// Seed of everything random [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Training",
-          allow_negative_numbers = true, value_parser = seed)]
-    pub seed: Option<u64>,
-    /// Where a loss spike is warned of: stop (with a checkpoint), halve-lr (from the next update to the
-    /// end) or checkpoint [default: nothing]
-    #[arg(long, value_name = "stop|halve-lr|checkpoint", help_heading = "Training")]
-    pub on_warning: Option<String>,
-    /// Evaluate validation every N steps, besides where curvature is measured [default: --every]
-    #[arg(long, value_name = "N", help_heading = "Training",
-          allow_negative_numbers = true, value_parser = count)]
-    pub eval_every: Option<usize>,
-
-    /// What sam and asam step with: sgd, momentum or adam [default: sgd]
-    #[arg(long, value_name = "NAME", help_heading = "Optimizer", value_parser = names)]
-    pub base: Option<Values<String>>,
-    /// Momentum beta [default: 0.9]
-    #[arg(long, value_name = "BETA", help_heading = "Optimizer",
-          allow_negative_numbers = true, value_parser = reals)]
-    pub momentum: Option<Values<f64>>,
-    /// Decay of Adam's first moment [default: 0.9]
-    #[arg(long, value_name = "BETA", help_heading = "Optimizer",
-          allow_negative_numbers = true, value_parser = reals)]
-    pub beta1: Option<Values<f64>>,
-    /// Decay of the second moment [default: 0.999; 0.99 for rmsprop]
-    #[arg(long, value_name = "BETA", help_heading = "Optimizer",
-          allow_negative_numbers = true, value_parser = reals)]
-    pub beta2: Option<Values<f64>>,
-    /// Added to an adaptive optimizer's denominator [default: 1e-8; 1e-10 for adagrad]
-    #[arg(long, value_name = "EPS", help_heading = "Optimizer",
-          allow_negative_numbers = true, value_parser = reals)]
-    pub eps: Option<Values<f64>>,
-    /// Ascent radius [default: 0.05 for sam, 0.5 for asam]
-    #[arg(long, value_name = "RHO", help_heading = "Optimizer",
-          allow_negative_numbers = true, value_parser = reals)]
-    pub rho: Option<Values<f64>>,
-    /// Weight decay lambda: decoupled for adamw, else added to the gradient [default: 0; 0.01 for
-    /// adamw]
-    #[arg(long, value_name = "LAMBDA", help_heading = "Optimizer",
-          allow_negative_numbers = true, value_parser = reals)]
-    pub weight_decay: Option<Values<f64>>,
-    /// Learning rate after the warm-up: constant, cosine, linear or step [default: constant]
-    #[arg(long, value_name = "NAME", help_heading = "Learning rate", value_parser = names)]
-    pub schedule: Option<Values<String>>,
-    /// Steps over which the learning rate rises from near 0 to --lr [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Learning rate",
-          allow_negative_numbers = true, value_parser = counts)]
-    pub warmup: Option<Values<usize>>,
-    /// Learning rate that cosine and linear end at [default: 0]
-    #[arg(long, value_name = "RATE", help_heading = "Learning rate",
-          allow_negative_numbers = true, value_parser = real)]
-    pub final_lr: Option<f64>,
-    /// What schedule step multiplies the learning rate by [default: 0.1]
-    #[arg(long, value_name = "FACTOR", help_heading = "Learning rate",
-          allow_negative_numbers = true, value_parser = real)]
-    pub decay_factor: Option<f64>,
-    /// After how many steps it does, each time [default: a third of --steps]
-    #[arg(long, value_name = "N", help_heading = "Learning rate",
-          allow_negative_numbers = true, value_parser = count)]
-    pub decay_every: Option<usize>,
-
-    /// How many of the largest Hessian eigenvalues to log [default: 1]
-    #[arg(long, value_name = "K", help_heading = "Curvature",
-          allow_negative_numbers = true, value_parser = count)]
-    pub top: Option<usize>,
-    /// Log the smallest eigenvalue too
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", help_heading = "Curvature")]
-    pub smallest: Option<bool>,
-    /// Measure curvature every N steps [default: 1]
-    #[arg(long, value_name = "N", help_heading = "Curvature",
-          allow_negative_numbers = true, value_parser = count)]
-    pub every: Option<usize>,
-    /// Relative residual at which an eigenvalue has converged [default: 1e-3]
-    #[arg(long, value_name = "R", help_heading = "Curvature",
-          allow_negative_numbers = true, value_parser = real)]
-    pub tolerance: Option<f64>,
-    /// Most Hessian-vector products in one measurement [default: 20 for each eigenvalue and one more, at
-    /// least 100]
-    #[arg(long, value_name = "N", help_heading = "Curvature",
-          allow_negative_numbers = true, value_parser = count)]
-    pub max_iterations: Option<usize>,
-    /// How the largest eigenvalues are found: davidson follows them from step to step, lanczos solves
-    /// for them anew each time [default: davidson, or lanczos with --smallest]
-    #[arg(long, value_name = "davidson|lanczos", help_heading = "Curvature")]
-    pub solver: Option<String>,
-    /// Measurements between audits of the eigenvalues that davidson follows, by a solve from nothing
-    /// [default: 50]
-    #[arg(long, value_name = "N", help_heading = "Curvature",
-          allow_negative_numbers = true, value_parser = count)]
-    pub audit_every: Option<usize>,
-    /// How Hessian-vector products are differentiated: forward over reverse, or reverse over reverse
-    /// [default: forward]
-    #[arg(long, value_name = "forward|reverse", help_heading = "Curvature")]
-    pub hvp: Option<String>,
-    /// Measure curvature on a fixed, seeded subset of N training samples [default: all of them]
-    #[arg(long, value_name = "N", help_heading = "Curvature",
-          allow_negative_numbers = true, value_parser = count)]
-    pub samples: Option<usize>,
-    /// Minibatches over which batch sharpness is averaged, with minibatch training; 0 for none
-    /// [default: 16]
-    #[arg(long, value_name = "N", help_heading = "Curvature",
-          allow_negative_numbers = true, value_parser = count)]
-    pub sharpness_batches: Option<usize>,
-    /// With sam or asam, log the sharpness at the perturbed point too
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", help_heading = "Curvature")]
-    pub perturbed_sharpness: Option<bool>,
-
-    /// Measure the density of the whole spectrum every N steps [default: never]
-    #[arg(long, value_name = "N", help_heading = "Spectrum",
-          allow_negative_numbers = true, value_parser = count)]
-    pub spectrum_every: Option<usize>,
-    /// Random probes of a density, each of which takes --iterations products [default: 10]
-    #[arg(long, value_name = "N", help_heading = "Spectrum",
-          allow_negative_numbers = true, value_parser = count)]
-    pub probes: Option<usize>,
-    /// Lanczos steps for each probe [default: 80]
-    #[arg(long, value_name = "N", help_heading = "Spectrum",
-          allow_negative_numbers = true, value_parser = count)]
-    pub iterations: Option<usize>,
-    /// Standard deviation that a density is smoothed with, in units of eigenvalues [default: 1% of
-    /// their range]
-    #[arg(long, value_name = "S", help_heading = "Spectrum",
-          allow_negative_numbers = true, value_parser = real)]
-    pub sigma: Option<f64>,
-
-    /// Device: auto takes a GPU if there is one, else the CPU [default: auto]
-    #[arg(long, value_name = "auto|wgpu|cpu", help_heading = "Device")]
-    pub backend: Option<String>,
-    /// Precision: f32, or f64 for reference runs on the CPU [default: f32]
-    #[arg(long, value_name = "f32|f64", help_heading = "Device")]
-    pub precision: Option<String>,
-    /// Most samples in one pass, on each CPU thread, which bounds memory [default: 256 on the CPU,
-    /// 8192 on a GPU]
-    #[arg(long, value_name = "N", help_heading = "Device",
-          allow_negative_numbers = true, value_parser = count)]
-    pub chunk: Option<usize>,
-
-    /// Run directory to write [default: runs/TIME-NAME]
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
-    pub out: Option<PathBuf>,
-    /// Go on with the stopped run in this directory, from its latest complete checkpoint
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
-    pub resume: Option<PathBuf>,
-    /// Name of the run, for its folder and figure [default: MODEL-DATASET-OPTIMIZER]
-    #[arg(long, value_name = "NAME", help_heading = "Output")]
-    pub name: Option<String>,
-    /// Write a checkpoint every N steps, besides the one at the end [default: never]
-    #[arg(long, value_name = "N", help_heading = "Output",
-          allow_negative_numbers = true, value_parser = count)]
-    pub checkpoint_every: Option<usize>,
-    /// Replace the files of a run that is already in --out
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", help_heading = "Output")]
-    pub force: Option<bool>,
+settings! {
+    /// Settings of a run, each optional: flags win over the config file, and both over the defaults.
+    /// A comparison may give several [`Values`] of some.
+    pub struct Settings {
+        "Problem" {
+            /// Model preset, or JSON file [default: mlp, a tanh MLP with two hidden layers of 64]
+            model: ModelChoice;
+            /// Dataset, or file: CSV whose last column is the class, images in IDX format with
+            /// their labels beside them, or CIFAR-10's binary files [default: digits]
+            dataset: String, shown "NAME|FILE";
+            /// Initial weights, a safetensors file with the model's names and shapes [default:
+            /// drawn from --seed]
+            init: PathBuf, shown "FILE.safetensors";
+            /// Loss: mse (1/2 squared error summed over outputs) or ce (cross-entropy) [default:
+            /// mse; ce for text]
+            loss: Loss;
+            /// Training samples, the first of a seeded shuffle; windows of a text [default: 1000
+            /// (500 windows of a text), or 80% of a smaller dataset]
+            train_size: usize, checked at_least_one;
+            /// Validation samples, the next of the shuffle; of a text, a stretch of windows
+            /// [default: all that are left, and at most 500 windows]
+            validation_size: usize;
+            /// Scale each feature, and targets that are numbers, to mean 0 and variance 1 over the
+            /// training samples [default: true for diabetes]
+            standardize: bool;
+        }
+        "Data" {
+            /// Points of a generated dataset [default: 20 for chebyshev, 500 for blobs, moons and
+            /// spirals]
+            points: usize;
+            /// Degree of chebyshev's polynomial [default: 5]
+            degree: usize, shown "K";
+            /// Classes of blobs and spirals [default: 3]
+            classes: usize;
+            /// Standard deviation of the points of blobs, moons and spirals about their curve
+            /// [default: 0.3, 0.1 and 0.05]
+            noise: f64, shown "S";
+            /// Share of the training labels that is replaced by other classes [default: 0]
+            label_noise: f64, shown "SHARE";
+            /// Target column of a CSV file: a name in its header, or a number from 1 [default: the
+            /// last]
+            target: Column, shown "COLUMN";
+            /// The target of a CSV file is a number, not a class
+            regression: bool;
+        }
+        "Training" {
+            /// Which optimizer.
+            optimizer: Values<String>, also "optimizers", told help::optimizers;
+            /// Learning rate.
+            lr: Values<f64>, shown "RATE", told help::learning_rates, checked rates;
+            /// Samples in a minibatch, or full [default: full]
+            batch_size: Values<BatchSize>, checked batches;
+            /// Updates to take [default: 1000]
+            steps: usize, checked steps;
+            /// Seed of everything random [default: 0]
+            seed: u64;
+            /// Where a loss spike is warned of: stop (with a checkpoint), halve-lr (from the next
+            /// update to the end) or checkpoint [default: nothing]
+            on_warning: WarningAction;
+            /// Evaluate validation every N steps, besides where curvature is measured [default:
+            /// --every]
+            eval_every: usize, checked at_least_one;
+        }
+        "Optimizer" {
+            /// What SAM and ASAM step with.
+            base: Values<Base>, shown "NAME", told help::bases;
+        }
+        /// The numbers that optimizers take.
+        + numbers: Numbers;
+        "Learning rate" {
+            /// Learning rate after the warm-up: constant, cosine, linear or step [default:
+            /// constant]
+            schedule: Values<ScheduleKind>, shown "NAME";
+            /// Steps over which the learning rate rises from near 0 to --lr [default: 0]
+            warmup: Values<usize>;
+            /// Learning rate that cosine and linear end at [default: 0]
+            final_lr: f64, shown "RATE", checked final_rate;
+            /// What schedule step multiplies the learning rate by [default: 0.1]
+            decay_factor: f64, shown "FACTOR", checked factor;
+            /// After how many steps it does, each time [default: a third of --steps]
+            decay_every: usize, checked at_least_one;
+        }
+        "Curvature" {
+            /// How many of the largest Hessian eigenvalues to log [default: 1]
+            top: usize, shown "K", checked at_least_one;
+            /// Log the smallest eigenvalue too
+            smallest: bool;
+            /// Measure curvature every N steps [default: 1]
+            every: usize, checked at_least_one;
+            /// Relative residual at which an eigenvalue has converged [default: 1e-3]
+            tolerance: f64, shown "R";
+            /// Most Hessian-vector products in one measurement [default: 20 for each eigenvalue and
+            /// one more, at least 100]
+            max_iterations: usize, checked at_least_one;
+            /// How the largest eigenvalues are found: davidson follows them from step to step,
+            /// lanczos solves for them anew each time [default: davidson, or lanczos with
+            /// --smallest]
+            solver: Solver;
+            /// Measurements between audits of the eigenvalues that davidson follows, by a solve
+            /// from nothing [default: 50]
+            audit_every: usize, checked at_least_one;
+            /// How Hessian-vector products are differentiated: forward over reverse, or reverse
+            /// over reverse [default: forward]
+            hvp: Differentiation;
+            /// Measure curvature on a fixed, seeded subset of N training samples [default: all of
+            /// them]
+            samples: usize, checked at_least_one;
+            /// Minibatches over which batch sharpness is averaged, with minibatch training; 0 for
+            /// none [default: 16]
+            sharpness_batches: usize;
+            /// Whether the sharpness is logged where SAM and ASAM take their gradient too.
+            perturbed_sharpness: bool, told help::perturbed_sharpness;
+            /// Further columns, measured where curvature is
+            measure: Quantities, told quantities_help, checked each_once;
+        }
+        "Spectrum" {
+            /// Measure the density of the whole spectrum every N steps [default: never]
+            spectrum_every: usize, checked at_least_one;
+            /// Random probes of a density, each of which takes --iterations products [default: 10]
+            probes: usize, checked at_least_one;
+            /// Lanczos steps for each probe [default: 80]
+            iterations: usize, checked at_least_one;
+            /// Standard deviation that a density is smoothed with, in units of eigenvalues
+            /// [default: 1% of their range]
+            sigma: f64, shown "S", checked deviation;
+        }
+        "Device" {
+            /// Device: auto takes a GPU if there is one, else the CPU [default: auto]
+            backend: BackendChoice;
+            /// Precision: f32, or f64 for reference runs on the CPU [default: f32]
+            precision: Precision;
+            /// Most samples in one pass, on each CPU thread, which bounds memory [default: 256 on
+            /// the CPU, 8192 on a GPU]
+            chunk: usize, checked at_least_one;
+        }
+        "Output" {
+            /// Run directory to write [default: runs/TIME-NAME]
+            out: PathBuf, shown "DIR";
+            /// Go on with the stopped run in this directory, from its latest complete checkpoint
+            resume: PathBuf, shown "DIR";
+            /// Name of the run, for its folder and figure [default: MODEL-DATASET-OPTIMIZER]
+            name: String, checked |name| folder_name(name);
+            /// Write a checkpoint every N steps, besides the one at the end [default: never]
+            checkpoint_every: usize, checked at_least_one;
+            /// Replace the files of a run that is already in --out
+            force: bool;
+        }
+    }
 }
 
 impl Settings {
@@ -265,167 +175,99 @@ impl Settings {
         input::parse_json(&text, path, REMEDY)
     }
 
-    /// These settings where given, else those of `other`.
-    pub fn or(self, other: Settings) -> Self {
-        Self {
-            model: self.model.or(other.model),
-            dataset: self.dataset.or(other.dataset),
-            init: self.init.or(other.init),
-            loss: self.loss.or(other.loss),
-            train_size: self.train_size.or(other.train_size),
-            validation_size: self.validation_size.or(other.validation_size),
-            standardize: self.standardize.or(other.standardize),
-            points: self.points.or(other.points),
-            degree: self.degree.or(other.degree),
-            classes: self.classes.or(other.classes),
-            noise: self.noise.or(other.noise),
-            label_noise: self.label_noise.or(other.label_noise),
-            target: self.target.or(other.target),
-            regression: self.regression.or(other.regression),
-            optimizer: self.optimizer.or(other.optimizer),
-            lr: self.lr.or(other.lr),
-            batch_size: self.batch_size.or(other.batch_size),
-            steps: self.steps.or(other.steps),
-            base: self.base.or(other.base),
-            momentum: self.momentum.or(other.momentum),
-            beta1: self.beta1.or(other.beta1),
-            beta2: self.beta2.or(other.beta2),
-            eps: self.eps.or(other.eps),
-            rho: self.rho.or(other.rho),
-            weight_decay: self.weight_decay.or(other.weight_decay),
-            schedule: self.schedule.or(other.schedule),
-            warmup: self.warmup.or(other.warmup),
-            final_lr: self.final_lr.or(other.final_lr),
-            decay_factor: self.decay_factor.or(other.decay_factor),
-            decay_every: self.decay_every.or(other.decay_every),
-            seed: self.seed.or(other.seed),
-            on_warning: self.on_warning.or(other.on_warning),
-            eval_every: self.eval_every.or(other.eval_every),
-            top: self.top.or(other.top),
-            smallest: self.smallest.or(other.smallest),
-            every: self.every.or(other.every),
-            tolerance: self.tolerance.or(other.tolerance),
-            max_iterations: self.max_iterations.or(other.max_iterations),
-            solver: self.solver.or(other.solver),
-            audit_every: self.audit_every.or(other.audit_every),
-            hvp: self.hvp.or(other.hvp),
-            samples: self.samples.or(other.samples),
-            sharpness_batches: self.sharpness_batches.or(other.sharpness_batches),
-            perturbed_sharpness: self.perturbed_sharpness.or(other.perturbed_sharpness),
-            spectrum_every: self.spectrum_every.or(other.spectrum_every),
-            probes: self.probes.or(other.probes),
-            iterations: self.iterations.or(other.iterations),
-            sigma: self.sigma.or(other.sigma),
-            backend: self.backend.or(other.backend),
-            precision: self.precision.or(other.precision),
-            chunk: self.chunk.or(other.chunk),
-            out: self.out.or(other.out),
-            resume: self.resume.or(other.resume),
-            name: self.name.or(other.name),
-            checkpoint_every: self.checkpoint_every.or(other.checkpoint_every),
-            force: self.force.or(other.force),
+    /// The settings in a manifest's `config`. Keys that only a later version knows are left alone.
+    ///
+    /// # Errors
+    /// If a value is not one of its key's.
+    pub fn of_manifest(config: &serde_json::Value) -> std::result::Result<Self, serde_json::Error> {
+        let mut config = config.clone();
+        if let Some(keys) = config.as_object_mut() {
+            let known = setting::keys::<Self>();
+            keys.retain(|key, _| known.contains(&key.as_str()));
         }
+        serde_json::from_value(config)
+    }
+
+    /// Refuses values that can be used in no run, whatever else is set.
+    pub(crate) fn check(&self) -> Result<()> {
+        setting::check(self)
     }
 }
 
-/// A model by name or file, or written out in the config.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ModelChoice {
-    /// A preset's name or a file's path.
-    Named(String),
-    /// The architecture itself.
-    Spec(ModelSpec),
+type Fit = std::result::Result<(), Unfit>;
+
+fn quantities_help() -> String {
+    let lines = Quantity::ALL.iter().map(|quantity| format!("{quantity} ({})", quantity.about()));
+    let lines: Vec<String> = lines.collect();
+    format!("Further columns, measured where curvature is: {} [default: none]", lines.join(", "))
 }
 
-impl std::str::FromStr for ModelChoice {
-    type Err = std::convert::Infallible;
+fn each_once(quantities: &Quantities) -> Fit {
+    let mut seen = Vec::new();
+    for quantity in &quantities.0 {
+        if seen.contains(quantity) {
+            return Err(Unfit::new(quantity, "it is named twice", "name each once"));
+        }
+        seen.push(*quantity);
+    }
+    Ok(())
+}
 
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        Ok(ModelChoice::Named(text.to_string()))
+fn at_least_one(number: &usize) -> Fit {
+    match number {
+        0 => Err(Unfit::new(0, "must not be zero", "give 1 or more")),
+        _ => Ok(()),
     }
 }
 
-impl<'de> Deserialize<'de> for ModelChoice {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Choice;
+fn batches(sizes: &Values<BatchSize>) -> Fit {
+    sizes.0.iter().filter_map(|size| size.0.as_ref()).try_for_each(at_least_one)
+}
 
-        impl<'de> de::Visitor<'de> for Choice {
-            type Value = ModelChoice;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a preset's name, a file, or an object with \"kind\"")
-            }
-
-            fn visit_str<E: de::Error>(self, name: &str) -> std::result::Result<ModelChoice, E> {
-                Ok(ModelChoice::Named(name.to_string()))
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(
-                self,
-                map: A,
-            ) -> std::result::Result<ModelChoice, A::Error> {
-                let object = de::value::MapAccessDeserializer::new(map);
-                ModelSpec::deserialize(object).map(ModelChoice::Spec)
-            }
+fn steps(number: &usize) -> Fit {
+    const MOST: usize = u32::MAX as usize;
+    match *number {
+        number if number > MOST => {
+            Err(Unfit::new(number, "too many", format!("give at most {MOST}")))
         }
-
-        deserializer.deserialize_any(Choice)
+        _ => at_least_one(number),
     }
 }
 
-/// A column by name or by number, as the flag's text.
-fn name_or_number<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<Option<String>, D::Error> {
-    struct Column;
-
-    impl<'de> de::Visitor<'de> for Column {
-        type Value = Option<String>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a column's name or number")
-        }
-
-        fn visit_unit<E: de::Error>(self) -> std::result::Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_u64<E: de::Error>(self, number: u64) -> std::result::Result<Self::Value, E> {
-            Ok(Some(number.to_string()))
-        }
-
-        fn visit_str<E: de::Error>(self, name: &str) -> std::result::Result<Self::Value, E> {
-            Ok(Some(name.to_string()))
-        }
+/// A finite number that is above zero, or zero too.
+fn finite(x: f64, zero: bool, problem: &'static str, example: &str) -> Fit {
+    if x.is_finite() && (x > 0.0 || (zero && x == 0.0)) {
+        return Ok(());
     }
-
-    deserializer.deserialize_any(Column)
+    let range = if zero { "0 or more" } else { "above 0" };
+    Err(Unfit::new(
+        format!("{x:?}"),
+        problem,
+        format!("give a finite number {range}, such as {example}"),
+    ))
 }
 
-/// A number of things, from a flag.
-pub(super) fn count(text: &str) -> std::result::Result<usize, String> {
-    text.parse().map_err(|_| "not a whole number; give 1 or more".to_string())
+fn rates(rates: &Values<f64>) -> Fit {
+    rates.0.iter().try_for_each(|&rate| finite(rate, false, "not a learning rate", "0.2"))
 }
 
-fn seed(text: &str) -> std::result::Result<u64, String> {
-    text.parse().map_err(|_| "not a whole number; give 0 or more".to_string())
+fn final_rate(rate: &f64) -> Fit {
+    finite(*rate, true, "not a learning rate", "0.01")
 }
 
-fn real(text: &str) -> std::result::Result<f64, String> {
-    text.trim().parse().map_err(|_| "not a number; give one such as 0.1 or 1e-3".to_string())
+fn factor(factor: &f64) -> Fit {
+    finite(*factor, false, "not a factor for a learning rate", "0.1")
 }
 
-fn reals(text: &str) -> std::result::Result<Values<f64>, String> {
-    text.split(',').map(real).collect::<std::result::Result<_, _>>().map(Values)
+fn deviation(sigma: &f64) -> Fit {
+    finite(*sigma, false, "not a standard deviation", "0.1")
 }
 
-fn counts(text: &str) -> std::result::Result<Values<usize>, String> {
-    text.split(',')
-        .map(|part| count(part.trim()))
-        .collect::<std::result::Result<_, _>>()
-        .map(Values)
-}
-
-fn names(text: &str) -> std::result::Result<Values<String>, std::convert::Infallible> {
-    Values::split(text)
+/// A name that can be a folder's.
+fn folder_name(name: &str) -> Fit {
+    if name.is_empty() || name.contains(['/', '\\', '\0']) {
+        let remedy = "give a name without slashes; --out sets the folder";
+        return Err(Unfit::new(name, "not a folder's name", remedy));
+    }
+    Ok(())
 }

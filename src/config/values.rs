@@ -1,8 +1,10 @@
 //! Settings that a comparison varies: one value, or several.
 
-use std::str::FromStr;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, Deserializer, IntoDeserializer};
+
+use super::value::{Form, Read, Value};
 
 /// One or more values of a setting, in the order given.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,27 +23,29 @@ impl<T: std::fmt::Display> std::fmt::Display for Values<T> {
     }
 }
 
-impl<T: FromStr> Values<T> {
-    /// The values of a flag, separated by commas.
-    pub(super) fn split(text: &str) -> Result<Self, T::Err> {
-        text.split(',').map(|part| part.trim().parse()).collect::<Result<_, _>>().map(Values)
-    }
-}
+/// In a flag separated by commas, in JSON a list or one value by itself.
+impl<T: Value> Value for Values<T> {
+    const FORM: Form = T::FORM;
+    const VALUE_NAME: &'static str = T::VALUE_NAME;
+    const SEVERAL: bool = true;
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Values<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany<T>(std::marker::PhantomData<T>);
+    fn parse(text: &str) -> Result<Self, String> {
+        text.split(',').map(|part| T::parse(part.trim())).collect::<Result<_, _>>().map(Values)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany<T>(PhantomData<T>);
 
         /// Hands a single value on to the value's own type, whose messages are about it.
         macro_rules! single {
             ($($name:ident: $type:ty),*) => {
                 $(fn $name<E: de::Error>(self, value: $type) -> Result<Values<T>, E> {
-                    T::deserialize(de::IntoDeserializer::into_deserializer(value)).map(Values::from)
+                    T::read(value.into_deserializer()).map(Values::from)
                 })*
             };
         }
 
-        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for OneOrMany<T> {
+        impl<'de, T: Value> de::Visitor<'de> for OneOrMany<T> {
             type Value = Values<T>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -52,13 +56,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Values<T> {
 
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Values<T>, A::Error> {
                 let mut values = Vec::new();
-                while let Some(value) = seq.next_element()? {
+                while let Some(value) = seq.next_element_seed(Read(PhantomData))? {
                     values.push(value);
                 }
                 Ok(Values(values))
             }
         }
 
-        deserializer.deserialize_any(OneOrMany(std::marker::PhantomData))
+        deserializer.deserialize_any(OneOrMany(PhantomData))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }

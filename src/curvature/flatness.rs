@@ -232,7 +232,7 @@ pub fn rescale(
     if !(factor.is_finite() && factor > 0.0) {
         let problem = "relu passes a factor on only if it is above zero";
         let shown = format!("{factor:?}");
-        return Err(Error::setting("--reparametrize", shown, problem, "give one such as 2"));
+        return Err(Error::setting("reparametrize", shown, problem, "give one such as 2"));
     }
     let place = |name: String| -> Option<Range<usize>> {
         let entry = layout.entries().iter().find(|entry| entry.name == name)?;
@@ -244,7 +244,7 @@ pub fn rescale(
     let (Some(weight), Some(next)) = (weight, next) else {
         let problem = format!("the model has no two linear layers from {layer} on");
         let remedy = "use it on a perceptron with hidden layers";
-        return Err(Error::setting("--reparametrize", format!("{factor:?}"), problem, remedy));
+        return Err(Error::setting("reparametrize", format!("{factor:?}"), problem, remedy));
     };
     let mut scaled = theta.to_vec();
     for range in [Some(weight), bias].into_iter().flatten() {

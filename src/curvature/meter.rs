@@ -1,10 +1,11 @@
-//! Extreme eigenvalues by a cold Lanczos solve from seeded random vectors.
+//! Extreme eigenvalues by a solve from nothing, from seeded random vectors.
 
 use crate::autodiff::Objective;
-use crate::curvature::{Hessian, Preconditioned};
+use crate::curvature::{Hessian, Preconditioned, Tracking};
 use crate::error::Result;
 use crate::linalg::{
-    Lanczos, LanczosOutcome, StopReason, SymmetricOperator, TrackerSettings, random_unit_vectors,
+    AUDIT_EVERY, Extremes, Lanczos, LanczosOutcome, Solver, StopReason, SymmetricOperator,
+    TrackerSettings, random_unit_vectors,
 };
 use crate::optim::StabilityOperator;
 use crate::rng::{self, Stream};
@@ -12,8 +13,12 @@ use crate::rng::{self, Stream};
 /// Measures curvature at the objective's current parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CurvatureMeter {
-    /// Settings of the eigensolver.
-    pub lanczos: Lanczos,
+    /// Which eigenvalues are found, and how well.
+    pub extremes: Extremes,
+    /// How.
+    pub solver: Solver,
+    /// Measurements from one audit of eigenvalues that are followed to the next.
+    pub audit_every: usize,
     /// Seed of the run.
     pub seed: u64,
 }
@@ -38,17 +43,25 @@ pub struct Curvature {
 }
 
 impl CurvatureMeter {
-    /// How the same eigenvalues are followed from step to step, with an audit every `audit_every`
-    /// steps. Steps and audits may each take as many products as a solve.
-    pub fn tracker(&self, audit_every: usize) -> TrackerSettings {
-        let Lanczos { largest, tolerance, max_iterations, .. } = self.lanczos;
-        TrackerSettings {
-            audit_every,
-            max_products: max_iterations,
-            audit_products: max_iterations,
+    /// By the Lanczos method, anew each time.
+    pub const fn lanczos(lanczos: Lanczos, seed: u64) -> Self {
+        let Lanczos { largest, smallest, tolerance, max_iterations } = lanczos;
+        let extremes = Extremes { largest, smallest, tolerance, max_products: max_iterations };
+        Self { extremes, solver: Solver::Lanczos, audit_every: AUDIT_EVERY, seed }
+    }
+
+    /// What follows these eigenvalues from step to step, where the solver does. Steps and audits may each
+    /// take as many products as a solve.
+    pub fn tracking(&self) -> Option<Tracking> {
+        let Extremes { largest, tolerance, max_products, .. } = self.extremes;
+        let settings = TrackerSettings {
+            audit_every: self.audit_every,
+            max_products,
+            audit_products: max_products,
             seed: self.seed,
             ..TrackerSettings::new(largest, tolerance)
-        }
+        };
+        Some(Tracking::by(self.solver.method().follow?, settings))
     }
 
     /// Measures the Hessian at training step `step`, which chooses the start vectors.
@@ -56,7 +69,7 @@ impl CurvatureMeter {
     /// # Errors
     /// [`crate::Error::NonFinite`] if a product is not finite; or if the device reports failure.
     pub fn measure(&self, objective: &dyn Objective, step: usize) -> Result<Curvature> {
-        self.solve("hessian", self.lanczos, &mut Hessian::new(objective), step)
+        self.solve("hessian", self.extremes, &mut Hessian::new(objective), step)
     }
 
     /// Measures the largest eigenvalue alone.
@@ -82,8 +95,8 @@ impl CurvatureMeter {
         self.solve("preconditioned", self.largest(), &mut operator, step)
     }
 
-    fn largest(&self) -> Lanczos {
-        Lanczos { largest: 1, smallest: 0, ..self.lanczos }
+    fn largest(&self) -> Extremes {
+        Extremes { largest: 1, smallest: 0, ..self.extremes }
     }
 
     /// The wanted eigenvalues of any operator; `name` is for the log.
@@ -96,21 +109,22 @@ impl CurvatureMeter {
         operator: &mut dyn SymmetricOperator,
         step: usize,
     ) -> Result<Curvature> {
-        self.solve(name, self.lanczos, operator, step)
+        self.solve(name, self.extremes, operator, step)
     }
 
     fn solve(
         &self,
         operator_name: &str,
-        lanczos: Lanczos,
+        wanted: Extremes,
         operator: &mut dyn SymmetricOperator,
         step: usize,
     ) -> Result<Curvature> {
         let stream = Stream::Krylov { step: step as u32 };
-        let starts = lanczos.starts().min(operator.dim());
+        let solver = (self.solver.method().cold)(wanted);
+        let starts = solver.starts().min(operator.dim());
         let mut rng = rng::stream(self.seed, stream);
         let start = random_unit_vectors(operator.dim(), starts, &mut rng);
-        let outcome = lanczos.solve(operator, &start)?;
+        let outcome = solver.solve(operator, &start)?;
         let curvature = Curvature::from(outcome);
         tracing::debug!(
             step,

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::autodiff::{Objective, OutputMatrix};
-use crate::error::{Result, check_length};
+use crate::error::{Error, Result, check_length};
 use crate::linalg::{SymmetricOperator, each_column};
+use crate::names::choices;
 use crate::optim::StabilityOperator;
 
 /// The Hessian of an objective at its current parameters, of dimension P. One product is one
@@ -30,13 +30,21 @@ impl SymmetricOperator for Hessian<'_> {
     }
 
     fn apply(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        y.copy_from_slice(&self.objective.hvp(x)?);
+        y.copy_from_slice(&finite(self.objective.hvp(x)?)?);
         Ok(())
     }
 
     fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        y.copy_from_slice(&self.objective.hvps(x)?);
+        y.copy_from_slice(&finite(self.objective.hvps(x)?)?);
         Ok(())
+    }
+}
+
+/// Products, if they are finite: solvers would refuse others too, but do not know of what they are.
+fn finite(products: Vec<f64>) -> Result<Vec<f64>> {
+    match products.iter().all(|x| x.is_finite()) {
+        true => Ok(products),
+        false => Err(Error::NonFinite { what: "a Hessian-vector product" }),
     }
 }
 
@@ -86,29 +94,24 @@ impl<A: SymmetricOperator> SymmetricOperator for Preconditioned<A> {
     }
 }
 
-/// A matrix of curvature at the current parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Matrix {
-    /// The Hessian H.
-    #[default]
-    Hessian,
-    /// The generalised Gauss-Newton matrix G.
-    GaussNewton,
-    /// The Fisher matrix, its expectation over targets taken exactly.
-    Fisher,
-    /// The Fisher matrix from one drawn target for each sample.
-    SampledFisher,
-    /// The gradients' second moment with the data's own targets.
-    EmpiricalFisher,
-    /// H - G: what the curvature of the model itself adds.
-    Residual,
-}
-
-impl Matrix {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 6] =
-        ["hessian", "gauss-newton", "fisher", "sampled-fisher", "empirical-fisher", "residual"];
+choices! {
+    /// A matrix of curvature at the current parameters.
+    #[derive(Default)]
+    pub enum Matrix ("matrix") {
+        /// The Hessian H.
+        #[default]
+        Hessian = "hessian",
+        /// The generalised Gauss-Newton matrix G.
+        GaussNewton = "gauss-newton",
+        /// The Fisher matrix, its expectation over targets taken exactly.
+        Fisher = "fisher",
+        /// The Fisher matrix from one drawn target for each sample.
+        SampledFisher = "sampled-fisher",
+        /// The gradients' second moment with the data's own targets.
+        EmpiricalFisher = "empirical-fisher",
+        /// H - G: what the curvature of the model itself adds.
+        Residual = "residual",
+    }
 }
 
 /// A curvature matrix of an objective as an operator of dimension P.
@@ -155,7 +158,7 @@ impl SymmetricOperator for CurvatureOperator<'_> {
                 hessian.iter().zip(&gauss_newton).map(|(h, g)| h - g).collect()
             }
         };
-        y.copy_from_slice(&product);
+        y.copy_from_slice(&finite(product)?);
         Ok(())
     }
 

@@ -234,7 +234,7 @@ impl SpectrumMeter {
 
     pub(crate) fn solver(&self, largest: usize, smallest: usize) -> CurvatureMeter {
         let SpectrumMeter { tolerance, max_iterations, seed, .. } = *self;
-        CurvatureMeter { lanczos: Lanczos { largest, smallest, tolerance, max_iterations }, seed }
+        CurvatureMeter::lanczos(Lanczos { largest, smallest, tolerance, max_iterations }, seed)
     }
 
     /// Each probe of targets of its own, the first of those of the ends: the scatter between probes holds

@@ -3,7 +3,7 @@
 use super::{Curvature, Hessian, Preconditioned};
 use crate::autodiff::Objective;
 use crate::error::Result;
-use crate::linalg::{Products, Secant, StopReason, Tracked, Tracker, TrackerSettings};
+use crate::linalg::{Follow, Secant, Solver, StopReason, Tracked, TrackerSettings};
 use crate::optim::StabilityOperator;
 use crate::record::EventKind;
 
@@ -13,19 +13,21 @@ use crate::record::EventKind;
 ///
 /// Before the gradient at a step is evaluated, [`Tracking::probe`] says which vectors the Hessian is to
 /// be multiplied with there, so that one pass gives the gradient and these products.
-#[derive(Debug, Clone)]
 pub struct Tracking {
+    follow: Start,
     settings: TrackerSettings,
-    hessian: Option<Tracker>,
+    hessian: Option<Box<dyn Follow>>,
     preconditioned: Option<Scaled>,
     /// Parameters and gradient where curvature was measured last.
     last: Option<(Vec<f64>, Vec<f64>)>,
 }
 
-/// A tracker of D H D for a diagonal D.
-#[derive(Debug, Clone)]
+/// Begins to follow the pairs of operators of some dimension.
+type Start = fn(usize, TrackerSettings) -> Box<dyn Follow>;
+
+/// What follows D H D for a diagonal D.
 struct Scaled {
-    tracker: Tracker,
+    tracker: Box<dyn Follow>,
     diagonal: Vec<f64>,
 }
 
@@ -67,9 +69,17 @@ impl From<Repair> for EventKind {
 }
 
 impl Tracking {
-    /// With nothing known yet.
+    /// By Davidson's method, with nothing known yet.
     pub fn new(settings: TrackerSettings) -> Self {
-        Self { settings, hessian: None, preconditioned: None, last: None }
+        let Some(follow) = Solver::Davidson.method().follow else {
+            unreachable!("Davidson's method follows")
+        };
+        Self::by(follow, settings)
+    }
+
+    /// By a solver's way to follow.
+    pub(super) fn by(follow: Start, settings: TrackerSettings) -> Self {
+        Self { follow, settings, hessian: None, preconditioned: None, last: None }
     }
 
     /// The vectors to multiply with the Hessian at the next point, each of length P, one after the
@@ -102,7 +112,7 @@ impl Tracking {
         let followed = self.measure(objective, operator, at);
         if followed.is_err() {
             // What was half learnt is given up.
-            *self = Self::new(self.settings);
+            *self = Self::by(self.follow, self.settings);
         }
         followed
     }
@@ -117,41 +127,42 @@ impl Tracking {
         let change = self.last.as_ref().map(|(theta, gradient)| {
             (difference(at.theta, theta), difference(at.gradient, gradient))
         });
-        let tracker = self.hessian.get_or_insert_with(|| Tracker::new(dim, self.settings));
-        let x = tracker.directions().to_vec();
-        let (own, rest) = at.products.split_at(x.len().min(at.products.len()));
+        let tracker = self.hessian.get_or_insert_with(|| (self.follow)(dim, self.settings));
+        let given = tracker.directions().len().min(at.products.len());
+        let (own, rest) = at.products.split_at(given);
         let secant = change.as_ref().map(|(s, y)| Secant { s, y });
         let mut hessian = Hessian::new(objective);
-        let followed = tracker.update(&mut hessian, Products { x: &x, ax: own }, secant)?;
+        let followed = tracker.update(&mut hessian, own, secant)?;
         let mut repair = disagreement(&followed);
 
         let mut preconditioned = None;
         if let Some(p) = operator.preconditioner.as_ref().filter(|_| operator.shift == 0.0) {
             let diagonal: Vec<f64> = p.iter().map(|p| 1.0 / p.sqrt()).collect();
             let mut matrix = Preconditioned::new(Hessian::new(objective), operator)?;
-            let (mut tracker, raw) = match self.preconditioned.take() {
+            let mut tracker = match self.preconditioned.take() {
                 Some(Scaled { mut tracker, diagonal: old }) => {
-                    let raw = scaled(tracker.directions(), &old);
                     tracker.rescale(&ratios(&diagonal, &old))?;
-                    (tracker, raw)
+                    tracker
                 }
-                None => {
-                    (Tracker::new(dim, TrackerSettings { largest: 1, ..self.settings }), Vec::new())
-                }
+                None => (self.follow)(dim, TrackerSettings { largest: 1, ..self.settings }),
             };
-            // H was multiplied with the raw vectors; in the new metric they are raw / D.
             let inverse: Vec<f64> = diagonal.iter().map(|d| 1.0 / d).collect();
-            let x = scaled(&raw, &inverse);
             let ax = scaled(rest, &diagonal);
             let change = change.as_ref().map(|(s, y)| (scaled(s, &inverse), scaled(y, &diagonal)));
             let secant = change.as_ref().map(|(s, y)| Secant { s, y });
-            let followed = tracker.update(&mut matrix, Products { x: &x, ax: &ax }, secant)?;
+            let followed = tracker.update(&mut matrix, &ax, secant)?;
             repair = repair.or(disagreement(&followed));
             preconditioned = Some(Curvature::from(followed));
             self.preconditioned = Some(Scaled { tracker, diagonal });
         }
         self.last = Some((at.theta.to_vec(), at.gradient.to_vec()));
         Ok(Followed { hessian: Curvature::from(followed), preconditioned, repair })
+    }
+}
+
+impl std::fmt::Debug for Tracking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tracking").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

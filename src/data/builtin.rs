@@ -171,6 +171,11 @@ pub fn dataset_names() -> Vec<&'static str> {
     BUILTIN.iter().map(|builtin| builtin.name).collect()
 }
 
+/// Whether a dataset of that name comes with the program.
+pub(crate) fn is_builtin(name: &str) -> bool {
+    BUILTIN.iter().any(|builtin| builtin.name == name)
+}
+
 /// Whether the dataset of that name is text.
 pub fn is_text(name: &str) -> bool {
     kind(name) == Some(Kind::Shakespeare)

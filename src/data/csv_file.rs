@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Field, Message, Result};
 
 /// How a table is read.
 #[derive(Debug, Clone, Copy)]
@@ -86,8 +86,9 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn push(&mut self, record: &csv::ByteRecord, line: Option<u64>) -> Result<()> {
-        let fail =
-            |problem: String, remedy: &str| Err(Error::file(self.path, line, problem, remedy));
+        let refused =
+            |problem: String, remedy: Message| Err(Error::file(self.path, line, problem, remedy));
+        let fail = |problem: String, remedy: &str| refused(problem, remedy.into());
         let cells = record.len();
         if cells < 2 {
             return fail(
@@ -129,9 +130,10 @@ impl Rows<'_> {
                         true => "last column".to_string(),
                         false => format!("column {}", column + 1),
                     };
-                    return fail(
+                    let label = Message::from("label classes 0, 1, 2, …, or give ");
+                    return refused(
                         format!("the label '{shown}' ({place}) is not a class number"),
-                        "label classes 0, 1, 2, …, or give --regression for a number",
+                        label + Field("regression") + " for a number",
                     );
                 }
             }
@@ -147,7 +149,8 @@ impl Rows<'_> {
             Some(wanted) => match column(wanted, names, cells) {
                 Some(column) => column,
                 None => {
-                    let problem = format!("there is no column '{wanted}' for --target");
+                    let problem = format!("there is no column '{wanted}' for ");
+                    let problem = Message::from(problem) + Field("target");
                     let known = match names.is_empty() {
                         true => format!("give a number from 1 to {cells}"),
                         false => format!("columns are {} (or 1 to {cells})", names.join(", ")),

@@ -19,16 +19,16 @@ impl Dataset {
         share: f64,
         rng: &mut R,
     ) -> Result<()> {
-        const FLAG: &str = "--label-noise";
+        const FIELD: &str = "label_noise";
         if !(0.0..=1.0).contains(&share) {
             let remedy = "give a number from 0 to 1";
-            return Err(Error::setting(FLAG, format!("{share:?}"), "not a share", remedy));
+            return Err(Error::setting(FIELD, format!("{share:?}"), "not a share", remedy));
         }
         let Targets::Classes { classes, labels } = &mut self.targets else { return Ok(()) };
         let count = (share * samples.len() as f64).round() as usize;
         if count > 0 && *classes < 2 {
             let problem = "there is no other class";
-            return Err(Error::setting(FLAG, format!("{share:?}"), problem, "leave it out"));
+            return Err(Error::setting(FIELD, format!("{share:?}"), problem, "leave it out"));
         }
         let mut chosen = samples.to_vec();
         chosen.shuffle(rng);

@@ -16,6 +16,7 @@ mod split;
 mod standardisation;
 mod text;
 
+pub(crate) use builtin::is_builtin;
 pub use builtin::{DatasetInfo, dataset_list, dataset_names, is_text, standardized_by_default};
 pub use dataset::{Dataset, Inputs, Targets};
 pub use options::DataOptions;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::builtin::{BUILTIN, Taken};
-use crate::error::{Error, Result};
+use crate::error::{Error, Field, Message, Result};
 
 /// Choices about a dataset. As given, what is `None` has its default; as resolved, what is `None`
 /// does not apply.
@@ -36,7 +36,7 @@ impl DataOptions {
     /// Refuses what the dataset does not take, and values out of range.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the flag and the datasets that take it.
+    /// [`Error::Setting`] naming the field and the datasets that take it.
     pub(super) fn check(&self, dataset: &str, taken: &[Taken]) -> Result<()> {
         let shown = |value: &Option<f64>| value.map(|value| format!("{value:?}"));
         let given = [
@@ -52,7 +52,7 @@ impl DataOptions {
             if let Some(value) = value.filter(|_| !taken.contains(&option)) {
                 let problem = format!("dataset '{dataset}' does not take it");
                 let remedy = format!("those that do: {}", takers(option));
-                return Err(Error::setting(option.flag(), value, problem, remedy));
+                return Err(Error::setting(option.field(), value, problem, remedy));
             }
         }
         self.check_ranges()
@@ -66,7 +66,7 @@ impl DataOptions {
         for (option, value, most, problem, what) in numbers {
             if let Some(value) = value.filter(|value| !(0.0..=most).contains(value)) {
                 let remedy = format!("give {what} from 0 on, such as 0.1");
-                return Err(Error::setting(option.flag(), format!("{value:?}"), problem, remedy));
+                return Err(Error::setting(option.field(), format!("{value:?}"), problem, remedy));
             }
         }
         let counts = [
@@ -77,14 +77,15 @@ impl DataOptions {
         for (option, value, least, most) in counts {
             if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
                 let remedy = format!("give {least} to {most}");
-                return Err(Error::setting(option.flag(), value, "out of range", remedy));
+                return Err(Error::setting(option.field(), value, "out of range", remedy));
             }
         }
         match (self.points, self.classes) {
             (Some(points), Some(classes)) if points < classes => {
                 let problem = format!("{classes} classes need a point each");
-                let remedy = format!("give at least {classes}, or fewer --classes");
-                Err(Error::setting("--points", points, problem, remedy))
+                let remedy = format!("give at least {classes}, or fewer ");
+                let remedy = Message::from(remedy) + Field("classes");
+                Err(Error::setting("points", points, problem, remedy))
             }
             _ => Ok(()),
         }
@@ -107,15 +108,16 @@ fn takers(option: Taken) -> String {
 }
 
 impl Taken {
-    fn flag(self) -> &'static str {
+    /// The field of [`DataOptions`].
+    fn field(self) -> &'static str {
         match self {
-            Taken::Points => "--points",
-            Taken::Degree => "--degree",
-            Taken::Classes => "--classes",
-            Taken::Noise => "--noise",
-            Taken::LabelNoise => "--label-noise",
-            Taken::Target => "--target",
-            Taken::Regression => "--regression",
+            Taken::Points => "points",
+            Taken::Degree => "degree",
+            Taken::Classes => "classes",
+            Taken::Noise => "noise",
+            Taken::LabelNoise => "label_noise",
+            Taken::Target => "target",
+            Taken::Regression => "regression",
         }
     }
 }

@@ -3,7 +3,7 @@
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Field, Message, Result};
 
 /// Numbers of the training and of the validation samples, in the dataset's order of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,19 +71,20 @@ fn sizes(
 ) -> Result<usize> {
     if train == 0 {
         let remedy = "train on at least 1 sample";
-        return Err(Error::setting("--train-size", train, "nothing to train on", remedy));
+        return Err(Error::setting("train_size", train, "nothing to train on", remedy));
     }
     if train > samples {
         let problem = format!("the dataset has {samples} samples");
         let remedy = format!("give at most {samples}");
-        return Err(Error::setting("--train-size", train, problem, remedy));
+        return Err(Error::setting("train_size", train, problem, remedy));
     }
     let left = samples - train;
     let validation = validation.unwrap_or(left.min(most_by_default));
     if validation > left {
         let problem = format!("{left} of {samples} samples are left beside the training set");
-        let remedy = format!("give at most {left}, or a smaller --train-size");
-        return Err(Error::setting("--validation-size", validation, problem, remedy));
+        let remedy = format!("give at most {left}, or a smaller ");
+        let remedy = Message::from(remedy) + Field("train_size");
+        return Err(Error::setting("validation_size", validation, problem, remedy));
     }
     Ok(validation)
 }

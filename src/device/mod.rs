@@ -9,32 +9,20 @@ pub use sharpscope_compute::{Adapter, AdapterInfo, AdapterKind, Compute, Compute
 
 pub use placement::{Differentiation, Placement, Precision};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Field, Message, Result};
+use crate::names::choices;
 
-/// Which kind of device is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BackendChoice {
-    /// A real GPU if there is one, else the CPU backend.
-    #[default]
-    Auto,
-    /// wgpu: a real GPU, or else a software Vulkan adapter.
-    Wgpu,
-    /// The CPU backend.
-    Cpu,
-}
-
-impl BackendChoice {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 3] = ["auto", "wgpu", "cpu"];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            BackendChoice::Auto => "auto",
-            BackendChoice::Wgpu => "wgpu",
-            BackendChoice::Cpu => "cpu",
-        }
+choices! {
+    /// Which kind of device is asked for.
+    #[derive(Default)]
+    pub enum BackendChoice ("backend") {
+        /// A real GPU if there is one, else the CPU backend.
+        #[default]
+        Auto = "auto",
+        /// wgpu: a real GPU, or else a software Vulkan adapter.
+        Wgpu = "wgpu",
+        /// The CPU backend.
+        Cpu = "cpu",
     }
 }
 
@@ -113,30 +101,28 @@ impl Device {
         let found = adapters();
         let Some(adapter) = found.first() else {
             return Err(Error::Device {
-                problem: "--backend wgpu: no adapter found".to_string(),
-                remedy: "install a Vulkan driver (Mesa's software driver will do), or use \
-                         --backend cpu"
-                    .to_string(),
+                problem: Field("backend") + " wgpu: no adapter found",
+                remedy: Message::from(
+                    "install a Vulkan driver (Mesa's software driver will do), or ",
+                ) + use_cpu(),
             });
         };
         let name = &adapter.info.name;
         if precision == Precision::F64 {
-            let problem = if adapter.info.double_precision {
-                format!(
-                    "--precision f64: {name} has no double-precision exp, log and tanh (shading \
-                     languages define them in single precision only)"
-                )
+            let lacks = if adapter.info.double_precision {
+                "double-precision exp, log and tanh (shading languages define them in single \
+                 precision only)"
             } else {
-                format!("--precision f64: {name} has no double precision")
+                "double precision"
             };
             return Err(Error::Device {
-                problem,
-                remedy: "use --backend cpu, or --precision f32".to_string(),
+                problem: Field("precision") + format!(" f64: {name} has no {lacks}"),
+                remedy: use_cpu() + ", or " + Field("precision") + " f32",
             });
         }
         let opened = adapter.open(most_bytes).map_err(|reason| Error::Device {
-            problem: format!("--backend wgpu: {name} cannot be opened ({reason})"),
-            remedy: "update its driver, or use --backend cpu".to_string(),
+            problem: Field("backend") + format!(" wgpu: {name} cannot be opened ({reason})"),
+            remedy: Message::from("update its driver, or ") + use_cpu(),
         })?;
         Ok(Self {
             kind: Kind::Wgpu(opened),
@@ -235,6 +221,10 @@ impl Device {
 /// Chunks of at most `most` samples, as even as can be: a small last one would leave a worker idle.
 pub(crate) fn even(samples: usize, most: usize) -> usize {
     samples.div_ceil(samples.div_ceil(most).max(1)).max(1)
+}
+
+fn use_cpu() -> Message {
+    Message::from("use ") + Field("backend") + " cpu"
 }
 
 fn cpu_workers() -> usize {

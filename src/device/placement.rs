@@ -2,19 +2,20 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Int, Shape, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::names::choices;
 
-/// Floating-point precision of parameters and of all arithmetic on the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// Single precision (24-bit significand).
-    #[default]
-    F32,
-    /// Double precision (53-bit significand), for reference runs.
-    F64,
+choices! {
+    /// Floating-point precision of parameters and of all arithmetic on the device.
+    #[derive(Default)]
+    pub enum Precision ("precision") {
+        /// Single precision (24-bit significand).
+        #[default]
+        F32 = "f32",
+        /// Double precision (53-bit significand), for reference runs.
+        F64 = "f64",
+    }
 }
 
 impl Precision {
@@ -42,20 +43,16 @@ impl Precision {
     }
 }
 
-/// How Hessian-vector products are differentiated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Differentiation {
-    /// Forward over reverse: tangents below one tape.
-    #[default]
-    Forward,
-    /// Reverse over reverse: two tapes.
-    Reverse,
-}
-
-impl Differentiation {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 2] = ["forward", "reverse"];
+choices! {
+    /// How Hessian-vector products are differentiated.
+    #[derive(Default)]
+    pub enum Differentiation ("hvp") {
+        /// Forward over reverse: tangents below one tape.
+        #[default]
+        Forward = "forward",
+        /// Reverse over reverse: two tapes.
+        Reverse = "reverse",
+    }
 }
 
 /// A device, the precision of the tensors on it, and how many chunks may be worked on at once.

@@ -10,7 +10,7 @@ mod start;
 mod stored;
 
 pub use prepare::{Prepared, prepare};
+pub(crate) use resume::go_on;
 pub use resume::resume;
 pub(crate) use start::timestamped;
 pub use start::{Finished, Started};
-pub use stored::{stored_monitor, stored_problem, stored_settings};

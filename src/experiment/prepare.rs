@@ -10,7 +10,7 @@ use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, SpectrumMeter};
 use crate::data::{Dataset, Inputs, Split, Standardisation, Targets};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::linalg::{Lanczos, StochasticLanczos};
+use crate::linalg::{AUDIT_EVERY, Extremes, StochasticLanczos};
 use crate::model::initial_parameters;
 use crate::optim::StabilityOperator;
 use crate::problem::{Loss, Problem, Supervised, supervised};
@@ -52,8 +52,8 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
     let (inputs, outputs) = (dataset.input_shape(), dataset.outputs());
     let parameters = config.model.parameters(inputs, outputs)?;
     check_at_most("--top", Some(config.top), parameters, "parameters in the model")?;
-    if let Some(out) = &config.out {
-        RunDirectory::check(out, config.force)?;
+    if let Some(out) = &config.place.out {
+        RunDirectory::check(out, config.place.force)?;
     }
     tracing::debug!(
         dataset = config.dataset,
@@ -125,12 +125,14 @@ impl Prepared {
     pub fn meter(&self) -> CurvatureMeter {
         let config = &self.config;
         CurvatureMeter {
-            lanczos: Lanczos {
+            extremes: Extremes {
                 largest: config.top,
                 smallest: usize::from(config.smallest),
                 tolerance: config.tolerance,
-                max_iterations: config.max_iterations,
+                max_products: config.max_iterations,
             },
+            solver: config.solver,
+            audit_every: config.audit_every.unwrap_or(AUDIT_EVERY),
             seed: config.seed,
         }
     }
@@ -181,8 +183,8 @@ impl Prepared {
                     },
                 ),
                 perturbed_sharpness: config.perturbed_sharpness,
+                quantities: config.measure.iter().flat_map(|list| list.0.clone()).collect(),
             },
-            tracker: config.audit_every.map(|every| self.meter().tracker(every)),
             spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
             checkpoint_every: config.checkpoint_every,
             on_warning: config.on_warning,

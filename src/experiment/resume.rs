@@ -2,76 +2,93 @@
 
 use std::path::Path;
 
-use super::start::labels;
-use super::{Started, prepare, stored_monitor, stored_settings};
+use super::Started;
 use crate::config::{RunConfig, Settings};
 use crate::error::{Error, Result};
-use crate::optim::ScheduleKind;
-use crate::profile::{History, TrainingState};
+use crate::profile::{History, TrainingState, action_taken};
 use crate::record::{Event, EventKind, StepRow, WarningAction};
-use crate::rundir::{Resumption, RunDirectory, RunWriter, now};
+use crate::rundir::{RunWriter, StoredRun};
 use crate::stability::{Monitor, StabilitySettings};
 
 /// What may be changed.
 const CHANGEABLE: &str = "--steps, --checkpoint-every and --on-warning";
 
-/// Makes the run in `path` ready to go on from its latest complete checkpoint, with its own settings
-/// but for `changes`. Rows after the checkpoint are taken anew, the updates being the same.
-/// Eigenvalues that are followed begin with an audit.
+/// Makes a run ready to go on from its latest complete checkpoint, or from the one that was named, with
+/// its own settings but for `changes`. Rows after the checkpoint are taken anew, the updates being the
+/// same. Eigenvalues that are followed begin with an audit.
 ///
 /// # Errors
-/// [`Error::Setting`] for changes that cannot be made, or where no step is left;
-/// [`Error::File`] for what is no run, has no checkpoint to go on from, or was made from other data.
-pub fn resume(path: &Path, changes: Settings) -> Result<Started> {
-    let mut directory = RunDirectory::at(path);
-    let stored = stored_settings(&directory)?;
-    let (init, before) = (stored.init.clone(), stored.on_warning.clone());
-    let settings = changed(path, changes, Settings { init: None, ..stored })?;
-    let halves_now = settings.on_warning.as_deref() == Some("halve-lr");
-    let newly_halves = halves_now && settings.on_warning != before;
-    let mut prepared = prepare(RunConfig::resolve(settings)?)?;
-    prepared.config.init = init;
-    prepared.config.out = Some(path.to_path_buf());
-    prepared.config.resume = Some(path.to_path_buf());
-
-    let mut table = directory.steps()?;
-    let step = directory.resumable(table.cells.len()).ok_or_else(|| nothing(&directory))?;
-    let steps = prepared.config.steps;
+/// [`Error::Setting`] for changes that cannot be made, where no step is left, or where a checkpoint was
+/// named that is not the last, without `force`; [`Error::File`] for what is no run, has no checkpoint to
+/// go on from, or was made from other data.
+pub fn resume(stored: &StoredRun, changes: Settings) -> Result<Started> {
+    let started = go_on(stored, changes)?;
+    let (step, steps) = (started.first_step(), started.prepared.config.steps);
     if step >= steps {
         let problem = format!("the run has {step} steps already");
-        let remedy = "give more with --steps";
-        return Err(Error::setting("--resume", path.display(), problem, remedy));
+        let shown = stored.path().display();
+        return Err(Error::setting("--resume", shown, problem, "give more with --steps"));
     }
+    Ok(started)
+}
+
+/// As [`resume`], for a run that may have taken its last step, but was not ended well.
+pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
+    let path = stored.path();
+    let forced = changes.force.unwrap_or(false);
+    let settings = stored.settings()?;
+    let (init, before) = (settings.init.clone(), settings.on_warning);
+    let changes = Settings { force: None, ..changes };
+    let settings = changed(path, changes, Settings { init: None, ..settings })?;
+    let halves_now = settings.on_warning == Some(WarningAction::HalveLr);
+    let newly_halves = halves_now && settings.on_warning != before;
+    let mut prepared = stored.prepare(RunConfig::resolve(settings)?)?;
+    prepared.config.init = init;
+    prepared.config.place.out = Some(path.to_path_buf());
+    prepared.config.place.resume = Some(path.to_path_buf());
+
+    let step = checkpoint(stored, forced)?;
+    let mut table = stored.table()?.clone();
     table.cells.truncate(step);
-    let rows = table.rows()?;
-    let monitor = stored_monitor(&directory, None)?;
-    let events = still_true(directory.events()?, &rows, monitor);
+    let rows = stored.rows()?[..step].to_vec();
+    let events = still_true(stored.events()?, &rows, stored.monitor(None));
 
     let mut optimizer = prepared.config.optimizer.build();
-    let layout = prepared.problem.train.layout();
-    let mut state = directory.training_state(step, layout, &mut *optimizer)?;
+    let mut state = stored.state(step, prepared.problem.train.layout(), &mut *optimizer)?;
     if state.batches.is_some() != (step > 0 && prepared.config.batch_size.0.is_some()) {
         let problem = format!("step {step} does not say where the minibatches stood");
-        return Err(Error::file(directory.file("checkpoints"), None, problem, "run again"));
+        let checkpoints = stored.directory().file("checkpoints");
+        return Err(Error::file(checkpoints, None, problem, "run again"));
     }
-    let seconds =
-        directory.summary().map_or_else(|_| spent(&rows), |summary| summary.total_seconds);
-    let mut manifest = prepared.manifest()?;
-    directory.check_same_problem(&manifest)?;
-    if let Some(head) = directory.manifest_head()? {
-        manifest.started = head.started.unwrap_or(manifest.started);
-        manifest.resumed = head.resumed;
-    }
-    manifest.resumed.push(Resumption { time: now(), step });
-    let labels = labels(&prepared, &*optimizer);
-    let columns = prepared.config.columns();
+    let seconds = stored.summary().map_or_else(|| spent(&rows), |summary| summary.total_seconds);
     let mut history = History { rows, events, seconds };
     if newly_halves {
         halve_where_warned(&mut state, &mut history, &prepared.config);
     }
+    let mut run = prepared.run_info()?;
+    stored.check_same_problem(&run)?;
+    run.first_step = step;
+    run.theta.clone_from(&state.theta);
+    run.history = history;
+    let mut directory = stored.directory().clone();
     directory.lock()?;
-    let writer = RunWriter::resume(directory, manifest, columns, labels, layout, &table, &history)?;
-    Ok(Started { prepared, optimizer, writer, state, history })
+    let head = stored.head().cloned();
+    let writer = RunWriter::resume(directory, head, table, &run.columns)?;
+    let directory = path.to_path_buf();
+    Ok(Started { prepared, optimizer, writer, directory, state, run })
+}
+
+/// The checkpoint that a run goes on from.
+fn checkpoint(stored: &StoredRun, forced: bool) -> Result<usize> {
+    let step = stored.resumable()?.filter(|&step| stored.named_step().is_none_or(|n| n == step));
+    let step = step.ok_or_else(|| nothing(stored))?;
+    let later = stored.directory().checkpoints().into_iter().filter(|&other| other > step).count();
+    if stored.named_step().is_some() && later > 0 && !forced {
+        let problem = format!("{later} checkpoints after step {step} would be lost");
+        let remedy = "leave the step out, or go on from there with --force";
+        return Err(Error::setting("--resume", stored.path().display(), problem, remedy));
+    }
+    Ok(step)
 }
 
 /// Wall-clock time of rows, in seconds.
@@ -87,10 +104,9 @@ fn halve_where_warned(state: &mut TrainingState, history: &mut History, config: 
         matches!(event.kind, EventKind::SpikeWarning { .. }) && event.step + horizon >= last
     };
     if history.events.iter().any(|event| stands(&event)) {
-        state.rate_factor /= 2.0;
-        let lr = config.learning_rate().rate(state.step) * state.rate_factor;
         let action = WarningAction::HalveLr;
-        let kind = EventKind::ActionTaken { action, next_step: state.step, lr };
+        state.rate_factor *= action.rate_factor();
+        let kind = action_taken(action, state.step, &config.learning_rate(), state.rate_factor);
         history.events.push(Event { step: last, kind });
     }
 }
@@ -100,7 +116,7 @@ fn changed(path: &Path, changes: Settings, stored: Settings) -> Result<Settings>
     let allowed = Settings {
         steps: changes.steps,
         checkpoint_every: changes.checkpoint_every,
-        on_warning: changes.on_warning.clone(),
+        on_warning: changes.on_warning,
         ..Settings::default()
     };
     if changes != allowed {
@@ -109,7 +125,7 @@ fn changed(path: &Path, changes: Settings, stored: Settings) -> Result<Settings>
         return Err(Error::setting("--resume", path.display(), problem, remedy));
     }
     let before = RunConfig::resolve(stored.clone())?;
-    let follows_length = matches!(before.schedule, ScheduleKind::Cosine | ScheduleKind::Linear);
+    let follows_length = before.schedule.falls();
     if let Some(steps) = changes.steps.filter(|&steps| follows_length && steps != before.steps) {
         let problem = format!(
             "the learning rates so far are those of a schedule over {} steps",
@@ -120,19 +136,22 @@ fn changed(path: &Path, changes: Settings, stored: Settings) -> Result<Settings>
     Ok(changes.or(stored))
 }
 
-fn nothing(directory: &RunDirectory) -> Error {
-    let problem = "no checkpoint there has all its parts, and the rows before it";
+fn nothing(stored: &StoredRun) -> Error {
+    let problem = match stored.named_step() {
+        Some(step) => format!("step {step} lacks some of its parts, or the rows before it"),
+        None => "no checkpoint there has all its parts, and the rows before it".to_string(),
+    };
     let remedy = "start anew in another --out, from its weights (--init) if there are any";
-    Error::file(directory.file("checkpoints"), None, problem, remedy)
+    Error::file(stored.directory().file("checkpoints"), None, problem, remedy)
 }
 
 /// The events that the rows kept tell of, or that do not come from rows. (A run that stops in the
 /// middle of a spike has told of one without an end.)
-fn still_true(stored: Vec<Event>, rows: &[StepRow], mut monitor: Monitor) -> Vec<Event> {
+fn still_true(stored: &[Event], rows: &[StepRow], mut monitor: Monitor) -> Vec<Event> {
     let seen: Vec<Event> = rows.iter().flat_map(|row| monitor.observe(row).events).collect();
     let holds = |event: &Event| {
         let closing = matches!(event.kind, EventKind::LossSpike { .. });
         event.step < rows.len() && (!closing || seen.contains(event))
     };
-    stored.into_iter().filter(holds).collect()
+    stored.iter().filter(|event| holds(event)).cloned().collect()
 }

@@ -1,28 +1,25 @@
 //! The spectrum of a run that is on disk, at one of its checkpoints.
 
-use std::path::{Path, PathBuf};
-
 use crate::autodiff::Samples;
-use crate::config::{RunConfig, Settings};
+use crate::config::RunConfig;
 use crate::curvature::{
     Flatness, FlatnessSettings, GroupSpectrum, Matrix, Spectrum, flatness, groups, named_group,
     rescale,
 };
 use crate::device::BackendChoice;
 use crate::error::{Error, Result};
-use crate::experiment::{Prepared, prepare, stored_settings};
+use crate::experiment::Prepared;
 use crate::linalg::{Lanczos, StochasticLanczos, norm};
 use crate::model::{Activation, ModelSpec};
 use crate::optim::{StabilityContext, StabilityOperator};
 use crate::rng::{self, Stream};
-use crate::rundir::{RunDirectory, preconditioner_file, read_safetensors, spectrum_stem};
+use crate::rundir::{StoredRun, preconditioner_file, read_safetensors, spectrum_stem};
 
 /// What is asked of a run's spectrum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The run directory.
-    pub run: PathBuf,
-    /// The number of updates taken; `None` for the last checkpoint there is.
+    /// The number of updates taken; `None` for the checkpoint that the run was opened at, or the last
+    /// there is.
     pub step: Option<usize>,
     /// Probes and Lanczos steps; `None` for those of the run.
     pub probes: Option<usize>,
@@ -53,8 +50,8 @@ impl Request {
     ///
     /// # Errors
     /// [`Error::Setting`] for a step without a checkpoint.
-    pub fn stem(&self) -> Result<String> {
-        let (step, _) = checkpoint(&RunDirectory::at(&self.run), self.step)?;
+    pub fn stem(&self, run: &StoredRun) -> Result<String> {
+        let (step, _) = run.checkpoint(self.step)?;
         let group = self.parameters.as_deref();
         Ok(spectrum_stem(step, self.matrix, self.preconditioned, group))
     }
@@ -106,16 +103,15 @@ pub struct Measurement {
 /// # Errors
 /// [`Error::File`] for what is no run directory or has no such checkpoint, [`Error::Setting`] for
 /// what cannot be asked of this run, and whatever measuring reports.
-pub fn measure(request: &Request) -> Result<Measurement> {
-    let directory = RunDirectory::at(&request.run);
-    let mut prepared = load(&directory, request)?;
-    let (step, path) = checkpoint(&directory, request.step)?;
+pub fn measure(run: &StoredRun, request: &Request) -> Result<Measurement> {
+    let mut prepared = run.problem(request.backend)?;
+    let (step, path) = run.checkpoint(request.step)?;
     let layout = prepared.problem.train.layout().clone();
     let theta = read_safetensors(&path, &layout)?;
     let optimizer = prepared.config.optimizer.build();
     let operator = match request.preconditioned {
         false => StabilityOperator::default(),
-        true => preconditioner(&directory, step, &prepared, &layout)?,
+        true => preconditioner(run, step, &prepared, &layout)?,
     };
     if let Some(factor) = request.reparametrize {
         check_relu(&prepared.config.model, factor)?;
@@ -171,7 +167,7 @@ pub fn measure(request: &Request) -> Result<Measurement> {
         && request.parameters.is_none();
     let mut no_threshold = None;
     if bounds && formula.is_some() {
-        let lr = rate(&directory, step, &prepared.config)?;
+        let lr = rate(run, step, &prepared.config)?;
         let train = &mut prepared.problem.train;
         train.set_parameters(&theta)?;
         // SAM's threshold depends on it.
@@ -185,44 +181,17 @@ pub fn measure(request: &Request) -> Result<Measurement> {
 
 /// The learning rate of the update from a checkpoint: that of its row, or, where the run did not go on
 /// from there, the rate that would have come next. Either may be below the schedule's, after a warning.
-fn rate(directory: &RunDirectory, step: usize, config: &RunConfig) -> Result<f64> {
-    let rows = directory.steps().and_then(|table| table.rows()).unwrap_or_default();
+fn rate(run: &StoredRun, step: usize, config: &RunConfig) -> Result<f64> {
+    let rows = run.rows().unwrap_or_default();
     if let Some(row) = rows.iter().find(|row| row.step == step) {
         return Ok(row.lr);
     }
-    let state = directory.checkpoint_state(step)?;
+    let state = run.checkpoint_state(step)?;
     Ok(state.map_or_else(|| config.learning_rate().rate(step), |state| state.schedule.next_lr))
 }
 
-/// The run's problem, from its manifest.
-fn load(directory: &RunDirectory, request: &Request) -> Result<Prepared> {
-    let settings = stored_settings(directory)?;
-    let settings = Settings {
-        // The checkpoint's weights are used.
-        init: None,
-        backend: request.backend.map(|choice| choice.name().to_string()).or(settings.backend),
-        ..settings
-    };
-    prepare(RunConfig::resolve(settings)?)
-}
-
-/// The checkpoint asked for, or the last; step 0 is the start.
-fn checkpoint(directory: &RunDirectory, step: Option<usize>) -> Result<(usize, PathBuf)> {
-    let there = directory.checkpoints();
-    let step = step.unwrap_or_else(|| there.last().copied().unwrap_or(0));
-    if step > 0 && !there.contains(&step) {
-        let others = there.iter().filter(|&&step| step > 0);
-        let steps: Vec<String> = [0].iter().chain(others).map(usize::to_string).collect();
-        let problem = "the run has no checkpoint there";
-        let remedy =
-            format!("give one of {}, or run again with --checkpoint-every", steps.join(", "));
-        return Err(Error::setting("--step", step, problem, remedy));
-    }
-    Ok((step, directory.weights(step)))
-}
-
 fn preconditioner(
-    directory: &RunDirectory,
+    run: &StoredRun,
     step: usize,
     prepared: &Prepared,
     layout: &crate::autodiff::ParameterLayout,
@@ -237,8 +206,8 @@ fn preconditioner(
         let remedy = "leave it out";
         return Err(Error::setting("--preconditioned", true, problem, remedy));
     }
-    let path = directory.file(&preconditioner_file(step));
-    if !Path::new(&path).is_file() {
+    let path = run.directory().file(&preconditioner_file(step));
+    if !path.is_file() {
         let problem = format!("there is no preconditioner at step {step}");
         let remedy = "give a --step with a checkpoint after the start";
         return Err(Error::setting("--preconditioned", true, problem, remedy));

@@ -5,20 +5,20 @@ use std::sync::atomic::AtomicBool;
 
 use super::Prepared;
 use crate::error::{Error, Result};
-use crate::figure::FigureLabels;
 use crate::optim::Optimizer;
-use crate::profile::{History, Observer, TrainingState};
+use crate::profile::{Observer, RunInfo, TrainingState};
 use crate::record::Summary;
-use crate::rundir::{Manifest, RunDirectory, RunWriter, git_revision};
+use crate::rundir::{RunDirectory, RunWriter};
 use crate::train::Trainer;
 
-/// A run whose directory exists and whose first files are written.
+/// A run whose directory is there and is its own.
 pub struct Started {
     pub(super) prepared: Prepared,
     pub(super) optimizer: Box<dyn Optimizer>,
     pub(super) writer: RunWriter,
+    pub(super) directory: PathBuf,
     pub(super) state: TrainingState,
-    pub(super) history: History,
+    pub(super) run: RunInfo,
 }
 
 /// A run that has ended, however it did.
@@ -33,47 +33,45 @@ pub struct Finished {
 }
 
 impl Prepared {
-    /// Makes the run directory and writes manifest and initial weights.
+    /// Makes the run directory.
     ///
     /// # Errors
-    /// [`Error::Output`] if the directory cannot be used, [`Error::Io`] if a file cannot be written.
+    /// [`Error::Output`] if the directory cannot be used.
     pub fn start(mut self) -> Result<Started> {
         let optimizer = self.config.optimizer.build();
-        let directory = match &self.config.out {
-            Some(out) => RunDirectory::create(out, self.config.force)?,
-            None => default_directory(&self.config.name)?,
+        let place = &self.config.place;
+        let directory = match &place.out {
+            Some(out) => RunDirectory::create(out, place.force)?,
+            None => default_directory(&place.name)?,
         };
-        self.config.out = Some(directory.path().to_path_buf());
-        let labels = labels(&self, &*optimizer);
-        let (manifest, columns) = (self.manifest()?, self.config.columns());
-        let layout = self.problem.train.layout();
-        let writer = RunWriter::start(directory, manifest, columns, labels, layout, &self.theta)?;
-        let state = TrainingState::initial(self.theta.clone());
-        let history = History::default();
-        Ok(Started { prepared: self, optimizer, writer, state, history })
+        let path = directory.path().to_path_buf();
+        self.config.place.out = Some(path.clone());
+        let (run, state) = (self.run_info()?, TrainingState::initial(self.theta.clone()));
+        let writer = RunWriter::new(directory);
+        Ok(Started { prepared: self, optimizer, writer, directory: path, state, run })
     }
 
-    pub(crate) fn manifest(&self) -> Result<Manifest> {
-        let config = serde_json::to_value(&self.config)
-            .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
-        Ok(Manifest {
-            schema_version: 1,
-            version: env!("CARGO_PKG_VERSION").to_string(),
-            git_revision: git_revision(),
-            started: crate::rundir::now(),
-            resumed: Vec::new(),
-            finished: None,
-            exit_code: None,
-            error: None,
-            config,
+    /// What observers are told of a run that begins from its initial parameters.
+    ///
+    /// # Errors
+    /// If the configuration cannot be written as JSON.
+    pub fn run_info(&self) -> Result<RunInfo> {
+        let config = &self.config;
+        let layout = self.problem.train.layout();
+        Ok(RunInfo {
+            title: title(self),
+            config: config.to_json()?,
+            seed: config.seed,
             backend: self.device.backend().to_string(),
             adapter: self.device.adapter().to_string(),
-            precision: self.device.precision(),
-            parameters: self.theta.len(),
             dataset_sha256: self.dataset.sha256.clone(),
-            train_indices: self.split.train.clone(),
-            validation_indices: self.split.validation.clone(),
-            curvature_indices: self.curvature_samples.clone(),
+            train_samples: self.split.train.clone(),
+            validation_samples: self.split.validation.clone(),
+            curvature_samples: self.curvature_samples.clone(),
+            columns: config.columns(),
+            formula: config.optimizer.build().formula(),
+            steps: Some(config.steps),
+            ..RunInfo::of(layout, &self.theta, self.device.precision())
         })
     }
 }
@@ -94,15 +92,15 @@ impl Started {
         self.optimizer.formula()
     }
 
-    /// Trains to the end, telling `observer` of each row and event, and writes the closing files.
-    /// A run that fails, diverges or is interrupted keeps everything up to that step.
+    /// Trains to the end, telling the run directory and `observers` of each row and event. A run that
+    /// fails, diverges or is interrupted keeps everything up to that step.
     ///
     /// # Errors
-    /// If the closing files cannot be written.
-    pub fn train(
-        mut self,
-        observer: &mut dyn Observer,
-        interrupted: &AtomicBool,
+    /// If the first or the closing files cannot be written.
+    pub fn train<'a>(
+        self,
+        observers: Vec<Box<dyn Observer + 'a>>,
+        interrupted: &'a AtomicBool,
     ) -> Result<Finished> {
         let trainer = Trainer {
             settings: self.prepared.train_settings(),
@@ -110,31 +108,24 @@ impl Started {
             optimizer: self.optimizer,
             interrupted,
         };
-        let observers: &mut [&mut dyn Observer] = &mut [&mut self.writer, observer];
-        let end = trainer.run(self.state, &self.history, observers);
-        let directory = self.writer.finish(&end.summary, end.error.as_ref())?;
-        Ok(Finished {
-            summary: end.summary,
-            error: end.error,
-            directory: directory.path().to_path_buf(),
-        })
+        let mut all: Vec<Box<dyn Observer + 'a>> = vec![Box::new(self.writer)];
+        all.extend(observers);
+        let end = trainer.record(self.state, all, &self.run)?;
+        Ok(Finished { summary: end.summary, error: end.error, directory: self.directory })
     }
 }
 
-pub(super) fn labels(prepared: &Prepared, optimizer: &dyn Optimizer) -> FigureLabels {
+fn title(prepared: &Prepared) -> String {
     let config = &prepared.config;
-    FigureLabels {
-        title: format!(
-            "{}: {} samples, {} {}, lr {}, seed {}",
-            config.name,
-            prepared.split.train.len(),
-            config.optimizer,
-            config.batch_size.describe(),
-            config.lr,
-            config.seed
-        ),
-        threshold: optimizer.formula().unwrap_or_else(|| "threshold".to_string()),
-    }
+    format!(
+        "{}: {} samples, {} {}, lr {}, seed {}",
+        config.place.name,
+        prepared.split.train.len(),
+        config.optimizer,
+        config.batch_size.describe(),
+        config.lr,
+        config.seed
+    )
 }
 
 /// `runs/<time>-<name>`, with a number behind it where that is taken.

@@ -77,5 +77,5 @@ fn headline<DB: DrawingBackend>(canvas: &Canvas<DB>, title: &str) -> Result<()> 
 }
 
 fn failed(reason: impl ToString) -> Error {
-    Error::Numerical { what: "drawing the figure", reason: reason.to_string() }
+    Error::Draw { what: "the figure", reason: reason.to_string() }
 }

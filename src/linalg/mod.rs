@@ -8,14 +8,16 @@ mod dense;
 mod estimate;
 mod lanczos;
 mod operator;
+mod solver;
 mod stochastic;
 mod vector;
 
-pub use davidson::{AUDIT_EVERY, Audit, Products, Secant, Tracked, Tracker, TrackerSettings};
+pub use davidson::{AUDIT_EVERY, Audit, Secant, Tracked, Tracker, TrackerSettings};
 pub use dense::{EigenDecomposition, symmetric_eigen, tridiagonal_eigen};
 pub use estimate::{Estimate, skewed_quantile, student};
 pub use lanczos::{EigenPair, Lanczos, LanczosOutcome, StopReason};
 pub use operator::{DenseOperator, SymmetricOperator, each_column};
+pub use solver::{EigenSolver, Extremes, Follow, Method, Solver};
 pub use stochastic::{
     HutchPlusPlus, Hutchinson, Quadrature, Recurrence, Share, SpectralDensity, StochasticLanczos,
     TraceEstimate, exact_trace,

@@ -46,7 +46,7 @@ pub fn each_column<A: SymmetricOperator + ?Sized>(
 pub(super) fn check_finite(products: &[f64]) -> Result<()> {
     match products.iter().all(|x| x.is_finite()) {
         true => Ok(()),
-        false => Err(Error::NonFinite { what: "a Hessian-vector product" }),
+        false => Err(Error::NonFinite { what: "a product with the operator" }),
     }
 }
 

@@ -5,33 +5,30 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu, relu};
 use burn::tensor::backend::Backend;
-use serde::{Deserialize, Serialize};
 
-/// An elementwise nonlinearity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Activation {
-    /// tanh(x).
-    Tanh,
-    /// max(x, 0), with derivative 0 at 0.
-    Relu,
-    /// x Phi(x), Phi the standard normal distribution function (the exact form, by erf).
-    Gelu,
-    /// x above 0, exp(x) - 1 below.
-    Elu,
-    /// log(1 + exp(x)).
-    Softplus,
-    /// x / (1 + exp(-x)).
-    Silu,
-    /// x.
-    Identity,
+use crate::names::choices;
+
+choices! {
+    /// An elementwise nonlinearity.
+    pub enum Activation ("activation") {
+        /// tanh(x).
+        Tanh = "tanh",
+        /// max(x, 0), with derivative 0 at 0.
+        Relu = "relu",
+        /// x Phi(x), Phi the standard normal distribution function (the exact form, by erf).
+        Gelu = "gelu",
+        /// x above 0, exp(x) - 1 below.
+        Elu = "elu",
+        /// log(1 + exp(x)).
+        Softplus = "softplus",
+        /// x / (1 + exp(-x)).
+        Silu = "silu",
+        /// x.
+        Identity = "identity",
+    }
 }
 
 impl Activation {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 7] =
-        ["tanh", "relu", "gelu", "elu", "softplus", "silu", "identity"];
-
     /// Applies the function to each element.
     pub fn forward<B: Backend, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
         match self {

@@ -2,31 +2,29 @@
 
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
-use serde::{Deserialize, Serialize};
 
 use super::ModelSpec;
 use crate::data::InputShape;
 use crate::error::Result;
+use crate::names::choices;
 
-/// The distribution of the initial weights of a layer with `in` inputs and `out` outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Initialisation {
-    /// `torch.nn.Linear`'s default: weights and biases uniform within 1 / sqrt(in).
-    #[default]
-    Pytorch,
-    /// Uniform within sqrt(6 / (in + out)), biases zero (Glorot & Bengio 2010).
-    Xavier,
-    /// Normal with variance 2 / in, biases zero (He et al. 2015).
-    Kaiming,
-    /// Normal with variance 1 / in, biases zero (LeCun et al. 1998).
-    Lecun,
+choices! {
+    /// The distribution of the initial weights of a layer with `in` inputs and `out` outputs.
+    #[derive(Default)]
+    pub enum Initialisation ("initialisation") {
+        /// `torch.nn.Linear`'s default: weights and biases uniform within 1 / sqrt(in).
+        #[default]
+        Pytorch = "pytorch",
+        /// Uniform within sqrt(6 / (in + out)), biases zero (Glorot & Bengio 2010).
+        Xavier = "xavier",
+        /// Normal with variance 2 / in, biases zero (He et al. 2015).
+        Kaiming = "kaiming",
+        /// Normal with variance 1 / in, biases zero (LeCun et al. 1998).
+        Lecun = "lecun",
+    }
 }
 
 impl Initialisation {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 4] = ["pytorch", "xavier", "kaiming", "lecun"];
-
     pub(super) fn weight<R: Rng>(self, fan_in: f64, fan_out: f64, rng: &mut R) -> f64 {
         match self {
             Initialisation::Pytorch => symmetric_uniform(fan_in.sqrt().recip(), rng),

@@ -210,7 +210,7 @@ impl ModelSpec {
     pub fn tensors(&self, inputs: InputShape, outputs: usize) -> Result<Vec<ParameterTensor>> {
         let unreadable = |needs: &str, remedy: &str| {
             let problem = format!("it reads {needs}, and the data are {inputs}");
-            Err(Error::setting("--model", self.kind(), problem, remedy))
+            Err(Error::setting("model", self.kind(), problem, remedy))
         };
         let tensors = match (self, inputs) {
             (ModelSpec::Mlp(_), InputShape::Tokens { .. }) => {

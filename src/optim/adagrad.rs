@@ -1,15 +1,16 @@
 //! AdaGrad.
 
-use super::{
-    Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, StabilityOperator,
-    accumulate, descend, over_rate,
-};
-use crate::error::Result;
+use std::borrow::Cow;
+
+use super::rule::{SecondMoment, over_rate};
+use super::{Decay, Direction, Entry, Hyperparameters, Memory, Rule, StabilityContext};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "adagrad",
-    about: "s = s + g²; w -= η g/(√s + ε)",
+    update: "s = s + g²; w -= η g/(√s + ε)",
+    remark: None,
     lr: 0.01,
+    decay: Decay::Coupled,
     defaults: Hyperparameters {
         eps: Some(1e-10),
         weight_decay: Some(0.0),
@@ -23,29 +24,26 @@ pub(super) const ENTRY: Entry = Entry {
 /// grow to 2/eta (Cohen et al. 2022).
 #[derive(Debug, Clone, Default)]
 pub struct Adagrad {
-    eps: f64,
-    sum: Vec<f64>,
+    sum: SecondMoment,
 }
 
 impl Adagrad {
     /// With `eps` above 0.
     pub fn new(eps: f64) -> Self {
-        Self { eps, sum: Vec::new() }
-    }
-
-    fn preconditioner(&self) -> Vec<f64> {
-        self.sum.iter().map(|s| s.sqrt() + self.eps).collect()
+        Self { sum: SecondMoment::new(eps) }
     }
 }
 
-impl Optimizer for Adagrad {
-    fn is_preconditioned(&self) -> bool {
-        true
+impl Rule for Adagrad {
+    const PRECONDITIONED: bool = true;
+
+    fn direction<'a>(&'a mut self, lr: f64, gradient: &'a [f64]) -> Direction<'a> {
+        let p = self.sum.take(1.0, 1.0, gradient, 1.0);
+        Direction { rate: lr, numerator: gradient.into(), preconditioner: Some(p) }
     }
 
-    fn operator(&self) -> StabilityOperator {
-        let preconditioner = (!self.sum.is_empty()).then(|| self.preconditioner());
-        StabilityOperator { preconditioner, shift: 0.0 }
+    fn preconditioner(&self) -> Option<Cow<'_, [f64]>> {
+        self.sum.diagonal(1.0)
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
@@ -57,18 +55,6 @@ impl Optimizer for Adagrad {
     }
 
     fn memory(&mut self) -> Memory<'_> {
-        Memory { steps: None, accumulators: vec![("sum", &mut self.sum)] }
-    }
-
-    fn step(
-        &mut self,
-        lr: f64,
-        theta: &mut [f64],
-        gradient: &[f64],
-        _elsewhere: &mut GradientAt<'_>,
-    ) -> Result<()> {
-        accumulate(&mut self.sum, 1.0, 1.0, gradient, |g| g * g);
-        descend(lr, theta, gradient, &self.preconditioner());
-        Ok(())
+        Memory { steps: None, accumulators: vec![("sum", self.sum.memory())] }
     }
 }

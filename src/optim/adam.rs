@@ -1,11 +1,10 @@
 //! Adam, and Adam with decoupled weight decay. Both divide by P = diag(sqrt(nu/(1 - beta2^t)) + eps)
 //! as PyTorch does: epsilon stands outside the root and after the bias correction.
 
-use super::{
-    Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, StabilityOperator,
-    accumulate, descend, over_rate,
-};
-use crate::error::Result;
+use std::borrow::Cow;
+
+use super::rule::{SecondMoment, accumulate, over_rate};
+use super::{Decay, Direction, Entry, Hyperparameters, Memory, Rule, StabilityContext};
 
 const DEFAULTS: Hyperparameters = Hyperparameters {
     beta1: Some(0.9),
@@ -17,16 +16,20 @@ const DEFAULTS: Hyperparameters = Hyperparameters {
 
 pub(super) const ADAM: Entry = Entry {
     name: "adam",
-    about: "m, ν = means of g, g²; P = √(ν/(1-β₂^t)) + ε; w -= η m/((1-β₁^t) P)",
+    update: "m, ν = means of g, g²; P = √(ν/(1-β₂^t)) + ε; w -= η m/((1-β₁^t) P)",
+    remark: None,
     lr: 1e-3,
+    decay: Decay::Coupled,
     defaults: DEFAULTS,
     build: |h| Box::new(Adam::new(h.beta1(), h.beta2(), h.eps())),
 };
 
 pub(super) const ADAMW: Entry = Entry {
     name: "adamw",
-    about: "w *= 1 - ηλ, then Adam's step (decoupled weight decay λ)",
+    update: "w *= 1 - ηλ, then Adam's step (decoupled weight decay λ)",
+    remark: None,
     lr: 1e-3,
+    decay: Decay::Decoupled,
     defaults: Hyperparameters { weight_decay: Some(0.01), ..DEFAULTS },
     build: |h| Box::new(AdamW::new(h.beta1(), h.beta2(), h.eps(), h.weight_decay())),
 };
@@ -42,33 +45,37 @@ pub(super) const ADAMW: Entry = Entry {
 pub struct Adam {
     beta1: f64,
     beta2: f64,
-    eps: f64,
     steps: i32,
     mean: Vec<f64>,
-    square: Vec<f64>,
+    square: SecondMoment,
 }
 
 impl Adam {
     /// With betas in [0, 1) and `eps` above 0, from moments of zero.
     pub fn new(beta1: f64, beta2: f64, eps: f64) -> Self {
-        Self { beta1, beta2, eps, ..Self::default() }
+        Self { beta1, beta2, square: SecondMoment::new(eps), ..Self::default() }
     }
 
-    /// The diagonal of P after the latest step.
-    fn preconditioner(&self) -> Option<Vec<f64>> {
-        let correction = 1.0 - self.beta2.powi(self.steps);
-        let p = |nu: &f64| (nu / correction).sqrt() + self.eps;
-        (self.steps > 0).then(|| self.square.iter().map(p).collect())
+    /// What the second moment is divided by after the steps so far.
+    fn correction(&self) -> f64 {
+        1.0 - self.beta2.powi(self.steps)
     }
 }
 
-impl Optimizer for Adam {
-    fn is_preconditioned(&self) -> bool {
-        true
+impl Rule for Adam {
+    const PRECONDITIONED: bool = true;
+
+    fn direction<'a>(&'a mut self, lr: f64, gradient: &'a [f64]) -> Direction<'a> {
+        self.steps = self.steps.saturating_add(1);
+        accumulate(&mut self.mean, self.beta1, 1.0 - self.beta1, gradient, |g| g);
+        let correction = self.correction();
+        let p = self.square.take(self.beta2, 1.0 - self.beta2, gradient, correction);
+        let rate = lr / (1.0 - self.beta1.powi(self.steps));
+        Direction { rate, numerator: (&self.mean).into(), preconditioner: Some(p) }
     }
 
-    fn operator(&self) -> StabilityOperator {
-        StabilityOperator { preconditioner: self.preconditioner(), shift: 0.0 }
+    fn preconditioner(&self) -> Option<Cow<'_, [f64]>> {
+        self.square.diagonal(self.correction())
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
@@ -82,23 +89,8 @@ impl Optimizer for Adam {
     fn memory(&mut self) -> Memory<'_> {
         Memory {
             steps: Some(&mut self.steps),
-            accumulators: vec![("exp_avg", &mut self.mean), ("exp_avg_sq", &mut self.square)],
+            accumulators: vec![("exp_avg", &mut self.mean), ("exp_avg_sq", self.square.memory())],
         }
-    }
-
-    fn step(
-        &mut self,
-        lr: f64,
-        theta: &mut [f64],
-        gradient: &[f64],
-        _elsewhere: &mut GradientAt<'_>,
-    ) -> Result<()> {
-        self.steps = self.steps.saturating_add(1);
-        accumulate(&mut self.mean, self.beta1, 1.0 - self.beta1, gradient, |g| g);
-        accumulate(&mut self.square, self.beta2, 1.0 - self.beta2, gradient, |g| g * g);
-        let lr = lr / (1.0 - self.beta1.powi(self.steps));
-        descend(lr, theta, &self.mean, &self.preconditioner().unwrap_or_default());
-        Ok(())
     }
 }
 
@@ -121,13 +113,19 @@ impl AdamW {
     }
 }
 
-impl Optimizer for AdamW {
-    fn is_preconditioned(&self) -> bool {
-        true
+impl Rule for AdamW {
+    const PRECONDITIONED: bool = true;
+
+    fn direction<'a>(&'a mut self, lr: f64, gradient: &'a [f64]) -> Direction<'a> {
+        self.adam.direction(lr, gradient)
     }
 
-    fn operator(&self) -> StabilityOperator {
-        self.adam.operator()
+    fn preconditioner(&self) -> Option<Cow<'_, [f64]>> {
+        self.adam.preconditioner()
+    }
+
+    fn decoupled_decay(&self) -> f64 {
+        self.decay
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
@@ -143,16 +141,5 @@ impl Optimizer for AdamW {
 
     fn memory(&mut self) -> Memory<'_> {
         self.adam.memory()
-    }
-
-    fn step(
-        &mut self,
-        lr: f64,
-        theta: &mut [f64],
-        gradient: &[f64],
-        elsewhere: &mut GradientAt<'_>,
-    ) -> Result<()> {
-        theta.iter_mut().for_each(|w| *w *= 1.0 - lr * self.decay);
-        self.adam.step(lr, theta, gradient, elsewhere)
     }
 }

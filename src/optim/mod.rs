@@ -7,29 +7,50 @@
 //! to 1e-5 of itself (a test measures it); it has no momentum as a mean and no SAM, and AdaGrad's sum
 //! cannot be read back. So the equations, otherwise the same, are written out here.
 //!
-//! A new optimizer is a file here and a line in [`ENTRIES`].
+//! A new optimizer is a file here, its `mod` line and a line in [`ENTRIES`]; a new hyperparameter is a
+//! line in `hyperparameters.rs`.
 
 mod adagrad;
 mod adam;
 mod decay;
+pub mod help;
+mod hyperparameters;
 mod momentum;
+mod nadam;
 mod rmsprop;
+mod rule;
 mod sam;
 mod schedule;
 mod sgd;
 mod spec;
 mod state;
 
-pub use adagrad::Adagrad;
-pub use adam::{Adam, AdamW};
 pub use decay::CoupledDecay;
-pub use momentum::{EmaMomentum, HeavyBall, Nesterov};
-pub use rmsprop::RmsProp;
-pub use sam::{Ascent, Sam};
+pub use hyperparameters::{Hyperparameters, NUMBERS, Number};
+pub use rule::{Direction, Rule};
 pub use schedule::{Schedule, ScheduleKind};
-pub use sgd::Sgd;
-pub use spec::{Base, ENTRIES, Entry, Hyperparameters, OptimizerSpec};
+pub use spec::{Base, Decay, Entry, OptimizerSpec};
 pub use state::{Memory, OptimizerState};
+
+/// Defines [`ENTRIES`], and the names under which the rules of each file are known outside.
+macro_rules! catalogue {
+    ($($file:ident [$($entry:ident),+] $($rule:ident),+;)+) => {
+        $(pub use $file::{$($rule),+};)+
+
+        /// Every optimizer, in the order in which they are listed.
+        pub const ENTRIES: &[Entry] = &[$($($file::$entry),+),+];
+    };
+}
+
+catalogue! {
+    sgd [ENTRY] Sgd;
+    momentum [HEAVY_BALL, NESTEROV, EMA] HeavyBall, Nesterov, EmaMomentum;
+    adam [ADAM, ADAMW] Adam, AdamW;
+    nadam [ENTRY] NAdam;
+    rmsprop [ENTRY] RmsProp;
+    adagrad [ENTRY] Adagrad;
+    sam [SAM, ASAM] Sam, Ascent;
+}
 
 #[cfg(doc)]
 use crate::error::Error;
@@ -104,7 +125,7 @@ pub trait Optimizer: Send {
     /// Goes on from what an optimizer of the same kind remembered.
     ///
     /// # Errors
-    /// [`Error::Length`] or [`Error::Numerical`] if it is of another kind.
+    /// [`Error::Length`] or [`Error::State`] if it is of another kind.
     fn restore(&mut self, state: &OptimizerState) -> Result<()> {
         self.memory().overwrite(state)
     }
@@ -121,32 +142,4 @@ pub trait Optimizer: Send {
         gradient: &[f64],
         elsewhere: &mut GradientAt<'_>,
     ) -> Result<()>;
-}
-
-/// A threshold of `numerator` over a multiple of the learning rate; none where that is zero, so that
-/// nothing moves whatever the curvature, or too small for the quotient to be a number.
-fn over_rate(numerator: f64, rate: f64) -> Option<f64> {
-    let threshold = numerator / rate;
-    (rate > 0.0 && threshold.is_finite()).then_some(threshold)
-}
-
-/// theta -= lr * direction / scale.
-fn descend(lr: f64, theta: &mut [f64], direction: &[f64], scale: &[f64]) {
-    for ((w, d), s) in theta.iter_mut().zip(direction).zip(scale) {
-        *w -= lr * d / s;
-    }
-}
-
-/// state = beta * state + weight * value(gradient), from a state that starts at zero.
-fn accumulate(
-    state: &mut Vec<f64>,
-    beta: f64,
-    weight: f64,
-    gradient: &[f64],
-    value: impl Fn(f64) -> f64,
-) {
-    state.resize(gradient.len(), 0.0);
-    for (s, &g) in state.iter_mut().zip(gradient) {
-        *s = beta * *s + weight * value(g);
-    }
 }

@@ -2,34 +2,38 @@
 //! all three follow from the roots of the update's characteristic polynomial on a quadratic, which
 //! leave the unit circle through -1.
 
-use super::{
-    Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, accumulate, over_rate,
-};
-use crate::error::Result;
+use super::rule::{accumulate, over_rate};
+use super::{Decay, Direction, Entry, Hyperparameters, Memory, Rule, StabilityContext};
 
 const DEFAULTS: Hyperparameters =
     Hyperparameters { momentum: Some(0.9), weight_decay: Some(0.0), ..Hyperparameters::NONE };
 
 pub(super) const HEAVY_BALL: Entry = Entry {
     name: "momentum",
-    about: "v = β v + g; w -= η v (heavy ball)",
+    update: "v = β v + g; w -= η v (heavy ball)",
+    remark: None,
     lr: 0.02,
+    decay: Decay::Coupled,
     defaults: DEFAULTS,
     build: |h| Box::new(HeavyBall::new(h.momentum())),
 };
 
 pub(super) const NESTEROV: Entry = Entry {
     name: "nesterov",
-    about: "v = β v + g; w -= η (g + β v)",
+    update: "v = β v + g; w -= η (g + β v)",
+    remark: None,
     lr: 0.02,
+    decay: Decay::Coupled,
     defaults: DEFAULTS,
     build: |h| Box::new(Nesterov::new(h.momentum())),
 };
 
 pub(super) const EMA: Entry = Entry {
     name: "ema-momentum",
-    about: "m = β m + (1-β) g; w -= η m",
+    update: "m = β m + (1-β) g; w -= η m",
+    remark: None,
     lr: 0.2,
+    decay: Decay::Coupled,
     defaults: DEFAULTS,
     build: |h| Box::new(EmaMomentum::new(h.momentum())),
 };
@@ -48,7 +52,12 @@ impl HeavyBall {
     }
 }
 
-impl Optimizer for HeavyBall {
+impl Rule for HeavyBall {
+    fn direction<'a>(&'a mut self, lr: f64, gradient: &'a [f64]) -> Direction<'a> {
+        accumulate(&mut self.velocity, self.beta, 1.0, gradient, |g| g);
+        Direction { rate: lr, numerator: (&self.velocity).into(), preconditioner: None }
+    }
+
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
         over_rate(2.0 + 2.0 * self.beta, context.lr)
     }
@@ -59,20 +68,6 @@ impl Optimizer for HeavyBall {
 
     fn memory(&mut self) -> Memory<'_> {
         Memory { steps: None, accumulators: vec![("momentum_buffer", &mut self.velocity)] }
-    }
-
-    fn step(
-        &mut self,
-        lr: f64,
-        theta: &mut [f64],
-        gradient: &[f64],
-        _elsewhere: &mut GradientAt<'_>,
-    ) -> Result<()> {
-        accumulate(&mut self.velocity, self.beta, 1.0, gradient, |g| g);
-        for (w, v) in theta.iter_mut().zip(&self.velocity) {
-            *w -= lr * v;
-        }
-        Ok(())
     }
 }
 
@@ -90,7 +85,13 @@ impl Nesterov {
     }
 }
 
-impl Optimizer for Nesterov {
+impl Rule for Nesterov {
+    fn direction<'a>(&'a mut self, lr: f64, gradient: &'a [f64]) -> Direction<'a> {
+        accumulate(&mut self.velocity, self.beta, 1.0, gradient, |g| g);
+        let ahead = gradient.iter().zip(&self.velocity).map(|(g, v)| g + self.beta * v);
+        Direction { rate: lr, numerator: ahead.collect(), preconditioner: None }
+    }
+
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
         over_rate(2.0 + 2.0 * self.beta, context.lr * (1.0 + 2.0 * self.beta))
     }
@@ -101,20 +102,6 @@ impl Optimizer for Nesterov {
 
     fn memory(&mut self) -> Memory<'_> {
         Memory { steps: None, accumulators: vec![("momentum_buffer", &mut self.velocity)] }
-    }
-
-    fn step(
-        &mut self,
-        lr: f64,
-        theta: &mut [f64],
-        gradient: &[f64],
-        _elsewhere: &mut GradientAt<'_>,
-    ) -> Result<()> {
-        accumulate(&mut self.velocity, self.beta, 1.0, gradient, |g| g);
-        for ((w, g), v) in theta.iter_mut().zip(gradient).zip(&self.velocity) {
-            *w -= lr * (g + self.beta * v);
-        }
-        Ok(())
     }
 }
 
@@ -133,7 +120,12 @@ impl EmaMomentum {
     }
 }
 
-impl Optimizer for EmaMomentum {
+impl Rule for EmaMomentum {
+    fn direction<'a>(&'a mut self, lr: f64, gradient: &'a [f64]) -> Direction<'a> {
+        accumulate(&mut self.mean, self.beta, 1.0 - self.beta, gradient, |g| g);
+        Direction { rate: lr, numerator: (&self.mean).into(), preconditioner: None }
+    }
+
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
         over_rate(2.0 + 2.0 * self.beta, (1.0 - self.beta) * context.lr)
     }
@@ -144,19 +136,5 @@ impl Optimizer for EmaMomentum {
 
     fn memory(&mut self) -> Memory<'_> {
         Memory { steps: None, accumulators: vec![("exp_avg", &mut self.mean)] }
-    }
-
-    fn step(
-        &mut self,
-        lr: f64,
-        theta: &mut [f64],
-        gradient: &[f64],
-        _elsewhere: &mut GradientAt<'_>,
-    ) -> Result<()> {
-        accumulate(&mut self.mean, self.beta, 1.0 - self.beta, gradient, |g| g);
-        for (w, m) in theta.iter_mut().zip(&self.mean) {
-            *w -= lr * m;
-        }
-        Ok(())
     }
 }

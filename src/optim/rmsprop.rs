@@ -1,15 +1,16 @@
 //! RMSProp without momentum.
 
-use super::{
-    Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext, StabilityOperator,
-    accumulate, descend, over_rate,
-};
-use crate::error::Result;
+use std::borrow::Cow;
+
+use super::rule::{SecondMoment, over_rate};
+use super::{Decay, Direction, Entry, Hyperparameters, Memory, Rule, StabilityContext};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "rmsprop",
-    about: "ν = β₂ ν + (1-β₂) g²; w -= η g/(√ν + ε)",
+    update: "ν = β₂ ν + (1-β₂) g²; w -= η g/(√ν + ε)",
+    remark: None,
     lr: 1e-3,
+    decay: Decay::Coupled,
     defaults: Hyperparameters {
         beta2: Some(0.99),
         eps: Some(1e-8),
@@ -25,29 +26,26 @@ pub(super) const ENTRY: Entry = Entry {
 #[derive(Debug, Clone, Default)]
 pub struct RmsProp {
     beta2: f64,
-    eps: f64,
-    square: Vec<f64>,
+    square: SecondMoment,
 }
 
 impl RmsProp {
     /// With `beta2` in [0, 1) and `eps` above 0.
     pub fn new(beta2: f64, eps: f64) -> Self {
-        Self { beta2, eps, square: Vec::new() }
-    }
-
-    fn preconditioner(&self) -> Vec<f64> {
-        self.square.iter().map(|nu| nu.sqrt() + self.eps).collect()
+        Self { beta2, square: SecondMoment::new(eps) }
     }
 }
 
-impl Optimizer for RmsProp {
-    fn is_preconditioned(&self) -> bool {
-        true
+impl Rule for RmsProp {
+    const PRECONDITIONED: bool = true;
+
+    fn direction<'a>(&'a mut self, lr: f64, gradient: &'a [f64]) -> Direction<'a> {
+        let p = self.square.take(self.beta2, 1.0 - self.beta2, gradient, 1.0);
+        Direction { rate: lr, numerator: gradient.into(), preconditioner: Some(p) }
     }
 
-    fn operator(&self) -> StabilityOperator {
-        let preconditioner = (!self.square.is_empty()).then(|| self.preconditioner());
-        StabilityOperator { preconditioner, shift: 0.0 }
+    fn preconditioner(&self) -> Option<Cow<'_, [f64]>> {
+        self.square.diagonal(1.0)
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
@@ -59,18 +57,6 @@ impl Optimizer for RmsProp {
     }
 
     fn memory(&mut self) -> Memory<'_> {
-        Memory { steps: None, accumulators: vec![("square_avg", &mut self.square)] }
-    }
-
-    fn step(
-        &mut self,
-        lr: f64,
-        theta: &mut [f64],
-        gradient: &[f64],
-        _elsewhere: &mut GradientAt<'_>,
-    ) -> Result<()> {
-        accumulate(&mut self.square, self.beta2, 1.0 - self.beta2, gradient, |g| g * g);
-        descend(lr, theta, gradient, &self.preconditioner());
-        Ok(())
+        Memory { steps: None, accumulators: vec![("square_avg", self.square.memory())] }
     }
 }

@@ -1,7 +1,7 @@
 //! Sharpness-aware minimisation: any base optimizer, fed the gradient at a point up the slope.
 
 use super::{
-    Base, Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext,
+    Base, Decay, Entry, GradientAt, Hyperparameters, Memory, Optimizer, StabilityContext,
     StabilityOperator,
 };
 use crate::error::Result;
@@ -9,8 +9,10 @@ use crate::linalg::norm;
 
 pub(super) const SAM: Entry = Entry {
     name: "sam",
-    about: "the base's step along the gradient at w + ρ g/‖g‖",
+    update: "the base's step along the gradient at w + ρ g/‖g‖",
+    remark: None,
     lr: 0.2,
+    decay: Decay::Coupled,
     defaults: Hyperparameters {
         base: Some(Base::Sgd),
         rho: Some(0.05),
@@ -22,8 +24,10 @@ pub(super) const SAM: Entry = Entry {
 
 pub(super) const ASAM: Entry = Entry {
     name: "asam",
-    about: "the base's step along the gradient at w + ρ T² g/‖T g‖, T = |w| + 0.01",
+    update: "the base's step along the gradient at w + ρ T² g/‖T g‖, T = |w| + 0.01",
+    remark: None,
     lr: 0.2,
+    decay: Decay::Coupled,
     defaults: Hyperparameters {
         base: Some(Base::Sgd),
         rho: Some(0.5),

@@ -4,24 +4,29 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-/// What the rate does after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ScheduleKind {
-    /// Stays.
-    #[default]
-    Constant,
-    /// Falls to the final rate along half a cosine.
-    Cosine,
-    /// Falls to the final rate along a line.
-    Linear,
-    /// Is multiplied by a factor every so many steps.
-    Step,
+use crate::names::choices;
+
+choices! {
+    /// What the rate does after the warm-up.
+    #[derive(Default)]
+    pub enum ScheduleKind ("schedule") {
+        /// Stays.
+        #[default]
+        Constant = "constant",
+        /// Falls to the final rate along half a cosine.
+        Cosine = "cosine",
+        /// Falls to the final rate along a line.
+        Linear = "linear",
+        /// Is multiplied by a factor every so many steps.
+        Step = "step",
+    }
 }
 
 impl ScheduleKind {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 4] = ["constant", "cosine", "linear", "step"];
+    /// Whether it goes to a final rate.
+    pub fn falls(self) -> bool {
+        matches!(self, ScheduleKind::Cosine | ScheduleKind::Linear)
+    }
 }
 
 /// A learning rate for each step of a run.

@@ -1,9 +1,10 @@
-//! Optimizers by name: which hyperparameters each takes, with their defaults and ranges.
+//! Optimizers by name: which hyperparameters each takes, with their defaults.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{CoupledDecay, Optimizer, adagrad, adam, momentum, rmsprop, sam, sgd};
+use super::{CoupledDecay, ENTRIES, Hyperparameters, Optimizer, adam, help, momentum, sgd};
 use crate::error::{Error, Result};
+use crate::names::choices;
 
 /// One optimizer that can be named.
 #[derive(Clone, Copy)]
@@ -11,9 +12,13 @@ pub struct Entry {
     /// Its name.
     pub name: &'static str,
     /// Its update, in a line.
-    pub about: &'static str,
+    pub update: &'static str,
+    /// What is said of it besides, if anything.
+    pub remark: Option<&'static str>,
     /// Learning rate where none is given.
     pub lr: f64,
+    /// Where its weight decay is.
+    pub decay: Decay,
     /// The hyperparameters that it takes, and their defaults; those that it does not take are
     /// `None`.
     pub defaults: Hyperparameters,
@@ -21,19 +26,14 @@ pub struct Entry {
     pub build: fn(&Hyperparameters) -> Box<dyn Optimizer>,
 }
 
-/// Every optimizer.
-pub const ENTRIES: [Entry; 10] = [
-    sgd::ENTRY,
-    momentum::HEAVY_BALL,
-    momentum::NESTEROV,
-    momentum::EMA,
-    adam::ADAM,
-    adam::ADAMW,
-    rmsprop::ENTRY,
-    adagrad::ENTRY,
-    sam::SAM,
-    sam::ASAM,
-];
+/// Where the weight decay of an optimizer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decay {
+    /// In the gradient, as that of lambda ||w||^2 / 2.
+    Coupled,
+    /// Beside the step, shrinking the weights.
+    Decoupled,
+}
 
 impl Entry {
     /// The optimizer of that name.
@@ -46,9 +46,10 @@ impl Entry {
         found.ok_or_else(|| Error::unknown_name("optimizer", name, &names))
     }
 
-    /// Whether its weight decay is outside the gradient.
-    fn decouples_decay(&self) -> bool {
-        self.name == adam::ADAMW.name
+    /// Its update and what is said of it besides.
+    pub fn about(&self) -> String {
+        let remark = self.remark.map(|remark| format!("; {remark}"));
+        format!("{}{}", self.update, remark.unwrap_or_default())
     }
 
     /// What it takes over that base: its own and the base's.
@@ -64,22 +65,19 @@ impl Entry {
     }
 }
 
-/// What SAM and ASAM may be built over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Base {
-    /// Gradient descent.
-    Sgd,
-    /// Heavy ball.
-    Momentum,
-    /// Adam.
-    Adam,
+choices! {
+    /// What SAM and ASAM may be built over.
+    pub enum Base ("base optimizer") {
+        /// Gradient descent.
+        Sgd = "sgd",
+        /// Heavy ball.
+        Momentum = "momentum",
+        /// Adam.
+        Adam = "adam",
+    }
 }
 
 impl Base {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 3] = ["sgd", "momentum", "adam"];
-
     fn entry(self) -> &'static Entry {
         match self {
             Base::Sgd => &sgd::ENTRY,
@@ -91,84 +89,6 @@ impl Base {
     /// The base with its coupled weight decay.
     pub(super) fn build(self, hyperparameters: &Hyperparameters) -> Box<dyn Optimizer> {
         with_decay((self.entry().build)(hyperparameters), hyperparameters)
-    }
-}
-
-/// Numbers that optimizers take besides the learning rate; `None` where one is not given or not
-/// taken.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Hyperparameters {
-    /// What SAM and ASAM step with.
-    pub base: Option<Base>,
-    /// Momentum beta, in [0, 1).
-    pub momentum: Option<f64>,
-    /// Decay of Adam's first moment, in [0, 1).
-    pub beta1: Option<f64>,
-    /// Decay of the second moment, in [0, 1).
-    pub beta2: Option<f64>,
-    /// What is added to the preconditioner, above 0.
-    pub eps: Option<f64>,
-    /// Ascent radius of SAM and ASAM, at least 0.
-    pub rho: Option<f64>,
-    /// Weight decay lambda, at least 0: decoupled for AdamW, else coupled.
-    pub weight_decay: Option<f64>,
-}
-
-/// Reading a hyperparameter that the entry's defaults hold.
-macro_rules! taken {
-    ($($name:ident: $type:ty),*) => {
-        $(pub(super) fn $name(&self) -> $type {
-            let Some(value) = self.$name else {
-                unreachable!(concat!(stringify!($name), " is in the optimizer's defaults"))
-            };
-            value
-        })*
-    };
-}
-
-impl Hyperparameters {
-    /// None given.
-    pub const NONE: Self = Self {
-        base: None,
-        momentum: None,
-        beta1: None,
-        beta2: None,
-        eps: None,
-        rho: None,
-        weight_decay: None,
-    };
-
-    taken!(base: Base, momentum: f64, beta1: f64, beta2: f64, eps: f64, rho: f64, weight_decay: f64);
-
-    /// These where given, else those of `other`.
-    fn or(self, other: Self) -> Self {
-        Self {
-            base: self.base.or(other.base),
-            momentum: self.momentum.or(other.momentum),
-            beta1: self.beta1.or(other.beta1),
-            beta2: self.beta2.or(other.beta2),
-            eps: self.eps.or(other.eps),
-            rho: self.rho.or(other.rho),
-            weight_decay: self.weight_decay.or(other.weight_decay),
-        }
-    }
-
-    /// Each number under its flag.
-    pub fn numbers(&self) -> [(&'static str, Option<f64>); 6] {
-        [
-            ("--momentum", self.momentum),
-            ("--beta1", self.beta1),
-            ("--beta2", self.beta2),
-            ("--eps", self.eps),
-            ("--rho", self.rho),
-            ("--weight-decay", self.weight_decay),
-        ]
-    }
-
-    /// Whether the number of that flag, or `--base`, is there.
-    pub fn has(&self, flag: &str) -> bool {
-        let given = |(name, value): (&str, Option<f64>)| name == flag && value.is_some();
-        (flag == "--base" && self.base.is_some()) || self.numbers().into_iter().any(given)
     }
 }
 
@@ -184,39 +104,42 @@ pub struct OptimizerSpec {
 }
 
 impl OptimizerSpec {
+    /// The name of the optimizer where none is given.
+    pub const DEFAULT: &'static str = sgd::ENTRY.name;
+
     /// Whether its weight decay shrinks the weights beside the step instead of being in the gradient.
     pub fn decouples_decay(&self) -> bool {
-        Entry::find(self.name).is_ok_and(Entry::decouples_decay)
+        self.entry().decay == Decay::Decoupled
     }
 
     /// The optimizer called `name` with what is given and defaults for the rest.
     ///
     /// # Errors
-    /// [`Error::UnknownName`]; [`Error::Setting`] for a hyperparameter that it does not take or that
-    /// is out of range.
+    /// [`Error::UnknownName`]; [`Error::Setting`], whose key is the field of [`Hyperparameters`], for
+    /// one that it does not take or that is out of range.
     pub fn resolve(name: &str, given: Hyperparameters) -> Result<Self> {
         let entry = Entry::find(name)?;
         let taken = entry.defaults_over(given.base);
         if let (Some(base), None) = (given.base, taken.base) {
-            let shown = format!("{base:?}").to_lowercase();
-            return Err(not_taken("--base", shown, entry, taken));
+            return Err(not_taken("base", base.to_string(), entry, taken));
         }
-        for (flag, value) in given.numbers() {
+        for (number, value) in given.numbers() {
             let Some(value) = value else { continue };
-            if !taken.has(flag) {
-                return Err(not_taken(flag, format!("{value:?}"), entry, taken));
+            if !taken.has(number.name) {
+                return Err(not_taken(number.name, format!("{value:?}"), entry, taken));
             }
-            check(flag, value)?;
+            number.check(value)?;
         }
         Ok(Self { name: entry.name, hyperparameters: given.or(taken) })
     }
 
-    /// Whether the optimizer called `name`, over `base` where it has one, takes that flag.
+    /// Whether the optimizer called `name`, over `base` where it has one, takes the hyperparameter
+    /// called `field`.
     ///
     /// # Errors
     /// [`Error::UnknownName`].
-    pub fn takes(name: &str, base: Option<Base>, flag: &str) -> Result<bool> {
-        Ok(Entry::find(name)?.defaults_over(base).has(flag))
+    pub fn takes(name: &str, base: Option<Base>, field: &str) -> Result<bool> {
+        Ok(Entry::find(name)?.defaults_over(base).has(field))
     }
 
     /// Learning rate where none is given: the base's for an optimizer over another.
@@ -247,12 +170,12 @@ impl OptimizerSpec {
     /// Makes the optimizer, in its initial state.
     pub fn build(&self) -> Box<dyn Optimizer> {
         let h = &self.hyperparameters;
-        let entry = self.entry();
-        let optimizer = (entry.build)(h);
-        if entry.decouples_decay() || h.base.is_some() {
-            return optimizer;
+        let optimizer = (self.entry().build)(h);
+        // A base has the decay inside.
+        match self.decouples_decay() || h.base.is_some() {
+            true => optimizer,
+            false => with_decay(optimizer, h),
         }
-        with_decay(optimizer, h)
     }
 }
 
@@ -261,7 +184,7 @@ impl std::fmt::Display for OptimizerSpec {
         f.write_str(self.name)?;
         match self.hyperparameters.base {
             Some(Base::Sgd) | None => Ok(()),
-            Some(base) => write!(f, " over {}", base.entry().name),
+            Some(base) => write!(f, " over {base}"),
         }
     }
 }
@@ -273,47 +196,13 @@ fn with_decay(optimizer: Box<dyn Optimizer>, h: &Hyperparameters) -> Box<dyn Opt
     }
 }
 
-fn not_taken(flag: &str, value: String, entry: &Entry, taken: Hyperparameters) -> Error {
-    let over = match taken.base {
-        Some(base) => format!(" over {}", base.entry().name),
-        None => String::new(),
-    };
-    let mut takers: Vec<String> =
-        ENTRIES.iter().filter(|e| e.defaults.has(flag)).map(|e| e.name.to_string()).collect();
-    for base in [Base::Momentum, Base::Adam] {
-        if base.entry().defaults.has(flag) {
-            takers.push(format!("sam and asam with --base {}", base.entry().name));
-        }
+fn not_taken(name: &str, value: String, entry: &Entry, taken: Hyperparameters) -> Error {
+    let over = taken.base.map_or_else(String::new, |base| format!(" over {base}"));
+    let mut takers: Vec<String> = help::takers(name).into_iter().map(str::to_string).collect();
+    let over_bases = help::all_of(&help::takers("base"));
+    for base in Base::ALL.into_iter().filter(|base| base.entry().defaults.has(name)) {
+        takers.push(format!("{over_bases} with --base {base}"));
     }
     let problem = format!("{}{over} does not take it", entry.name);
-    Error::setting(flag, value, problem, format!("those that do: {}", takers.join(", ")))
-}
-
-fn check(flag: &str, value: f64) -> Result<()> {
-    let (fits, problem, remedy) = match flag {
-        "--momentum" | "--beta1" | "--beta2" => (
-            (0.0..1.0).contains(&value),
-            "a decay rate lies in [0, 1)",
-            "give a number from 0 to below 1, such as 0.9",
-        ),
-        "--eps" => (
-            value > 0.0 && value.is_finite(),
-            "the update divides by it where a gradient is zero",
-            "give a finite number above 0, such as 1e-8",
-        ),
-        "--rho" => (
-            value >= 0.0 && value.is_finite(),
-            "a radius cannot be negative",
-            "give a finite number of 0 or more, such as 0.05",
-        ),
-        _ => (
-            value >= 0.0 && value.is_finite(),
-            "a decay cannot be negative",
-            "give a finite number of 0 or more, such as 1e-4",
-        ),
-    };
-    match fits {
-        true => Ok(()),
-        false => Err(Error::setting(flag, format!("{value:?}"), problem, remedy)),
-    }
+    Error::setting(name, value, problem, format!("those that do: {}", takers.join(", ")))
 }

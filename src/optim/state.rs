@@ -45,7 +45,7 @@ impl Memory<'_> {
                 None if given == 0 => Vec::new(),
                 None => {
                     let reason = format!("the state holds no {name}");
-                    return Err(Error::Numerical { what: "restoring the optimizer", reason });
+                    return Err(Error::State { what: "restoring the optimizer", reason });
                 }
             };
         }

@@ -3,22 +3,20 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::Backend;
-use serde::{Deserialize, Serialize};
 
-/// A loss, as the mean over samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Loss {
-    /// `1/2 ||f(x) - y||^2`, summed over outputs, y one-hot (Cohen et al. 2021).
-    Mse,
-    /// Cross-entropy of softmax(f(x)) against the class, in nats.
-    Ce,
+use crate::names::choices;
+
+choices! {
+    /// A loss, as the mean over samples.
+    pub enum Loss ("loss") {
+        /// `1/2 ||f(x) - y||^2`, summed over outputs, y one-hot (Cohen et al. 2021).
+        Mse = "mse",
+        /// Cross-entropy of softmax(f(x)) against the class, in nats.
+        Ce = "ce",
+    }
 }
 
 impl Loss {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 2] = ["mse", "ce"];
-
     /// The mean loss, of shape `[1]`, for outputs and one-hot targets of shape `[samples, outputs]`.
     pub fn mean<B: Backend>(self, outputs: Tensor<B, 2>, targets: Tensor<B, 2>) -> Tensor<B, 1> {
         let samples = outputs.shape().dims::<2>()[0] as f64;

@@ -1,11 +1,19 @@
 //! What becomes of a step: all the curvature in its row, who is told of it, and where training stood.
+//! The trainer and a loop of somebody else's ([`Profiler`]) drive the same pipeline.
 
 mod observer;
+mod own_loop;
+pub mod quantities;
+mod recorder;
+pub(crate) mod row;
 mod state;
 mod step;
 mod summary;
 
-pub use observer::{Checkpoint, Observer};
-pub use state::{BatchPosition, History, TrainingState};
+pub use observer::{Checkpoint, Observer, RunInfo};
+pub use own_loop::{NextUpdate, Profiler, ProfilerSettings};
+pub use quantities::Quantity;
+pub use recorder::{Recorder, monitor};
+pub use state::{BatchPosition, History, TrainingState, action_taken};
 pub use step::{Objectives, Start, StepMeter, Update, threshold};
 pub use summary::SummaryBuilder;

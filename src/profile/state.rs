@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::optim::OptimizerState;
-use crate::record::{Event, StepRow};
+use crate::optim::{OptimizerState, Schedule};
+use crate::record::{Event, EventKind, StepRow, WarningAction};
 
 /// Everything that the coming updates depend on, besides the configuration: what a checkpoint holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,4 +54,15 @@ pub struct History {
     pub events: Vec<Event>,
     /// The wall-clock time it took, in seconds.
     pub seconds: f64,
+}
+
+/// What is told of an action that has changed the rates from update `next_step` on to those of the
+/// schedule times `rate_factor`.
+pub fn action_taken(
+    action: WarningAction,
+    next_step: usize,
+    schedule: &Schedule,
+    rate_factor: f64,
+) -> EventKind {
+    EventKind::ActionTaken { action, next_step, lr: schedule.rate(next_step) * rate_factor }
 }

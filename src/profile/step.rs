@@ -1,5 +1,6 @@
 //! All the curvature of one training step, as it stands in a row.
 
+use super::quantities::{At, Measured, Quantity};
 use crate::autodiff::Objective;
 use crate::curvature::{
     BatchSharpness, Curvature, CurvatureMeter, Followed, Probed, Repair, Tracking,
@@ -10,7 +11,7 @@ use crate::optim::{Optimizer, StabilityContext, StabilityOperator};
 use crate::record::{EventKind, StepRow};
 
 /// What is measured at a step.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StepMeter {
     /// Eigenvalues.
     pub meter: CurvatureMeter,
@@ -18,6 +19,8 @@ pub struct StepMeter {
     pub batch_sharpness: Option<BatchSharpness>,
     /// Whether the sharpness is measured at SAM's perturbed point too.
     pub perturbed_sharpness: bool,
+    /// Further quantities, each in a column of its own.
+    pub quantities: Vec<Quantity>,
 }
 
 /// The optimizer as a step's row sees it, after the step.
@@ -34,6 +37,8 @@ pub struct Update<'a> {
 pub struct Start<'a> {
     /// The parameters (length P).
     pub theta: &'a [f64],
+    /// The update taken from there (length P), where it is known.
+    pub update: Option<&'a [f64]>,
     /// The gradient of the training loss.
     pub gradient: Option<&'a [f64]>,
     /// The products of the training loss's Hessian with [`Tracking::probe`], where they came with the
@@ -139,6 +144,19 @@ impl StepMeter {
             row.batch_sharpness = Some(estimate.value);
             row.batch_sharpness_se = estimate.standard_error;
             row.hvps += batch_sharpness.batches;
+        }
+
+        if let Some(gradient) = start.gradient {
+            for &quantity in &self.quantities {
+                let (objective, operator) = (&*objectives.train, update.operator);
+                let Start { theta, update, .. } = start;
+                let at = At { objective, theta, gradient, update, operator, row };
+                let Measured { value, products } = quantity.measure(at)?;
+                row.hvps += products;
+                if let Some(value) = value {
+                    row.measured.insert(quantity.name().to_string(), value);
+                }
+            }
         }
 
         if let (true, Some(point)) = (self.perturbed_sharpness, update.perturbed) {

@@ -1,18 +1,23 @@
 //! Events: moments of a run worth a line of their own.
 
-use std::borrow::Cow;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value};
 
-use serde::{Deserialize, Serialize};
+/// The keys of a line of `events.jsonl` that are not numbers of its kind.
+const STEP: &str = "step";
+const KIND: &str = "kind";
+const ASSUMES: &str = "assumes";
+
+use crate::names::choices;
 
 /// One line of `events.jsonl`: the step, the kind with its numbers, and `assumes`, the assumption
 /// that the event rests on (see [`EventKind::assumes`]).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(into = "Line")]
 pub struct Event {
     /// The step at which it was seen.
     pub step: usize,
     /// What happened, with the numbers that decided it.
-    #[serde(flatten)]
     pub kind: EventKind,
 }
 
@@ -22,33 +27,100 @@ struct Line {
     step: usize,
     #[serde(flatten)]
     kind: EventKind,
-    assumes: Cow<'static, str>,
+    assumes: String,
 }
 
 impl From<Event> for Line {
-    fn from(Event { step, kind }: Event) -> Self {
-        let assumes = kind.assumes().into();
+    fn from(Event { step, mut kind }: Event) -> Self {
+        let assumes = kind.assumes().to_string();
+        if let EventKind::Other(event) = &mut kind {
+            event.remove(ASSUMES);
+        }
         Self { step, kind, assumes }
     }
 }
 
-/// What happened, and the numbers that decided it. "Sharpness" is that of the operator that the
-/// threshold bounds, unless said otherwise.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EventKind {
+impl<'de> Deserialize<'de> for Event {
+    /// A kind that is not known is kept as it is; one that is known must have its numbers.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut event = Map::deserialize(deserializer)?;
+        let step = event.remove(STEP).ok_or_else(|| de::Error::missing_field(STEP))?;
+        let step = usize::deserialize(step).map_err(de::Error::custom)?;
+        let name = event.get(KIND).and_then(Value::as_str);
+        let name = name.ok_or_else(|| de::Error::missing_field(KIND))?;
+        let kind = match EventKind::NAMES.contains(&name) {
+            true => EventKind::deserialize(Value::Object(event)).map_err(de::Error::custom)?,
+            false => EventKind::Other(event),
+        };
+        Ok(Self { step, kind })
+    }
+}
+
+fn text<'a>(event: &'a Map<String, Value>, key: &str) -> &'a str {
+    event.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Writes out [`EventKind`] from its entries: what an event is, how it is named, what it assumes and which
+/// numbers it has are said in one place.
+macro_rules! event_kinds {
+    ($(
+        $(#[$about:meta])*
+        $kind:ident = $name:literal, assumes $assumes:literal {
+            $($(#[$what:meta])* $field:ident: $type:ty,)*
+        }
+    )*) => {
+        /// What happened, and the numbers that decided it. "Sharpness" is that of the operator that the
+        /// threshold bounds, unless said otherwise.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        #[non_exhaustive]
+        pub enum EventKind {
+            $(
+                $(#[$about])*
+                #[serde(rename = $name)]
+                $kind { $($(#[$what])* $field: $type,)* },
+            )*
+            /// An event of a kind that only a later version knows, as it was read.
+            #[serde(untagged, skip_deserializing)]
+            Other(Map<String, Value>),
+        }
+
+        impl EventKind {
+            /// The names of all kinds, as they are written in `events.jsonl`.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// The kind's name as written in `events.jsonl`; `other` for one that is not known here.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(EventKind::$kind { .. } => $name,)*
+                    EventKind::Other(_) => "other",
+                }
+            }
+
+            /// The assumption that the event rests on, in a few words.
+            pub fn assumes(&self) -> &str {
+                match self {
+                    $(EventKind::$kind { .. } => $assumes,)*
+                    EventKind::Other(event) => text(event, ASSUMES),
+                }
+            }
+        }
+    };
+}
+
+event_kinds! {
     /// The sharpness reached the stability threshold, from below.
-    EdgeEntered {
+    EdgeEntered = "edge_entered", assumes "the optimizer's threshold holds as on a local quadratic" {
         /// Sharpness of the operator that the threshold belongs to.
         sharpness: f64,
         /// The threshold.
         threshold: f64,
         /// Their ratio.
         edge_ratio: f64,
-    },
+    }
+
     /// The sharpness has been clearly below the threshold for some measurements.
-    EdgeLeft {
+    EdgeLeft = "edge_left", assumes "the optimizer's threshold holds as on a local quadratic" {
         /// Sharpness now.
         sharpness: f64,
         /// The threshold now.
@@ -57,9 +129,10 @@ pub enum EventKind {
         edge_ratio: f64,
         /// The step at which the edge had been entered.
         entered: usize,
-    },
+    }
+
     /// Where the present trend of the edge ratio meets 1.
-    EdgeForecast {
+    EdgeForecast = "edge_forecast", assumes "the edge ratio goes on along its present line" {
         /// The ratio now.
         edge_ratio: f64,
         /// Its slope over the latest measurements, per step.
@@ -71,9 +144,13 @@ pub enum EventKind {
         earliest: f64,
         /// The latest such step; absent where one of them never meets 1.
         latest: Option<f64>,
-    },
+    }
+
     /// The loss is likely to rise steeply within the coming steps.
-    SpikeWarning {
+    SpikeWarning = "spike_warning", assumes
+        "the gradient along the top eigenvector grows as on a local quadratic, and runs are like \
+         those that the probability was fitted on"
+    {
         /// Probability of a spike that starts within `horizon` steps.
         probability: f64,
         /// The steps that the probability speaks of.
@@ -97,9 +174,10 @@ pub enum EventKind {
         gradient_alignment: f64,
         /// Batch sharpness over the threshold.
         batch_ratio: Option<f64>,
-    },
+    }
+
     /// A spike of the loss has ended, or the run has, or it has lasted too long to be one.
-    LossSpike {
+    LossSpike = "loss_spike", assumes "the median of the losses before is what training was at" {
         /// The first step above the baseline's band.
         start: usize,
         /// The step of the largest loss.
@@ -114,9 +192,10 @@ pub enum EventKind {
         end: Option<usize>,
         /// Whether the loss came back to the baseline.
         recovered: bool,
-    },
+    }
+
     /// A spike after which the sharpness is lower.
-    Catapult {
+    Catapult = "catapult", assumes "the sharpness fell because of the spike" {
         /// The spike's first step.
         start: usize,
         /// The first step of the calm after it.
@@ -127,95 +206,109 @@ pub enum EventKind {
         sharpness_before: f64,
         /// Sharpness after.
         sharpness_after: f64,
-    },
+    }
+
     /// The loss stands still.
-    Plateau {
+    Plateau = "plateau", assumes "the loss of the latest rows tells that of the coming ones" {
         /// The loss.
         train_loss: f64,
         /// Its largest relative change over the latest rows.
         relative_change: f64,
         /// How many rows.
         rows: usize,
-    },
+    }
+
     /// The loss stands still, the gradient is small and some direction curves clearly downwards.
-    Saddle {
+    Saddle = "saddle", assumes "the extreme eigenvalues were found, and the loss is at least zero" {
         /// Smallest eigenvalue of the Hessian.
         lambda_min: f64,
         /// The largest.
         lambda_max: f64,
         /// ||g||^2/(2 lambda_1) over the loss.
         gradient_share: f64,
-    },
+    }
+
     /// The loss stands still, the gradient is small and no direction curves clearly downwards.
-    MinimumSuspected {
+    MinimumSuspected = "minimum_suspected", assumes "the extreme eigenvalues were found, and the loss is at least zero" {
         /// Smallest eigenvalue of the Hessian.
         lambda_min: f64,
         /// The largest.
         lambda_max: f64,
         /// ||g||^2/(2 lambda_1) over the loss.
         gradient_share: f64,
-    },
+    }
+
     /// A logged eigenvalue did not meet the residual tolerance.
-    CurvatureUnconverged {
+    CurvatureUnconverged = "curvature_unconverged", assumes "the residual bounds the distance to some eigenvalue" {
         /// The largest relative residual of the row.
         residual: f64,
         /// The tolerance asked for.
         tolerance: f64,
-    },
+    }
+
     /// The numbers are near what the precision can tell apart, or contradict each other.
-    PrecisionSuspect {
+    PrecisionSuspect = "precision_suspect", assumes "the run's precision is the one that the resolution is set for" {
         /// What was seen.
         reason: PrecisionReason,
         /// The number that decided it.
         value: f64,
         /// The bound that it passed.
         bound: f64,
-    },
+    }
+
     /// An audit of the eigenvalues that were followed found another largest one.
-    CurvatureRepaired {
+    CurvatureRepaired = "curvature_repaired", assumes "a solve from nothing finds the largest eigenvalue" {
         /// The largest eigenvalue as it was followed.
         followed: f64,
         /// The largest eigenvalue that the audit found.
         found: f64,
-    },
+    }
+
     /// A warning was acted on.
-    ActionTaken {
+    ActionTaken = "action_taken", assumes "the warning at this step was right" {
         /// What was done.
         action: WarningAction,
         /// The first step that it changes, or whose state was saved.
         next_step: usize,
         /// The learning rate of that step.
         lr: f64,
-    },
+    }
+
     /// Curvature could not be measured, because a Hessian-vector product was not finite.
-    CurvatureNonFinite {
+    CurvatureNonFinite = "curvature_non_finite", assumes "none: a product was not finite" {
         /// The training loss at that step.
         train_loss: Option<f64>,
-    },
+    }
+
     /// Training diverged; the run ends here.
-    Divergence {
+    Divergence = "divergence", assumes "a loss this far above the initial one does not return" {
         /// The training loss at that step, absent where it is not finite.
         train_loss: Option<f64>,
         /// What was seen.
         reason: String,
-    },
+    }
 }
 
-/// What is done where a loss spike is warned of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WarningAction {
-    /// The run ends, with a checkpoint.
-    Stop,
-    /// The learning rate is halved, from the next update to the end.
-    HalveLr,
-    /// A checkpoint is written.
-    Checkpoint,
+choices! {
+    /// What is done where a loss spike is warned of.
+    pub enum WarningAction ("action on a warning") {
+        /// The run ends, with a checkpoint.
+        Stop = "stop",
+        /// The learning rate is halved, from the next update to the end.
+        HalveLr = "halve-lr",
+        /// A checkpoint is written.
+        Checkpoint = "checkpoint",
+    }
 }
 
 impl WarningAction {
-    /// All of them, by name.
-    pub const NAMES: [&'static str; 3] = ["stop", "halve-lr", "checkpoint"];
+    /// What it multiplies the coming learning rates by.
+    pub fn rate_factor(self) -> f64 {
+        match self {
+            WarningAction::HalveLr => 0.5,
+            WarningAction::Stop | WarningAction::Checkpoint => 1.0,
+        }
+    }
 }
 
 /// Why numbers are suspect.
@@ -229,63 +322,4 @@ pub enum PrecisionReason {
     MeasurementsDisagree,
     /// A residual that did not converge is about as small as the precision allows: `value` is it.
     ResidualFloor,
-}
-
-impl EventKind {
-    /// The kind's name as written in `events.jsonl`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            EventKind::EdgeEntered { .. } => "edge_entered",
-            EventKind::EdgeLeft { .. } => "edge_left",
-            EventKind::EdgeForecast { .. } => "edge_forecast",
-            EventKind::SpikeWarning { .. } => "spike_warning",
-            EventKind::LossSpike { .. } => "loss_spike",
-            EventKind::Catapult { .. } => "catapult",
-            EventKind::Plateau { .. } => "plateau",
-            EventKind::Saddle { .. } => "saddle",
-            EventKind::MinimumSuspected { .. } => "minimum_suspected",
-            EventKind::CurvatureUnconverged { .. } => "curvature_unconverged",
-            EventKind::PrecisionSuspect { .. } => "precision_suspect",
-            EventKind::CurvatureRepaired { .. } => "curvature_repaired",
-            EventKind::ActionTaken { .. } => "action_taken",
-            EventKind::CurvatureNonFinite { .. } => "curvature_non_finite",
-            EventKind::Divergence { .. } => "divergence",
-        }
-    }
-
-    /// The assumption that the event rests on, in a few words.
-    pub fn assumes(&self) -> &'static str {
-        match self {
-            EventKind::EdgeEntered { .. } | EventKind::EdgeLeft { .. } => {
-                "the optimizer's threshold holds as on a local quadratic"
-            }
-            EventKind::EdgeForecast { .. } => "the edge ratio goes on along its present line",
-            EventKind::SpikeWarning { .. } => {
-                "the gradient along the top eigenvector grows as on a local quadratic, and runs are \
-                 like those that the probability was fitted on"
-            }
-            EventKind::LossSpike { .. } => {
-                "the median of the losses before is what training was at"
-            }
-            EventKind::Catapult { .. } => "the sharpness fell because of the spike",
-            EventKind::Plateau { .. } => {
-                "the loss of the latest rows tells that of the coming ones"
-            }
-            EventKind::Saddle { .. } | EventKind::MinimumSuspected { .. } => {
-                "the extreme eigenvalues were found, and the loss is at least zero"
-            }
-            EventKind::CurvatureUnconverged { .. } => {
-                "the residual bounds the distance to some eigenvalue"
-            }
-            EventKind::PrecisionSuspect { .. } => {
-                "the run's precision is the one that the resolution is set for"
-            }
-            EventKind::CurvatureRepaired { .. } => {
-                "a solve from nothing finds the largest eigenvalue"
-            }
-            EventKind::ActionTaken { .. } => "the warning at this step was right",
-            EventKind::CurvatureNonFinite { .. } => "none: a product was not finite",
-            EventKind::Divergence { .. } => "a loss this far above the initial one does not return",
-        }
-    }
 }

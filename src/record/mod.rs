@@ -2,10 +2,16 @@
 //!
 //! Nothing here computes or writes; `train` makes these values and `report` turns them into files.
 
+mod codec;
 mod event;
+mod phase;
 mod step;
 mod summary;
 
+pub(crate) use codec::optional;
 pub use event::{Event, EventKind, PrecisionReason, WarningAction};
-pub use step::{Columns, StepRow, column_names};
+pub use phase::Phase;
+pub use step::{
+    COLUMNS, Column, Columns, StepRow, cells, column_names, columns_in_markdown, row_of_cells,
+};
 pub use summary::{ExitStatus, Summary};

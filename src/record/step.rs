@@ -1,66 +1,163 @@
-//! One row of `steps.csv`.
+//! One row of `steps.csv`, and its columns: a quantity is one entry of [`step_columns!`], from which the
+//! row's field, the table's writer and reader and the documentation of columns are made.
 
-/// What was measured at one step. A row describes the parameters `theta_t` **before** update `t`;
-/// `update_norm` and `relative_update` belong to the update taken from it. `None` means that the
-/// quantity was not measured at this step, and becomes an empty cell.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct StepRow {
-    /// The step `t`; 0 is the initial point.
-    pub step: usize,
-    /// The learning rate eta of update `t`.
-    pub lr: f64,
-    /// Loss over the whole training set (mean over samples).
-    pub train_loss: Option<f64>,
-    /// Share of training samples classified correctly, in [0, 1].
-    pub train_accuracy: Option<f64>,
-    /// Loss over the validation set (mean over samples).
-    pub val_loss: Option<f64>,
-    /// Share of validation samples classified correctly, in [0, 1].
-    pub val_accuracy: Option<f64>,
-    /// Euclidean norm of the gradient of the training loss.
-    pub grad_norm: Option<f64>,
-    /// Euclidean norm of `theta_{t+1} - theta_t`.
-    pub update_norm: Option<f64>,
-    /// Euclidean norm of `theta_t`.
-    pub param_norm: Option<f64>,
-    /// `update_norm / param_norm`.
-    pub relative_update: Option<f64>,
-    /// Largest algebraic eigenvalue of the Hessian.
-    pub sharpness: Option<f64>,
-    /// Largest algebraic eigenvalue of the operator that the threshold bounds, where that is not the
-    /// Hessian: P^-1/2 (H + lambda I) P^-1/2 with the optimizer's preconditioner P and coupled
-    /// weight decay lambda.
-    pub preconditioned_sharpness: Option<f64>,
-    /// E_B\[g_B' H_B g_B\] / E_B\[||g_B||^2\] over minibatches B, estimated.
-    pub batch_sharpness: Option<f64>,
-    /// Stability threshold of the optimizer, for the operator it belongs to.
-    pub threshold: Option<f64>,
-    /// Sharpness of that operator over `threshold`.
-    pub edge_ratio: Option<f64>,
-    /// The largest relative residual among the eigenvalues in this row.
-    pub residual: Option<f64>,
-    /// Whether every eigenvalue in this row met the tolerance.
-    pub converged: Option<bool>,
-    /// The K largest algebraic eigenvalues of the Hessian, largest first; fewer where the operator
-    /// has fewer.
-    pub lambda: Vec<f64>,
-    /// Smallest algebraic eigenvalue of the Hessian.
-    pub lambda_min: Option<f64>,
-    /// `|<g, u1>| / ||g||`: how far the gradient points along the top eigenvector.
-    pub gradient_alignment: Option<f64>,
-    /// Hessian-vector products spent at this step.
-    pub hvps: usize,
-    /// Phase of training, where a detector named one.
-    pub phase: Option<String>,
-    /// Wall-clock time of evaluation and update, in milliseconds.
-    pub step_ms: f64,
-    /// Wall-clock time of the curvature measurement, in milliseconds.
-    pub curvature_ms: Option<f64>,
-    /// Standard error of `batch_sharpness`, two of which cover 95%; absent where the batches are too few
-    /// to tell one.
-    pub batch_sharpness_se: Option<f64>,
-    /// Largest algebraic eigenvalue of the Hessian where SAM took the gradient that it descended.
-    pub perturbed_sharpness: Option<f64>,
+use std::collections::BTreeMap;
+
+use super::Phase;
+use super::codec::{
+    COUNT, FLAG, MEASURED, NUMBER, PHASE, TIME, TIME_SPENT, optional, read_optional,
+};
+
+/// Which columns a table has besides those that every table has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// How many of the largest eigenvalues are logged.
+    pub top: usize,
+    /// Whether the standard error of batch sharpness is.
+    pub batch_sharpness_se: bool,
+    /// Whether the sharpness at the perturbed point is.
+    pub perturbed_sharpness: bool,
+    /// The further quantities that are measured ([`StepRow::measured`]), in order.
+    pub measured: Vec<String>,
+}
+
+/// A column of `steps.csv`, or several that are numbered.
+pub struct Column {
+    /// Its name; of numbered ones, what stands before the number and a line.
+    pub name: &'static str,
+    /// Its unit: L that of the loss, w that of a parameter; empty for a number, a ratio or a count.
+    pub unit: &'static str,
+    /// In which rows it is there.
+    pub there: &'static str,
+    /// What it holds.
+    pub about: &'static str,
+    cells: Cells,
+}
+
+/// A cell's content into a row, or what the content is not.
+type Read = fn(&mut StepRow, &str) -> Result<(), &'static str>;
+
+enum Cells {
+    One { is_in: fn(&Columns) -> bool, write: fn(&StepRow) -> String, read: Read },
+    Numbered { count: fn(&Columns) -> usize, write: fn(&StepRow, usize) -> String, read: Read },
+}
+
+macro_rules! cells_of {
+    ($field:ident, $codec:ident) => {
+        cells_of!(@one $field, $codec, |_| true)
+    };
+    ($field:ident, $codec:ident, if $flag:ident) => {
+        cells_of!(@one $field, $codec, |columns| columns.$flag)
+    };
+    ($field:ident, numbered by $count:ident) => {
+        Cells::Numbered {
+            count: |columns| columns.$count,
+            write: |row, index| optional(row.$field.get(index).copied()),
+            // They come in order, and end where there were no more.
+            read: |row, cell| {
+                row.$field.extend(read_optional(cell)?);
+                Ok(())
+            },
+        }
+    };
+    (@one $field:ident, $codec:ident, $is_in:expr) => {
+        Cells::One {
+            is_in: $is_in,
+            write: |row| ($codec.write)(&row.$field),
+            read: |row, cell| {
+                row.$field = ($codec.read)(cell)?;
+                Ok(())
+            },
+        }
+    };
+}
+
+/// Writes out [`StepRow`] and [`COLUMNS`]. An entry is a field with its description, its type, its unit, the
+/// rows that it is in, and how its cells are written, with the flag of [`Columns`] that it depends on, if it does.
+macro_rules! step_columns {
+    ($(
+        $(#[doc = $about:literal])*
+        $field:ident: $type:ty, $unit:literal, $there:literal, ($($cells:tt)*);
+    )*) => {
+        /// What was measured at one step. A row describes the parameters `theta_t` **before** update
+        /// `t`; `update_norm` and `relative_update` belong to the update taken from it. `None` means
+        /// that the quantity was not measured at this step, and becomes an empty cell.
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct StepRow {
+            $($(#[doc = $about])* pub $field: $type,)*
+            /// Further quantities that were asked for, by the names of their columns, which come last.
+            pub measured: BTreeMap<String, f64>,
+        }
+
+        /// The columns that the program knows, in order.
+        pub const COLUMNS: &[Column] = &[$(Column {
+            name: stringify!($field),
+            unit: $unit,
+            there: $there,
+            about: concat!($($about),*),
+            cells: cells_of!($field, $($cells)*),
+        }),*];
+    };
+}
+
+step_columns! {
+    /// t
+    step: usize, "", "always", (COUNT);
+    /// learning rate η of update t
+    lr: f64, "w²/L", "always", (NUMBER);
+    /// loss, mean over all training samples: `mse` is ½‖f(x) − y‖² summed over outputs (y one-hot
+    /// for classes), `ce` is in nats
+    train_loss: Option<f64>, "L", "at each row; with minibatches at evaluated ones", (MEASURED);
+    /// share of the training samples classified correctly, 0 to 1
+    train_accuracy: Option<f64>, "", "as `train_loss`; not in regression", (MEASURED);
+    /// loss, mean over the validation samples
+    val_loss: Option<f64>, "L", "at evaluated rows, where samples validate", (MEASURED);
+    /// share of the validation samples classified correctly
+    val_accuracy: Option<f64>, "", "as `val_loss`; not in regression", (MEASURED);
+    /// ‖g‖, g the gradient of the training loss
+    grad_norm: Option<f64>, "L/w", "as `train_loss`", (MEASURED);
+    /// ‖θ_{t+1} − θ_t‖
+    update_norm: Option<f64>, "w", "but for a row at which training diverged", (MEASURED);
+    /// ‖θ_t‖
+    param_norm: Option<f64>, "w", "always", (MEASURED);
+    /// `update_norm` over `param_norm`
+    relative_update: Option<f64>, "", "as `update_norm`, where ‖θ_t‖ is not 0", (MEASURED);
+    /// λ₁, the largest algebraic eigenvalue of the Hessian H of the training loss (of `--samples`
+    /// of its samples)
+    sharpness: Option<f64>, "L/w²", "at measured rows", (MEASURED);
+    /// the largest eigenvalue of P^−½(H + λI)P^−½: P what the update divided by, λ coupled weight
+    /// decay; of H + λI without a P
+    preconditioned_sharpness: Option<f64>, "that of `threshold`", "at measured rows of adaptive optimizers, and with coupled weight decay (`sam`'s own threshold has λ in it instead)", (MEASURED);
+    /// E_B g_B′H_B g_B / E_B ‖g_B‖² over `--sharpness-batches` random minibatches B, each with its
+    /// own g and H
+    batch_sharpness: Option<f64>, "L/w²", "at measured rows with minibatches, where some g_B is not 0", (MEASURED);
+    /// what the optimizer can bear
+    threshold: Option<f64>, "that of its operator", "where one is known and η is not 0; for `sam` as `grad_norm`", (MEASURED);
+    /// `preconditioned_sharpness` where there is one, else `sharpness`, over `threshold`
+    edge_ratio: Option<f64>, "", "at measured rows with a threshold", (MEASURED);
+    /// the largest ‖Hu − λu‖/|λ| of the row's eigenvalues (for `lambda_min` relative to the largest
+    /// in magnitude)
+    residual: Option<f64>, "", "at measured rows", (MEASURED);
+    /// `true` where all of them met `--tolerance`, else `false`
+    converged: Option<bool>, "", "at measured rows", (FLAG);
+    /// the K = `--top` largest eigenvalues of H, the largest first
+    lambda: Vec<f64>, "L/w²", "at measured rows; fewer where H has fewer", (numbered by top);
+    /// the smallest eigenvalue of H
+    lambda_min: Option<f64>, "L/w²", "at measured rows with `--smallest`", (MEASURED);
+    /// |⟨g, u₁⟩| / ‖g‖, u₁ the eigenvector of λ₁
+    gradient_alignment: Option<f64>, "", "at measured rows, where g is not 0", (MEASURED);
+    /// Hessian-vector products spent at this step, those of a spectrum included
+    hvps: usize, "", "always", (COUNT);
+    /// phase of training: `sharpening`, `edge`, `unstable`, `stable` or `flat`
+    phase: Option<Phase>, "", "from the first measured row on", (PHASE);
+    /// wall-clock time of evaluation and update
+    step_ms: f64, "ms", "always", (TIME);
+    /// wall-clock time of the curvature, a spectrum included
+    curvature_ms: Option<f64>, "ms", "where any was measured", (TIME_SPENT);
+    /// standard error of `batch_sharpness`, two of which cover 95%
+    batch_sharpness_se: Option<f64>, "L/w²", "a column with minibatches (unless `--sharpness-batches 0`); empty where so few batches tell nothing", (MEASURED, if batch_sharpness_se);
+    /// λ₁ where SAM took the gradient that it descended
+    perturbed_sharpness: Option<f64>, "L/w²", "a column with `--perturbed-sharpness`", (MEASURED, if perturbed_sharpness);
 }
 
 impl StepRow {
@@ -70,46 +167,97 @@ impl StepRow {
     }
 }
 
-/// Which columns a table has besides those that every table has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Columns {
-    /// How many of the largest eigenvalues are logged.
-    pub top: usize,
-    /// Whether the standard error of batch sharpness is, in a last column.
-    pub batch_sharpness_se: bool,
-    /// Whether the sharpness at the perturbed point is, in a last column.
-    pub perturbed_sharpness: bool,
+impl Column {
+    /// How many columns of a table it is.
+    fn count(&self, columns: &Columns) -> usize {
+        match self.cells {
+            Cells::One { is_in, .. } => usize::from(is_in(columns)),
+            Cells::Numbered { count, .. } => count(columns),
+        }
+    }
+
+    /// The name of the one of that index.
+    fn name(&self, index: usize) -> String {
+        match self.cells {
+            Cells::One { .. } => self.name.to_string(),
+            Cells::Numbered { .. } => format!("{}_{}", self.name, index + 1),
+        }
+    }
+
+    fn cell(&self, row: &StepRow, index: usize) -> String {
+        match self.cells {
+            Cells::One { write, .. } => write(row),
+            Cells::Numbered { write, .. } => write(row, index),
+        }
+    }
+
+    /// The index of the one of that name, if it is one of them.
+    fn index_of(&self, name: &str) -> Option<usize> {
+        let rest = name.strip_prefix(self.name)?;
+        match self.cells {
+            Cells::One { .. } => rest.is_empty().then_some(0),
+            Cells::Numbered { .. } => rest.strip_prefix('_')?.parse::<usize>().ok()?.checked_sub(1),
+        }
+    }
 }
 
 /// The columns of `steps.csv` in order.
-pub fn column_names(columns: Columns) -> Vec<String> {
-    const BEFORE: [&str; 17] = [
-        "step",
-        "lr",
-        "train_loss",
-        "train_accuracy",
-        "val_loss",
-        "val_accuracy",
-        "grad_norm",
-        "update_norm",
-        "param_norm",
-        "relative_update",
-        "sharpness",
-        "preconditioned_sharpness",
-        "batch_sharpness",
-        "threshold",
-        "edge_ratio",
-        "residual",
-        "converged",
-    ];
-    const AFTER: [&str; 6] =
-        ["lambda_min", "gradient_alignment", "hvps", "phase", "step_ms", "curvature_ms"];
-    BEFORE
+pub fn column_names(columns: &Columns) -> Vec<String> {
+    let known = COLUMNS
         .iter()
-        .map(|name| name.to_string())
-        .chain((1..=columns.top).map(|k| format!("lambda_{k}")))
-        .chain(AFTER.iter().map(|name| name.to_string()))
-        .chain(columns.batch_sharpness_se.then(|| "batch_sharpness_se".to_string()))
-        .chain(columns.perturbed_sharpness.then(|| "perturbed_sharpness".to_string()))
-        .collect()
+        .flat_map(|column| (0..column.count(columns)).map(|index| column.name(index)));
+    known.chain(columns.measured.iter().cloned()).collect()
+}
+
+/// The cells of a row under columns of these names; what the row does not have is empty.
+pub fn cells<S: AsRef<str>>(row: &StepRow, names: &[S]) -> Vec<String> {
+    let cell = |name: &str| {
+        let known = COLUMNS.iter().find_map(|column| Some((column, column.index_of(name)?)));
+        match known {
+            Some((column, index)) => column.cell(row, index),
+            None => optional(row.measured.get(name).copied()),
+        }
+    };
+    names.iter().map(|name| cell(name.as_ref())).collect()
+}
+
+/// Reads a row from its cells under columns of these names. One that is not known here is a quantity that was
+/// measured, if it holds a number; else it is left alone.
+///
+/// # Errors
+/// The name of the first column with a cell that is not what it holds, the cell, and what that would be.
+pub fn row_of_cells<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    cells: impl IntoIterator<Item = &'a str>,
+) -> Result<StepRow, (&'a str, &'a str, &'static str)> {
+    let mut row = StepRow::default();
+    for (name, cell) in names.into_iter().zip(cells) {
+        match COLUMNS.iter().find(|column| column.index_of(name).is_some()) {
+            Some(Column {
+                cells: Cells::One { read, .. } | Cells::Numbered { read, .. }, ..
+            }) => {
+                read(&mut row, cell).map_err(|what| (name, cell, what))?;
+            }
+            None => {
+                if let Ok(Some(value)) = read_optional(cell) {
+                    row.measured.insert(name.to_string(), value);
+                }
+            }
+        }
+    }
+    Ok(row)
+}
+
+/// The table of columns as documentation has it, in Markdown.
+pub fn columns_in_markdown() -> String {
+    let mut table = "| column | what | unit | there |\n|---|---|---|---|\n".to_string();
+    for column in COLUMNS {
+        let name = match column.cells {
+            Cells::One { .. } => format!("`{}`", column.name),
+            Cells::Numbered { .. } => format!("`{0}_1` … `{0}_K`", column.name),
+        };
+        let cells = [&name, column.about.trim(), column.unit, column.there];
+        table += &format!("| {} |\n", cells.map(|cell| cell.replace('|', r"\|")).join(" | "));
+    }
+    table
 }

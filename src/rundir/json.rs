@@ -44,7 +44,7 @@ pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     let mut serializer = Serializer::with_formatter(&mut bytes, CompactArrays::default());
     value
         .serialize(&mut serializer)
-        .map_err(|e| Error::Numerical { what: "writing JSON", reason: e.to_string() })?;
+        .map_err(|e| Error::Encode { what: "JSON", reason: e.to_string() })?;
     bytes.push(b'\n');
     Ok(bytes)
 }

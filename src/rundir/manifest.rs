@@ -1,10 +1,16 @@
 //! `manifest.json`: what it takes to know, and to repeat, a run.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+use super::now;
 use crate::device::Precision;
+use crate::profile::RunInfo;
+
+/// The version of the files' layout that this version of sharpscope writes.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
 
 /// Everything about a run but its results.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +21,8 @@ pub struct Manifest {
     pub version: String,
     /// Revision of the git checkout that the run was started in, if any.
     pub git_revision: Option<String>,
+    /// The folder that paths in `config` are seen from.
+    pub working_directory: Option<PathBuf>,
     /// When it started (RFC 3339).
     pub started: String,
     /// When and where it was gone on with, if it was.
@@ -45,6 +53,32 @@ pub struct Manifest {
     pub curvature_indices: Option<Vec<usize>>,
 }
 
+impl Manifest {
+    /// Of a run that begins now.
+    pub fn of(run: &RunInfo) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            git_revision: git_revision(),
+            working_directory: std::env::current_dir().ok(),
+            started: now(),
+            resumed: Vec::new(),
+            finished: None,
+            exit_code: None,
+            error: None,
+            config: run.config.clone(),
+            backend: run.backend.clone(),
+            adapter: run.adapter.clone(),
+            precision: run.precision,
+            parameters: run.layout.len(),
+            dataset_sha256: run.dataset_sha256.clone(),
+            train_indices: run.train_samples.clone(),
+            validation_indices: run.validation_samples.clone(),
+            curvature_indices: run.curvature_samples.clone(),
+        }
+    }
+}
+
 /// A stopped run goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resumption {
@@ -55,7 +89,7 @@ pub struct Resumption {
 }
 
 /// The revision of the git checkout that this folder is in, if any.
-pub(crate) fn git_revision() -> Option<String> {
+fn git_revision() -> Option<String> {
     let output = Command::new("git")
         .args(["rev-parse", "HEAD"])
         .stderr(Stdio::null())

@@ -5,28 +5,29 @@
 
 mod atomic;
 mod checkpoint;
-mod csv_row;
 mod json;
 mod manifest;
+mod own_loop;
 mod reader;
 mod run_directory;
 mod spectra;
 mod spectrum_tables;
+mod stored;
 mod weights;
 mod writer;
 
+pub use crate::record::cells;
 pub use checkpoint::{
     CheckpointState, OptimizerHead, RandomState, ScheduleHead, checkpoint_file, preconditioner_file,
 };
-pub use csv_row::cells;
-pub(crate) use csv_row::optional;
 pub(crate) use json::to_bytes as to_json;
-pub(crate) use manifest::git_revision;
+pub(crate) use manifest::SCHEMA_VERSION;
 pub use manifest::{Manifest, Resumption};
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
 pub use spectra::{spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
+pub use stored::StoredRun;
 pub use weights::{read_safetensors, to_safetensors};
 pub use writer::RunWriter;
 pub(crate) use writer::now;

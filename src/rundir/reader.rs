@@ -5,22 +5,30 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Manifest, Resumption, RunDirectory};
+use super::{Resumption, RunDirectory, SCHEMA_VERSION};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::input;
-use crate::record::{Event, StepRow, Summary};
+use crate::record::{Event, StepRow, Summary, row_of_cells};
 
 const REMEDY: &str = "run it again; the file is not what a run writes";
 
 /// The parts of `manifest.json` that tell one run from another and how it ended.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ManifestHead {
+    /// Version of the files' layout; 1 where it is not said.
+    #[serde(default = "first_version")]
+    pub schema_version: u32,
     /// The resolved configuration.
     pub config: Value,
     /// The process exit code; `None` where the run is under way or was killed.
     pub exit_code: Option<u8>,
     /// What went wrong, if anything.
     pub error: Option<String>,
+    /// The folder that paths in `config` are seen from.
+    pub working_directory: Option<PathBuf>,
+    /// Precision of parameters and arithmetic.
+    pub precision: Option<Precision>,
     /// When it started.
     pub started: Option<String>,
     /// When and where it was gone on with.
@@ -38,6 +46,10 @@ pub struct ManifestHead {
     pub curvature_indices: Option<Vec<usize>>,
 }
 
+fn first_version() -> u32 {
+    1
+}
+
 /// A table of steps as it stands in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepTable {
@@ -49,16 +61,26 @@ pub struct StepTable {
 }
 
 impl RunDirectory {
-    /// What `manifest.json` says; `None` where there is none.
+    /// What `manifest.json` says; `None` where there is none. Keys that are not known are left alone.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read or understood.
+    /// [`Error::File`] if it cannot be read or understood, or where a later version has written it in
+    /// a layout that this one does not know.
     pub fn manifest_head(&self) -> Result<Option<ManifestHead>> {
         let path = self.file("manifest.json");
         if !path.is_file() {
             return Ok(None);
         }
-        input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY).map(Some)
+        let head: ManifestHead =
+            input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)?;
+        if head.schema_version > SCHEMA_VERSION {
+            let problem = format!(
+                "schema_version = {} is later than {SCHEMA_VERSION}, the latest that this version reads",
+                head.schema_version
+            );
+            return Err(Error::file(path, None, problem, "read it with a later sharpscope"));
+        }
+        Ok(Some(head))
     }
 
     /// What `summary.json` says.
@@ -68,25 +90,6 @@ impl RunDirectory {
     pub fn summary(&self) -> Result<Summary> {
         let path = self.file("summary.json");
         input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)
-    }
-
-    /// Checks that `manifest` is of the same data and samples as the one on disk.
-    ///
-    /// # Errors
-    /// [`Error::File`] naming what differs.
-    pub fn check_same_problem(&self, manifest: &Manifest) -> Result<()> {
-        let Some(head) = self.manifest_head()? else { return Ok(()) };
-        let same_data = head.dataset_sha256.as_ref() == Some(&manifest.dataset_sha256);
-        let same_samples = head.train_indices == manifest.train_indices
-            && head.validation_indices == manifest.validation_indices
-            && head.curvature_indices == manifest.curvature_indices;
-        let problem = match (same_data, same_samples) {
-            (true, true) => return Ok(()),
-            (false, _) => "the dataset has changed since",
-            (true, false) => "other samples would train than did",
-        };
-        let remedy = "put the dataset back as it was, or run again";
-        Err(Error::file(self.file("manifest.json"), None, problem, remedy))
     }
 
     /// The events in `events.jsonl`, none if there is no such file. A last line that a killed run left
@@ -158,53 +161,10 @@ impl StepTable {
     }
 
     fn row(&self, record: &csv::StringRecord) -> Result<StepRow> {
-        let mut row = StepRow::default();
-        for (name, cell) in self.columns.iter().zip(record) {
-            let wrong = |what: &str| {
-                let problem = format!("{name} = '{cell}' is not {what}");
-                Error::file(&self.path, record.position().map(csv::Position::line), problem, REMEDY)
-            };
-            let count = || cell.parse::<usize>().map_err(|_| wrong("a whole number"));
-            let number = || match cell {
-                "" => Ok(None),
-                cell => cell.parse::<f64>().map(Some).map_err(|_| wrong("a number")),
-            };
-            match name.as_str() {
-                "step" => row.step = count()?,
-                "hvps" => row.hvps = count()?,
-                "lr" => row.lr = number()?.ok_or_else(|| wrong("a number"))?,
-                "step_ms" => row.step_ms = number()?.unwrap_or(0.0),
-                "converged" => {
-                    row.converged = match cell {
-                        "" => None,
-                        cell => Some(cell.parse().map_err(|_| wrong("true or false"))?),
-                    }
-                }
-                "phase" => row.phase = Some(cell.to_string()).filter(|phase| !phase.is_empty()),
-                "train_loss" => row.train_loss = number()?,
-                "train_accuracy" => row.train_accuracy = number()?,
-                "val_loss" => row.val_loss = number()?,
-                "val_accuracy" => row.val_accuracy = number()?,
-                "grad_norm" => row.grad_norm = number()?,
-                "update_norm" => row.update_norm = number()?,
-                "param_norm" => row.param_norm = number()?,
-                "relative_update" => row.relative_update = number()?,
-                "sharpness" => row.sharpness = number()?,
-                "preconditioned_sharpness" => row.preconditioned_sharpness = number()?,
-                "batch_sharpness" => row.batch_sharpness = number()?,
-                "batch_sharpness_se" => row.batch_sharpness_se = number()?,
-                "perturbed_sharpness" => row.perturbed_sharpness = number()?,
-                "threshold" => row.threshold = number()?,
-                "edge_ratio" => row.edge_ratio = number()?,
-                "residual" => row.residual = number()?,
-                "lambda_min" => row.lambda_min = number()?,
-                "gradient_alignment" => row.gradient_alignment = number()?,
-                "curvature_ms" => row.curvature_ms = number()?,
-                // lambda_1, lambda_2, … come in order, and end where the operator had no more.
-                name if name.starts_with("lambda_") => row.lambda.extend(number()?),
-                _ => {}
-            }
-        }
-        Ok(row)
+        let names = self.columns.iter().map(String::as_str);
+        row_of_cells(names, record).map_err(|(name, cell, what)| {
+            let problem = format!("{name} = '{cell}' is not {what}");
+            Error::file(&self.path, record.position().map(csv::Position::line), problem, REMEDY)
+        })
     }
 }

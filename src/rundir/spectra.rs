@@ -41,7 +41,7 @@ pub fn spectrum_stem(
 /// numbers.
 ///
 /// # Errors
-/// [`crate::Error::Io`], or [`crate::Error::Numerical`] if a picture cannot be drawn.
+/// [`crate::Error::Io`], or [`crate::Error::Draw`] if a picture cannot be drawn.
 pub fn write_spectrum(
     directory: &RunDirectory,
     spectrum: &Spectrum,
@@ -156,7 +156,7 @@ fn curve(table: &[u8]) -> csv::Result<Vec<(f64, f64)>> {
 }
 
 fn failed(error: &csv::Error) -> Error {
-    Error::Numerical { what: "drawing the spectrum", reason: error.to_string() }
+    Error::Draw { what: "the spectrum", reason: error.to_string() }
 }
 
 #[cfg(test)]

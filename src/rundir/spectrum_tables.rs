@@ -9,10 +9,9 @@ use crate::error::{Error, Result};
 /// empty, then each probe's nodes with their weights, whose density is empty.
 ///
 /// # Errors
-/// [`Error::Numerical`] if the table cannot be made.
+/// [`Error::Encode`] if the table cannot be made.
 pub fn spectrum_csv(spectrum: &Spectrum) -> Result<Vec<u8>> {
-    let failed =
-        |e: csv::Error| Error::Numerical { what: "writing a table", reason: e.to_string() };
+    let failed = |e: csv::Error| Error::Encode { what: "a table", reason: e.to_string() };
     let mut table = csv::Writer::from_writer(Vec::new());
     let number = |x: f64| format!("{x:?}");
     table.write_record(["eigenvalue", "density", "probe", "weight"]).map_err(failed)?;

@@ -43,10 +43,10 @@ impl Tensors {
 /// The bytes of a safetensors file.
 ///
 /// # Errors
-/// [`Error::Numerical`] if the format cannot hold them.
+/// [`Error::Encode`] if the format cannot hold them.
 pub(super) fn write_tensors(tensors: &Tensors) -> Result<Vec<u8>> {
-    let failed = |e: safetensors::SafeTensorError| Error::Numerical {
-        what: "writing safetensors",
+    let failed = |e: safetensors::SafeTensorError| Error::Encode {
+        what: "safetensors",
         reason: e.to_string(),
     };
     let views = tensors
@@ -63,7 +63,7 @@ pub(super) fn write_tensors(tensors: &Tensors) -> Result<Vec<u8>> {
 /// The parameters `theta` (length P) as the bytes of a safetensors file, in the run's precision.
 ///
 /// # Errors
-/// [`Error::Length`] if the length is not P; [`Error::Numerical`] if the format cannot hold them.
+/// [`Error::Length`] if the length is not P; [`Error::Encode`] if the format cannot hold them.
 pub fn to_safetensors(
     layout: &ParameterLayout,
     theta: &[f64],

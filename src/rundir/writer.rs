@@ -4,20 +4,37 @@ use std::fs::File;
 use std::io::Write;
 
 use super::checkpoint::write_checkpoint;
-use super::{Manifest, RunDirectory, StepTable, cells, json, to_safetensors, write_spectrum};
+use super::{
+    Manifest, ManifestHead, Resumption, RunDirectory, StepTable, json, to_safetensors,
+    write_spectrum,
+};
 use crate::autodiff::ParameterLayout;
 use crate::curvature::Spectrum;
 use crate::error::{Error, Result};
 use crate::figure::{FigureLabels, to_png, to_svg};
-use crate::profile::{Checkpoint, History, Observer};
-use crate::record::{Columns, Event, StepRow, Summary, column_names};
+use crate::profile::{Checkpoint, Observer, RunInfo};
+use crate::record::{Columns, Event, StepRow, Summary, cells, column_names};
 
-/// The files of a run under way.
+/// Writes the files of a run: tables and checkpoints while it goes on, pictures at its end.
 pub struct RunWriter {
     directory: RunDirectory,
+    kept: Option<Kept>,
+    files: Option<Files>,
+}
+
+/// What is kept of a run that goes on.
+struct Kept {
+    table: StepTable,
+    head: Option<ManifestHead>,
+}
+
+/// The files of a run under way.
+struct Files {
+    directory: RunDirectory,
     manifest: Manifest,
+    seed: u64,
     labels: FigureLabels,
-    columns: Columns,
+    columns: Vec<String>,
     layout: ParameterLayout,
     steps: csv::Writer<File>,
     events: File,
@@ -25,76 +42,103 @@ pub struct RunWriter {
 }
 
 impl RunWriter {
-    /// Writes the manifest and the initial weights `theta` (length P), and opens the tables, that of
-    /// steps with these columns.
+    /// Writes a new run into `directory`.
+    pub fn new(directory: RunDirectory) -> Self {
+        Self { directory, kept: None, files: None }
+    }
+
+    /// Goes on with the run in `directory`, whose manifest says `head`. Of its table the rows of `table`
+    /// are kept, and of its events those of the history that the run goes on with.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn start(
+    /// [`Error::File`] for a table that lacks some of the columns that the run is to have.
+    pub fn resume(
         directory: RunDirectory,
-        manifest: Manifest,
-        columns: Columns,
-        labels: FigureLabels,
-        layout: &ParameterLayout,
-        theta: &[f64],
+        head: Option<ManifestHead>,
+        table: StepTable,
+        columns: &Columns,
     ) -> Result<Self> {
+        let wanted = column_names(columns);
+        if let Some(name) = wanted.iter().find(|name| !table.columns.contains(name)) {
+            let path = directory.file("steps.csv");
+            let problem = format!("it has no column {name}, which the run has");
+            return Err(Error::file(path, Some(1), problem, "run again"));
+        }
+        Ok(Self { directory, kept: Some(Kept { table, head }), files: None })
+    }
+
+    fn files(&mut self) -> Result<&mut Files> {
+        let path = self.directory.path().to_path_buf();
+        let source = || std::io::Error::other("the run has not begun");
+        self.files.as_mut().ok_or_else(|| Error::Io { action: "write", path, source: source() })
+    }
+}
+
+impl Files {
+    /// Writes manifest and initial weights, and opens the tables.
+    fn create(directory: RunDirectory, run: &RunInfo) -> Result<Self> {
+        let manifest = Manifest::of(run);
         directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
-        let init = to_safetensors(layout, theta, manifest.precision)?;
+        let init = to_safetensors(&run.layout, &run.theta, run.precision)?;
         directory.write("init.safetensors", &init)?;
         let events = directory.open("events.jsonl")?;
         let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
-        let header = steps.write_record(column_names(columns));
+        let columns = column_names(&run.columns);
+        let header = steps.write_record(&columns);
         header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
-        let layout = layout.clone();
-        Ok(Self { directory, manifest, labels, columns, layout, steps, events, rows: Vec::new() })
+        Ok(Self::of(directory, manifest, run, columns, (steps, events)))
     }
 
-    /// Goes on with the run in `directory`, of whose tables the rows of `table` and what `history`
-    /// holds are kept.
-    ///
-    /// # Errors
-    /// [`Error::Io`], or [`Error::File`] for a table with other columns.
-    pub fn resume(
-        directory: RunDirectory,
-        manifest: Manifest,
-        columns: Columns,
-        labels: FigureLabels,
-        layout: &ParameterLayout,
-        table: &StepTable,
-        history: &History,
-    ) -> Result<Self> {
-        if table.columns != column_names(columns) {
-            let path = directory.file("steps.csv");
-            let problem = "its columns are not those that this version writes";
-            return Err(Error::file(path, Some(1), problem, "run again"));
+    /// Cuts the tables down to what is kept, and opens them.
+    fn go_on(directory: RunDirectory, run: &RunInfo, kept: Kept) -> Result<Self> {
+        let Kept { table, head } = kept;
+        let mut manifest = Manifest::of(run);
+        if let Some(head) = head {
+            manifest.started = head.started.unwrap_or(manifest.started);
+            manifest.working_directory = head.working_directory;
+            manifest.resumed = head.resumed;
         }
-        let mut kept = csv::Writer::from_writer(Vec::new());
-        let written = kept
+        manifest.resumed.push(Resumption { time: now(), step: run.first_step });
+        let mut cells = csv::Writer::from_writer(Vec::new());
+        let written = cells
             .write_record(&table.columns)
-            .and_then(|()| table.cells.iter().try_for_each(|record| kept.write_record(record)));
+            .and_then(|()| table.cells.iter().try_for_each(|record| cells.write_record(record)));
         written.map_err(|e| steps_error(&directory, e))?;
-        let kept = kept.into_inner().map_err(|e| steps_error(&directory, e.into_error().into()))?;
+        let cells =
+            cells.into_inner().map_err(|e| steps_error(&directory, e.into_error().into()))?;
         let mut events = Vec::new();
-        for event in &history.events {
+        for event in &run.history.events {
             events.extend(line(event)?);
         }
         // From here on the run is one that has not ended.
         directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         directory.remove_ends()?;
         directory.remove_after(table.cells.len())?;
-        directory.write("steps.csv", &kept)?;
+        directory.write("steps.csv", &cells)?;
         directory.write("events.jsonl", &events)?;
         let steps = csv::Writer::from_writer(directory.append("steps.csv")?);
         let events = directory.append("events.jsonl")?;
-        let (layout, rows) = (layout.clone(), history.rows.clone());
-        Ok(Self { directory, manifest, labels, columns, layout, steps, events, rows })
+        Ok(Self::of(directory, manifest, run, table.columns, (steps, events)))
+    }
+
+    fn of(
+        directory: RunDirectory,
+        manifest: Manifest,
+        run: &RunInfo,
+        columns: Vec<String>,
+        (steps, events): (csv::Writer<File>, File),
+    ) -> Self {
+        let labels = FigureLabels {
+            title: run.title.clone(),
+            threshold: run.formula.clone().unwrap_or_else(|| "threshold".to_string()),
+        };
+        let (layout, rows) = (run.layout.clone(), run.history.rows.clone());
+        let seed = run.seed;
+        Self { directory, manifest, seed, labels, columns, layout, steps, events, rows }
     }
 
     /// Writes summary and pictures, and completes the manifest.
-    ///
-    /// # Errors
-    /// [`Error::Io`], or [`Error::Numerical`] if a picture cannot be drawn.
-    pub fn finish(mut self, summary: &Summary, error: Option<&Error>) -> Result<RunDirectory> {
+    fn finish(&mut self, summary: &Summary, error: Option<&Error>) -> Result<()> {
         self.directory.write("summary.json", &json::to_bytes(summary)?)?;
         self.manifest.finished = Some(now());
         self.manifest.exit_code = Some(summary.status.code());
@@ -102,8 +146,7 @@ impl RunWriter {
         self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)?;
         let svg = to_svg(&self.rows, &self.labels)?;
         self.directory.write("sharpness.svg", svg.as_bytes())?;
-        self.directory.write("sharpness.png", &to_png(&self.rows, &self.labels)?)?;
-        Ok(self.directory)
+        self.directory.write("sharpness.png", &to_png(&self.rows, &self.labels)?)
     }
 }
 
@@ -115,7 +158,7 @@ pub(crate) fn now() -> String {
 /// An event as a line of JSON.
 fn line(event: &Event) -> Result<Vec<u8>> {
     let mut line = serde_json::to_vec(event)
-        .map_err(|e| Error::Numerical { what: "writing an event", reason: e.to_string() })?;
+        .map_err(|e| Error::Encode { what: "an event", reason: e.to_string() })?;
     line.push(b'\n');
     Ok(line)
 }
@@ -125,30 +168,43 @@ fn steps_error(directory: &RunDirectory, error: csv::Error) -> Error {
 }
 
 impl Observer for RunWriter {
+    fn started(&mut self, run: &RunInfo) -> Result<()> {
+        let directory = self.directory.clone();
+        self.files = Some(match self.kept.take() {
+            Some(kept) => Files::go_on(directory, run, kept)?,
+            None => Files::create(directory, run)?,
+        });
+        Ok(())
+    }
+
     fn row(&mut self, row: &StepRow) -> Result<()> {
-        let written = self.steps.write_record(cells(row, self.columns));
-        written
-            .and_then(|()| Ok(self.steps.flush()?))
-            .map_err(|e| steps_error(&self.directory, e))?;
-        self.rows.push(row.clone());
+        let Files { directory, columns, steps, rows, .. } = self.files()?;
+        let written = steps.write_record(cells(row, columns));
+        written.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(directory, e))?;
+        rows.push(row.clone());
         Ok(())
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {
-        self.events.write_all(&line(event)?).map_err(|source| Error::Io {
+        let Files { directory, events, .. } = self.files()?;
+        events.write_all(&line(event)?).map_err(|source| Error::Io {
             action: "write",
-            path: self.directory.file("events.jsonl"),
+            path: directory.file("events.jsonl"),
             source,
         })
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {
-        let Manifest { precision, config, .. } = &self.manifest;
-        let seed = config["seed"].as_u64().unwrap_or(0);
-        write_checkpoint(&self.directory, &self.layout, *precision, seed, checkpoint)
+        let Files { directory, layout, manifest, seed, .. } = self.files()?;
+        write_checkpoint(directory, layout, manifest.precision, *seed, checkpoint)
     }
 
     fn spectrum(&mut self, spectrum: &Spectrum) -> Result<()> {
-        write_spectrum(&self.directory, spectrum, &self.labels.threshold, &serde_json::Value::Null)
+        let Files { directory, labels, .. } = self.files()?;
+        write_spectrum(directory, spectrum, &labels.threshold, &serde_json::Value::Null)
+    }
+
+    fn finished(&mut self, summary: &Summary, error: Option<&Error>) -> Result<()> {
+        self.files()?.finish(summary, error)
     }
 }

@@ -23,6 +23,7 @@ mod stationary;
 mod trend;
 mod warning;
 
+pub use crate::record::Phase;
 pub use catapult::CatapultSettings;
 pub use context::Context;
 pub use detector::Detector;
@@ -30,7 +31,7 @@ pub use divergence::{DIVERGENCE_FACTOR, DivergenceSettings, divergence};
 pub use edge::{AT_EDGE, EdgeSettings, at_edge};
 pub use forecast::ForecastSettings;
 pub use monitor::{Monitor, Observation, Replay};
-pub use phase::{Phase, PhaseSettings};
+pub use phase::PhaseSettings;
 pub use plateau::{Plateau, PlateauSettings};
 pub use precision::PrecisionSettings;
 pub use settings::StabilitySettings;

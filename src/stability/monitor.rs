@@ -96,7 +96,7 @@ impl Monitor {
     /// The next row, into which its phase is written; returns what happened.
     pub fn judge(&mut self, row: &mut StepRow) -> Vec<Event> {
         let observed = self.observe(row);
-        row.phase = observed.phase.map(|phase| phase.name().to_string());
+        row.phase = observed.phase;
         observed.events
     }
 

@@ -4,19 +4,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::BatchOrder;
-use crate::autodiff::{GradientEvaluation, Samples, check_determinism};
+use super::step::{Loop, Step};
+use crate::autodiff::{Samples, check_determinism};
 use crate::curvature::{SpectrumMeter, Tracking};
 use crate::device::Precision;
 use crate::error::{Error, Result};
-use crate::linalg::{TrackerSettings, norm};
 use crate::optim::{Optimizer, Schedule, StabilityOperator};
 use crate::problem::Problem;
 use crate::profile::{
-    Checkpoint, History, Objectives, Observer, Start, StepMeter, SummaryBuilder, TrainingState,
-    Update, threshold,
+    Checkpoint, History, Objectives, Observer, Recorder, RunInfo, Start, StepMeter, TrainingState,
+    Update, action_taken, monitor, row, threshold,
 };
-use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary, WarningAction};
-use crate::stability::{Monitor, StabilitySettings, divergence};
+use crate::record::{Event, EventKind, ExitStatus, Summary, WarningAction};
+use crate::stability::Monitor;
 
 /// How it is trained and how often it is measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,9 +34,6 @@ pub struct TrainSettings {
     pub eval_every: usize,
     /// How curvature is measured.
     pub meter: StepMeter,
-    /// How the largest eigenvalues are followed from step to step; `None` solves for them anew each
-    /// time.
-    pub tracker: Option<TrackerSettings>,
     /// How spectra are measured, and at which steps: those divisible by the number.
     pub spectrum: Option<(usize, SpectrumMeter)>,
     /// A checkpoint is due at steps divisible by this, and after the last update.
@@ -70,138 +67,78 @@ pub struct TrainingEnd {
     pub error: Option<Error>,
 }
 
+impl TrainSettings {
+    /// The monitor of such a run.
+    pub fn monitor(&self) -> Monitor {
+        monitor(self.precision, self.meter.meter.extremes.tolerance, Some(self.schedule))
+    }
+}
+
 impl Trainer<'_> {
-    /// Trains from `state` on, with `history` behind it, telling the observers of each new row and
-    /// event.
+    /// Trains from `state` on, as [`Trainer::record`] does, a run of which nothing is known but what
+    /// it has behind it.
+    ///
+    /// # Errors
+    /// As [`Trainer::record`].
     pub fn run(
-        mut self,
+        self,
         state: TrainingState,
         history: &History,
         observers: &mut [&mut dyn Observer],
-    ) -> TrainingEnd {
-        let started = Instant::now();
-        let mut summary = SummaryBuilder::default();
-        history.rows.iter().for_each(|row| summary.row(row));
-        history.events.iter().for_each(|event| summary.event(event));
-        let mut log = Log { observers, summary };
-        let (status, error) = match self.steps(state, &history.rows, &mut log) {
+    ) -> Result<TrainingEnd> {
+        let layout = self.problem.train.layout();
+        let run = RunInfo {
+            first_step: state.step,
+            steps: Some(self.settings.steps),
+            history: history.clone(),
+            ..RunInfo::of(layout, &state.theta, self.settings.precision)
+        };
+        let observers =
+            observers.iter_mut().map(|observer| Box::new(observer) as Box<dyn Observer>);
+        self.record(state, observers.collect(), &run)
+    }
+
+    /// Trains from `state` on, telling the observers of `run` and of each new row and event.
+    ///
+    /// # Errors
+    /// Those of observers at the beginning and at the end; what goes wrong between them is
+    /// [`TrainingEnd::error`].
+    pub fn record(
+        mut self,
+        state: TrainingState,
+        observers: Vec<Box<dyn Observer + '_>>,
+        run: &RunInfo,
+    ) -> Result<TrainingEnd> {
+        let mut recorder = Recorder::start(self.settings.monitor(), observers, run)?;
+        let (status, error) = match self.steps(state, &mut recorder) {
             Ok(status) => (status, None),
             Err(error) => (ExitStatus::Failed, Some(error)),
         };
-        let total = started.elapsed().as_secs_f64() + history.seconds;
-        TrainingEnd { summary: log.summary.finish(status, total), error }
+        let summary = recorder.finish(status, error.as_ref())?;
+        Ok(TrainingEnd { summary, error })
     }
 
-    fn steps(
-        &mut self,
-        start: TrainingState,
-        rows: &[StepRow],
-        log: &mut Log<'_, '_>,
-    ) -> Result<ExitStatus> {
-        let settings = self.settings.clone();
+    fn steps(&mut self, start: TrainingState, recorder: &mut Recorder<'_>) -> Result<ExitStatus> {
         let mut at = self.begin(start)?;
-        let mut monitor = self.monitor(rows);
-        let mut tracking = settings.tracker.map(Tracking::new);
-        self.move_to(&at.theta, true)?;
-        if at.step == 0 {
-            check_determinism(&*self.problem.train, settings.precision)?;
-        }
-
-        for step in at.step..settings.steps {
-            let clock = Instant::now();
-            let measures = step % settings.every == 0;
-            let evaluates = measures || step % settings.eval_every == 0;
-            self.move_to(&at.theta, evaluates)?;
-            let mut row = StepRow {
-                step,
-                lr: settings.schedule.rate(step) * at.rate_factor,
-                param_norm: Some(norm(&at.theta)),
-                ..StepRow::default()
-            };
-            let due_here = due(settings.checkpoint_every, step);
-            let checkpoint = due_here.then(|| self.state(&at, step));
-
-            let batch = at.batches.as_mut().map(BatchOrder::next_batch);
-            // The first products of the eigenvalues that are followed come with the gradient.
-            let probe = tracking.as_ref().filter(|_| measures && self.problem.curvature.is_none());
-            let probe = probe.map(Tracking::probe);
-            let (full, products, update) = self.gradients(batch, evaluates, probe)?;
-            if let Some(full) = &full {
-                row.train_loss = Some(full.evaluation.loss);
-                row.train_accuracy = full.evaluation.accuracy;
-                row.grad_norm = Some(norm(&full.gradient));
-            }
-            row.threshold = threshold(&row, &*self.optimizer);
-
-            let update = update.as_ref().or(full.as_ref());
-            let Some(update) = update else {
-                unreachable!("without minibatches the full gradient is evaluated at each step")
-            };
-            let loss = update.evaluation.loss;
-            let initial_loss = *at.initial_loss.get_or_insert(loss);
-            if let Some(reason) = divergence(loss, norm(&update.gradient), initial_loss) {
-                row.step_ms = milliseconds(clock);
-                log.observed(&mut monitor, &mut row)?;
-                log.end(&mut monitor)?;
-                // A minibatch may show it before the rows do.
-                if !monitor.has_diverged() {
-                    let kind = EventKind::Divergence { train_loss: row.train_loss, reason };
-                    log.event(&Event { step, kind })?;
-                }
+        let mut tracking = self.settings.meter.meter.tracking();
+        for number in at.step..self.settings.steps {
+            let mut step = self.open(number, &mut at)?;
+            self.evaluate(&mut step, tracking.as_ref())?;
+            if let Some(reason) = step.divergence(&mut at) {
+                step.row.step_ms = step.milliseconds();
+                recorder.row(&mut step.row, None)?;
+                recorder.diverged(&step.row, reason)?;
                 return Ok(ExitStatus::Diverged);
             }
-
-            if let (true, Some(validation)) = (evaluates, &self.problem.validation) {
-                let evaluation = validation.evaluate()?;
-                row.val_loss = Some(evaluation.loss);
-                row.val_accuracy = evaluation.accuracy;
-            }
-            let before = at.theta.clone();
-            self.update(&before, &mut at.theta, &update.gradient, batch, &mut row)?;
-            if let Some(state) = &checkpoint {
-                self.checkpoint(state, &self.optimizer.operator(), log)?;
-            }
-            if let Some((every, meter)) = &settings.spectrum
-                && due(Some(*every), step)
-            {
-                let clock = Instant::now();
-                row.hvps += self.spectrum(meter, &row, &before, log)?;
-                row.curvature_ms = Some(milliseconds(clock));
-            }
-            let remark = match measures {
-                true => {
-                    let start = Start {
-                        theta: &before,
-                        gradient: full.as_ref().map(|full| &full.gradient[..]),
-                        products: products.as_deref(),
-                    };
-                    self.measure(start, &mut row, tracking.as_mut())?
-                }
-                false => None,
-            };
-            row.step_ms = milliseconds(clock) - row.curvature_ms.unwrap_or(0.0);
-
-            let warned = log.observed(&mut monitor, &mut row)?;
-            if let Some(kind) = remark {
-                log.event(&Event { step, kind })?;
-            }
-            let action = settings.on_warning.filter(|_| warned);
-            if let Some(action) = action {
-                self.act(action, step, &mut at, log)?;
-            }
-            let stopped = action == Some(WarningAction::Stop);
-            let interrupted = self.interrupted.load(Ordering::SeqCst);
-            if interrupted || stopped {
-                log.end(&mut monitor)?;
-                self.checkpoint_ahead(&at, step + 1, log)?;
-                return Ok(match stopped {
-                    true => ExitStatus::StoppedOnWarning,
-                    false => ExitStatus::Interrupted,
-                });
+            self.update(&mut step, &mut at)?;
+            self.save(&step, recorder)?;
+            self.measure(&mut step, &at, tracking.as_mut(), recorder)?;
+            if let Some(status) = self.tell(step, &mut at, recorder)? {
+                return Ok(status);
             }
         }
-        log.end(&mut monitor)?;
-        self.checkpoint_ahead(&at, settings.steps.max(at.step), log)?;
+        recorder.end()?;
+        self.save_ahead(&at, self.settings.steps.max(at.step), recorder)?;
         Ok(ExitStatus::Completed)
     }
 
@@ -215,6 +152,10 @@ impl Trainer<'_> {
             None => BatchOrder::new(samples, size, seed),
         };
         let batches = self.settings.batch_size.map(order);
+        self.move_to(&theta, true)?;
+        if step == 0 {
+            check_determinism(&*self.problem.train, self.settings.precision)?;
+        }
         Ok(Loop { step, theta, batches, rate_factor, initial_loss })
     }
 
@@ -230,73 +171,70 @@ impl Trainer<'_> {
         }
     }
 
-    /// A monitor that has seen `rows`.
-    fn monitor(&self, rows: &[StepRow]) -> Monitor {
-        let TrainSettings { meter, precision, schedule, .. } = &self.settings;
-        let stability = StabilitySettings::at_resolution(precision.resolution());
-        let tolerance = meter.meter.lanczos.tolerance;
-        let mut monitor = Monitor::new(&stability, tolerance).with_schedule(*schedule);
-        for row in rows {
-            monitor.observe(row);
-        }
-        monitor
+    /// Step `number`, with what is due at it: objectives stand at its parameters, its state is kept if a
+    /// checkpoint is due, its minibatch is drawn.
+    fn open(&mut self, number: usize, at: &mut Loop) -> Result<Step> {
+        let clock = Instant::now();
+        let settings = &self.settings;
+        let due = |every: usize| number.is_multiple_of(every);
+        let measures = due(settings.every);
+        let evaluates = measures || due(settings.eval_every);
+        let saves = settings.checkpoint_every.is_some_and(due);
+        let spectrum = settings.spectrum.as_ref().is_some_and(|(every, _)| due(*every));
+        let lr = settings.schedule.rate(number) * at.rate_factor;
+        self.move_to(&at.theta, evaluates)?;
+        let state = saves.then(|| self.state(at, number));
+        let batch = at.batches.as_mut().map(|order| order.next_batch().to_vec());
+        Ok(Step {
+            clock,
+            measures,
+            evaluates,
+            spectrum,
+            state,
+            row: row::begin(number, lr, &at.theta),
+            before: at.theta.clone(),
+            batch,
+            full: None,
+            products: None,
+            minibatch: None,
+            remark: None,
+        })
     }
 
-    /// Does what is to be done where step `step` warned of a spike; it takes effect with the next
-    /// update.
-    fn act(
-        &mut self,
-        action: WarningAction,
-        step: usize,
-        at: &mut Loop,
-        log: &mut Log<'_, '_>,
-    ) -> Result<()> {
-        match action {
-            WarningAction::Stop => {}
-            WarningAction::HalveLr => at.rate_factor /= 2.0,
-            WarningAction::Checkpoint => self.checkpoint_ahead(at, step + 1, log)?,
-        }
-        let lr = self.settings.schedule.rate(step + 1) * at.rate_factor;
-        let kind = EventKind::ActionTaken { action, next_step: step + 1, lr };
-        log.event(&Event { step, kind })
-    }
-
-    /// The full gradient, where it is the update's or this step evaluates, with the Hessian's products
-    /// with the vectors of `probe`, and the minibatch's gradient.
-    fn gradients(
-        &self,
-        batch: Option<&[usize]>,
-        evaluates: bool,
-        probe: Option<Vec<f64>>,
-    ) -> Result<Gradients> {
+    /// The full gradient, where it is the update's or this step evaluates, the minibatch's gradient, and
+    /// the validation loss.
+    fn evaluate(&self, step: &mut Step, tracking: Option<&Tracking>) -> Result<()> {
         let train = &self.problem.train;
-        let (full, products) = match probe {
-            Some(probe) => {
-                let (full, products) = train.gradient_and_hvps(&probe)?;
-                (Some(full), Some(products))
-            }
-            None if batch.is_none() || evaluates => (Some(train.gradient(Samples::All)?), None),
-            None => (None, None),
-        };
-        let minibatch = batch.map(|batch| train.gradient(Samples::Batch(batch))).transpose()?;
-        Ok((full, products, minibatch))
+        // The first products of the eigenvalues that are followed come with the gradient.
+        let followed = tracking.filter(|_| step.measures && self.problem.curvature.is_none());
+        if let Some(tracking) = followed {
+            let (full, products) = train.gradient_and_hvps(&tracking.probe())?;
+            (step.full, step.products) = (Some(full), Some(products));
+        } else if step.batch.is_none() || step.evaluates {
+            step.full = Some(train.gradient(Samples::All)?);
+        }
+        if let Some(batch) = &step.batch {
+            step.minibatch = Some(train.gradient(Samples::Batch(batch))?);
+        }
+        if let Some(full) = &step.full {
+            row::enter_evaluation(&mut step.row, full);
+        }
+        step.row.threshold = threshold(&step.row, &*self.optimizer);
+        Ok(())
     }
 
-    /// Takes the optimizer's step from `before`, which `theta` holds too, in the precision of the run,
-    /// and records its norms. The training objective may be left at the point that SAM ascended to.
-    fn update(
-        &mut self,
-        before: &[f64],
-        theta: &mut [f64],
-        gradient: &[f64],
-        batch: Option<&[usize]>,
-        row: &mut StepRow,
-    ) -> Result<()> {
-        self.descend(row.lr, theta, gradient, batch.map_or(Samples::All, Samples::Batch))?;
-        theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
-        let change: Vec<f64> = theta.iter().zip(before).map(|(a, b)| a - b).collect();
-        row.update_norm = Some(norm(&change));
-        row.relative_update = ratio(row.update_norm, row.param_norm);
+    /// Validates, takes the optimizer's step in the precision of the run, and records its norms. The
+    /// training objective may be left at the point that SAM ascended to.
+    fn update(&mut self, step: &mut Step, at: &mut Loop) -> Result<()> {
+        if let (true, Some(validation)) = (step.evaluates, &self.problem.validation) {
+            let evaluation = validation.evaluate()?;
+            step.row.val_loss = Some(evaluation.loss);
+            step.row.val_accuracy = evaluation.accuracy;
+        }
+        let gradient = &step.descended().gradient;
+        self.descend(step.row.lr, &mut at.theta, gradient, step.samples())?;
+        at.theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
+        row::enter_update(&mut step.row, &step.before, &at.theta);
         Ok(())
     }
 
@@ -316,21 +254,18 @@ impl Trainer<'_> {
         self.optimizer.step(lr, theta, gradient, &mut elsewhere)
     }
 
-    fn checkpoint(
-        &self,
-        state: &TrainingState,
-        operator: &StabilityOperator,
-        log: &mut Log<'_, '_>,
-    ) -> Result<()> {
-        let checkpoint = Checkpoint { state, schedule: &self.settings.schedule, operator };
-        log.observers.iter_mut().try_for_each(|observer| observer.checkpoint(checkpoint))
+    /// The checkpoint that is due: the state of before the update with the operator of the update.
+    fn save(&self, step: &Step, recorder: &mut Recorder<'_>) -> Result<()> {
+        let Some(state) = &step.state else { return Ok(()) };
+        let operator = &self.optimizer.operator();
+        recorder.checkpoint(Checkpoint { state, schedule: &self.settings.schedule, operator })
     }
 
     /// A checkpoint where training stands, before update `step` and whether or not it is taken.
-    fn checkpoint_ahead(&mut self, at: &Loop, step: usize, log: &mut Log<'_, '_>) -> Result<()> {
-        let state = self.state(at, step);
-        let operator = self.operator_ahead(at, &state)?;
-        self.checkpoint(&state, &operator, log)
+    fn save_ahead(&mut self, at: &Loop, step: usize, recorder: &mut Recorder<'_>) -> Result<()> {
+        let state = &self.state(at, step);
+        let operator = &self.operator_ahead(at, state)?;
+        recorder.checkpoint(Checkpoint { state, schedule: &self.settings.schedule, operator })
     }
 
     /// The operator that the update from `state`, where training stands, will have: that update is
@@ -354,17 +289,34 @@ impl Trainer<'_> {
         Ok(operator)
     }
 
-    /// Measures a spectrum at `theta` and returns the products that it took.
-    fn spectrum(
+    /// Measures the spectrum and the curvature that are due where the optimizer has just stepped from.
+    fn measure(
         &mut self,
-        meter: &SpectrumMeter,
-        row: &StepRow,
-        theta: &[f64],
-        log: &mut Log<'_, '_>,
-    ) -> Result<usize> {
+        step: &mut Step,
+        at: &Loop,
+        tracking: Option<&mut Tracking>,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<()> {
+        let clock = Instant::now();
+        if step.spectrum {
+            step.row.hvps += self.spectrum(step, recorder)?;
+        }
+        if step.measures {
+            step.remark = self.curvature(step, &at.theta, tracking)?;
+        }
+        if step.spectrum || step.measures {
+            step.row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
+        }
+        step.row.step_ms = step.milliseconds() - step.row.curvature_ms.unwrap_or(0.0);
+        Ok(())
+    }
+
+    /// Measures a spectrum and returns the products that it took.
+    fn spectrum(&mut self, step: &Step, recorder: &mut Recorder<'_>) -> Result<usize> {
+        let Some((_, meter)) = &self.settings.spectrum else { return Ok(0) };
         let objective = self.problem.curvature.as_mut().unwrap_or(&mut self.problem.train);
-        objective.set_parameters(theta)?;
-        let mut spectrum = match meter.measure(&**objective, row.step) {
+        objective.set_parameters(&step.before)?;
+        let mut spectrum = match meter.measure(&**objective, step.row.step) {
             Ok(spectrum) => spectrum,
             // The coming steps will show whether training diverges.
             Err(Error::NonFinite { .. }) => return Ok(0),
@@ -374,33 +326,80 @@ impl Trainer<'_> {
         let bounds = meter.operator.is_hessian()
             && self.optimizer.operator().is_hessian()
             && !self.optimizer.is_preconditioned();
-        spectrum.threshold = row.threshold.filter(|_| bounds);
-        log.observers.iter_mut().try_for_each(|observer| observer.spectrum(&spectrum))?;
+        spectrum.threshold = step.row.threshold.filter(|_| bounds);
+        recorder.spectrum(&spectrum)?;
         Ok(spectrum.products)
     }
 
-    /// Measures curvature where the optimizer has just stepped from, into `row`. Returns what is to be
-    /// told of it besides: an audit's finding, or that a product was not finite.
-    fn measure(
+    /// Completes the row of the update to `after` with its curvature. Returns what is to be told of it besides: an audit's
+    /// finding, or that a product was not finite.
+    fn curvature(
         &mut self,
-        start: Start<'_>,
-        row: &mut StepRow,
+        step: &mut Step,
+        after: &[f64],
         tracking: Option<&mut Tracking>,
     ) -> Result<Option<EventKind>> {
-        let clock = Instant::now();
         let perturbed = self.optimizer.perturbed();
         if perturbed.is_some() {
-            self.problem.train.set_parameters(start.theta)?;
+            self.problem.train.set_parameters(&step.before)?;
         }
-        let operator = self.optimizer.operator();
+        let change: Vec<f64> = after.iter().zip(&step.before).map(|(a, b)| a - b).collect();
+        let start = Start {
+            theta: &step.before,
+            update: Some(&change),
+            gradient: step.full.as_ref().map(|full| &full.gradient[..]),
+            products: step.products.as_deref(),
+        };
         let objectives = Objectives {
             train: &mut *self.problem.train,
             curvature: self.problem.curvature.as_mut().map(|other| &mut **other as _),
         };
-        let update = Update { operator: &operator, perturbed };
-        let measured = self.settings.meter.measure(row, objectives, start, update, tracking);
-        row.curvature_ms = Some(row.curvature_ms.unwrap_or(0.0) + milliseconds(clock));
-        measured
+        let update = Update { operator: &self.optimizer.operator(), perturbed };
+        self.settings.meter.measure(&mut step.row, objectives, start, update, tracking)
+    }
+
+    /// Tells of the row and does what is to be done where it warns of a spike. Returns how the run
+    /// ends, where it ends after this step.
+    fn tell(
+        &mut self,
+        mut step: Step,
+        at: &mut Loop,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<Option<ExitStatus>> {
+        let events = recorder.row(&mut step.row, step.remark.take())?;
+        let warned =
+            events.iter().any(|event| matches!(event.kind, EventKind::SpikeWarning { .. }));
+        let action = self.settings.on_warning.filter(|_| warned);
+        if let Some(action) = action {
+            self.act(action, step.row.step, at, recorder)?;
+        }
+        let status = if action == Some(WarningAction::Stop) {
+            ExitStatus::StoppedOnWarning
+        } else if self.interrupted.load(Ordering::SeqCst) {
+            ExitStatus::Interrupted
+        } else {
+            return Ok(None);
+        };
+        recorder.end()?;
+        self.save_ahead(at, step.row.step + 1, recorder)?;
+        Ok(Some(status))
+    }
+
+    /// Does what is to be done where step `step` warned of a spike; it takes effect with the next
+    /// update.
+    fn act(
+        &mut self,
+        action: WarningAction,
+        step: usize,
+        at: &mut Loop,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<()> {
+        at.rate_factor *= action.rate_factor();
+        if action == WarningAction::Checkpoint {
+            self.save_ahead(at, step + 1, recorder)?;
+        }
+        let kind = action_taken(action, step + 1, &self.settings.schedule, at.rate_factor);
+        recorder.event(&Event { step, kind })
     }
 
     /// Moves the objectives that this step evaluates to `theta`.
@@ -413,63 +412,5 @@ impl Trainer<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Where the loop is.
-struct Loop {
-    /// The first step.
-    step: usize,
-    theta: Vec<f64>,
-    batches: Option<BatchOrder>,
-    rate_factor: f64,
-    initial_loss: Option<f64>,
-}
-
-/// The full gradient, products that came with it, and the minibatch's gradient.
-type Gradients = (Option<GradientEvaluation>, Option<Vec<f64>>, Option<GradientEvaluation>);
-
-/// numerator / denominator, where both were measured and the quotient is defined.
-fn ratio(numerator: Option<f64>, denominator: Option<f64>) -> Option<f64> {
-    let (numerator, denominator) = (numerator?, denominator?);
-    (denominator != 0.0).then(|| numerator / denominator)
-}
-
-fn due(every: Option<usize>, step: usize) -> bool {
-    every.is_some_and(|every| step.is_multiple_of(every))
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3
-}
-
-struct Log<'a, 'b> {
-    observers: &'a mut [&'b mut dyn Observer],
-    summary: SummaryBuilder,
-}
-
-impl Log<'_, '_> {
-    fn row(&mut self, row: &StepRow) -> Result<()> {
-        self.summary.row(row);
-        self.observers.iter_mut().try_for_each(|observer| observer.row(row))
-    }
-
-    /// Names the row's phase, and tells of it and of what the monitor sees in it. Returns whether
-    /// that warns of a spike.
-    fn observed(&mut self, monitor: &mut Monitor, row: &mut StepRow) -> Result<bool> {
-        let events = monitor.judge(row);
-        self.row(row)?;
-        events.iter().try_for_each(|event| self.event(event))?;
-        Ok(events.iter().any(|event| matches!(event.kind, EventKind::SpikeWarning { .. })))
-    }
-
-    /// What the monitor has left to say at the end.
-    fn end(&mut self, monitor: &mut Monitor) -> Result<()> {
-        monitor.finish().iter().try_for_each(|event| self.event(event))
-    }
-
-    fn event(&mut self, event: &Event) -> Result<()> {
-        self.summary.event(event);
-        self.observers.iter_mut().try_for_each(|observer| observer.event(event))
     }
 }

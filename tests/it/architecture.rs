@@ -1,7 +1,8 @@
-//! No room imports one that stands above it.
+//! No room imports one that stands above it or speaks of what is above it, and no file is too long to be read
+//! at once.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::{names_in, read};
 
@@ -60,4 +61,61 @@ fn rooms_import_only_what_stands_below_them() {
     assert!(wrong.is_empty(), "{}", wrong.join(", "));
     let listed: BTreeSet<String> = floors.into_iter().collect();
     assert_eq!(rooms, listed, "docs/architecture.md lists each room once");
+}
+
+/// Files of Rust in a folder, and in those in it, with their numbers of lines.
+fn lengths(folder: &Path, found: &mut Vec<(PathBuf, usize)>) {
+    for name in names_in(folder) {
+        let path = folder.join(name);
+        if path.is_dir() {
+            lengths(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let lines = read(&path).lines().count();
+            found.push((path, lines));
+        }
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_600_lines() {
+    let mut found = Vec::new();
+    for folder in ["src", "crates", "tests", "benches", "examples"] {
+        let before = found.len();
+        lengths(&root().join(folder), &mut found);
+        assert!(found.len() > before, "{folder}/ has no files");
+    }
+    found.retain(|(_, lines)| *lines > 600);
+    assert!(found.is_empty(), "split by concern: {found:?}");
+}
+
+/// The lines of a room's code that are no comments, with the file and the number of each.
+fn code(path: &Path) -> Vec<(String, String)> {
+    if path.is_dir() {
+        return names_in(path).iter().flat_map(|name| code(&path.join(name))).collect();
+    }
+    let text = read(path);
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    lines.map(|(n, line)| (format!("{}:{}", path.display(), n + 1), line.to_string())).collect()
+}
+
+/// `--` and a letter, as in a flag.
+fn names_a_flag(line: &str) -> bool {
+    line.split("--").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
+/// The command line translates the fields that the library names; see `error::Message`.
+#[test]
+fn the_library_names_no_flags() {
+    assert!(names_a_flag("    lower --chunk\"") && !names_a_flag("a - -b -- 1"));
+    let rooms = ["linalg", "autodiff", "data", "curvature", "model", "device"];
+    let lines = rooms.iter().flat_map(|room| code(&root().join("src").join(room)));
+    let named: Vec<_> = lines.filter(|(_, line)| names_a_flag(line)).collect();
+    assert!(named.is_empty(), "{named:?}");
+}
+
+#[test]
+fn eigensolvers_say_nothing_of_hessians() {
+    let lines = code(&root().join("src/linalg")).into_iter();
+    let named: Vec<_> = lines.filter(|(_, line)| line.contains("Hessian")).collect();
+    assert!(named.is_empty(), "{named:?}");
 }

@@ -46,7 +46,7 @@ fn dense_preconditioned(hessian: &[f64], p: &[f64], shift: f64) -> f64 {
 #[test]
 fn preconditioned_sharpness_is_that_of_the_dense_operator() {
     let (objective, _, hessian) = problem(20);
-    let meter = CurvatureMeter { lanczos: EXACT, seed: 3 };
+    let meter = CurvatureMeter::lanczos(EXACT, 3);
     for spread in [0.5, 2.0, 6.0] {
         let uniform = normal(objective.dim(), 11).into_iter().map(|x| x.tanh());
         let p: Vec<f64> = uniform.map(|x| 10f64.powf(spread * x / 2.0)).collect();
@@ -88,7 +88,7 @@ fn the_preconditioner_adds_no_product() {
 #[test]
 fn a_preconditioner_of_the_wrong_length_is_refused() {
     let (objective, _, _) = problem(4);
-    let meter = CurvatureMeter { lanczos: EXACT, seed: 3 };
+    let meter = CurvatureMeter::lanczos(EXACT, 3);
     let operator = StabilityOperator { preconditioner: Some(vec![1.0; 3]), shift: 0.0 };
     let error = meter.measure_operator(&*objective, &operator, 0).unwrap_err();
     assert!(error.to_string().contains("preconditioner"), "{error}");

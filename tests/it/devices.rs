@@ -13,9 +13,10 @@ use sharpscope::linalg::Lanczos;
 use sharpscope::model::Activation;
 use sharpscope::problem::Loss;
 
+use crate::derivatives::activations::{POINTS, check_values};
 use crate::derivatives::{
-    ACTIVATIONS, Case, Data, POINTS, assert_close, check_values, combinations, cpu, gradient,
-    measure, normal, perceptron, rows,
+    ACTIVATIONS, Case, Data, assert_close, combinations, cpu, gradient, measure, normal,
+    perceptron, rows,
 };
 
 /// Relative errors of vectors, some 160 times single precision's epsilon: a few layers and sums over
@@ -209,9 +210,10 @@ fn double_precision_is_refused_on_wgpu_with_a_remedy() {
     let refusal = Device::open(BackendChoice::Wgpu, Precision::F64).expect_err("no f64 shaders");
     assert!(refusal.is_input());
     let Error::Device { problem, remedy } = refusal else { panic!("{refusal:?}") };
-    assert!(problem.contains("--precision f64"), "{problem}");
+    let (problem, remedy) = (problem.to_string(), remedy.to_string());
+    assert!(problem.contains("`precision` f64"), "{problem}");
     assert!(problem.contains(&found_adapters()[0].info.name), "{problem}");
-    assert!(remedy.contains("--backend cpu") && remedy.contains("--precision f32"), "{remedy}");
+    assert!(remedy.contains("`backend` cpu") && remedy.contains("`precision` f32"), "{remedy}");
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn keys_of_another_kind_are_refused_with_the_right_ones_and_the_line() {
         let refusal = load(&text).unwrap_err();
         let Error::File { line: Some(3), problem, .. } = &refusal else { panic!("{refusal:?}") };
         let name = key.split('"').nth(1).unwrap();
+        let problem = problem.to_string();
         assert!(problem.contains(&format!("`{kind}`")), "{problem}");
         assert!(problem.contains(&format!("`{name}`")), "{problem}");
         assert!(problem.contains(right), "{problem}");

@@ -27,6 +27,20 @@ pub type Snapshot = BTreeMap<PathBuf, Option<Vec<u8>>>;
 pub const NO_DRIVER: [(&str, &str); 2] =
     [("VK_ICD_FILENAMES", "/nonexistent"), ("VK_DRIVER_FILES", "/nonexistent")];
 
+/// What is in the folder of a run that ended, besides its checkpoints.
+pub const RUN_FILES: [&str; 7] = [
+    "events.jsonl",
+    "init.safetensors",
+    "manifest.json",
+    "sharpness.png",
+    "sharpness.svg",
+    "steps.csv",
+    "summary.json",
+];
+
+/// No test waits longer for a process, or for what it writes.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
 impl Place {
     pub fn new() -> Self {
         Self { cwd: TempDir::new().unwrap(), files: TempDir::new().unwrap() }
@@ -48,15 +62,21 @@ impl Place {
     /// Words as arguments, with `@` for the folder of files.
     pub fn arguments(&self, words: &str) -> Vec<String> {
         let files = self.files.path().to_str().unwrap();
-        words.split_whitespace().map(|word| word.replace('@', files)).collect()
+        words.split_whitespace().map(|word| word.replace("@/", &format!("{files}/"))).collect()
     }
 
     /// The program, hidden from graphics drivers so that the machine does not matter.
     pub fn program(&self) -> assert_cmd::Command {
         let mut command = assert_cmd::cargo::cargo_bin_cmd!("sharpscope");
-        command.current_dir(self.cwd.path()).timeout(Duration::from_secs(120));
-        for (key, value) in NO_DRIVER {
-            command.env(key, value);
+        command.current_dir(self.cwd.path()).timeout(PATIENCE).envs(NO_DRIVER);
+        command
+    }
+
+    /// The program with this machine's graphics drivers.
+    pub fn program_seeing_drivers(&self) -> assert_cmd::Command {
+        let mut command = self.program();
+        for (key, _) in NO_DRIVER {
+            command.env_remove(key);
         }
         command
     }
@@ -284,10 +304,9 @@ fn unescape(text: &str) -> String {
     plain.replace("&amp;", "&")
 }
 
-/// The program under way, to be ended from outside.
-#[cfg(unix)]
+/// The program under way, while others look at what it writes or end it.
 pub mod running {
-    use std::process::{Child, Command, ExitStatus, Stdio};
+    use std::process::{Child, Command, Stdio};
     use std::time::Instant;
 
     use super::*;
@@ -315,28 +334,38 @@ pub mod running {
             Self(child)
         }
 
-        /// Waits until `f` gives something.
+        /// Waits until `f` gives something, or fails.
         fn wait_for<T>(&mut self, what: &str, mut f: impl FnMut(&mut Self) -> Option<T>) -> T {
             let started = Instant::now();
             loop {
                 if let Some(found) = f(self) {
                     return found;
                 }
-                assert!(started.elapsed() < Duration::from_secs(60), "waited too long for {what}");
+                assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
 
+        /// Waits until it has made a file.
+        pub fn wait_for_file(&mut self, path: &Path) {
+            let what = path.display().to_string();
+            self.wait_for(&what, |_| path.exists().then_some(()));
+        }
+
         /// Waits until a table has so many rows, and says how many it has then.
+        #[cfg(unix)]
         pub fn wait_for_rows(&mut self, table: &Path, rows: usize) -> usize {
-            self.wait_for("rows", |_| {
+            let what = format!("{rows} rows in {}", table.display());
+            self.wait_for(&what, |_| {
                 let text = std::fs::read_to_string(table).unwrap_or_default();
                 let found = text.matches('\n').count().saturating_sub(1);
                 (found >= rows).then_some(found)
             })
         }
 
-        pub fn signal(&mut self, name: &str) -> ExitStatus {
+        /// Sends a signal, and waits for the end.
+        #[cfg(unix)]
+        pub fn signal(&mut self, name: &str) -> std::process::ExitStatus {
             let id = self.0.id().to_string();
             let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
             assert!(sent.success());

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 use sharpscope::Result;
 use sharpscope::config::{RunConfig, Settings};
+use sharpscope::device::BackendChoice;
 use sharpscope::experiment::prepare;
 use sharpscope::profile::{History, Observer};
 use sharpscope::record::{Event, EventKind, ExitStatus, StepRow, Summary};
@@ -39,13 +40,13 @@ pub struct Trained {
 /// Trains on the CPU without writing anything; `settings` is a JSON object of settings.
 pub fn train(settings: Value) -> Trained {
     let mut settings: Settings = serde_json::from_value(settings).unwrap();
-    settings.backend = Some("cpu".to_string());
+    settings.backend = Some(BackendChoice::Cpu);
     let prepared = prepare(RunConfig::resolve(settings).unwrap()).unwrap();
     let mut collector = Collector::default();
     let initial = prepared.theta.clone();
     let never = AtomicBool::new(false);
     let (trainer, start) = prepared.trainer(&never);
-    let end = trainer.run(start, &History::default(), &mut [&mut collector]);
+    let end = trainer.run(start, &History::default(), &mut [&mut collector]).unwrap();
     assert!(end.error.is_none(), "{:?}", end.error);
     Trained { initial, rows: collector.rows, events: collector.events, summary: end.summary }
 }

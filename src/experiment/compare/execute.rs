@@ -5,32 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use super::end::{ComparisonEnd, MemberStatus};
 use super::{Comparison, Member, tables};
-use crate::config::RunConfig;
+use crate::config::{Place, RunConfig, Settings};
 use crate::error::{Error, Result};
-use crate::experiment::prepare;
+use crate::experiment::{Started, go_on, prepare};
 use crate::profile::Observer;
-use crate::record::{Event, ExitStatus, StepRow, Summary};
-use crate::rundir::RunDirectory;
-
-/// How a member stands.
-#[derive(Debug, Clone, PartialEq)]
-pub enum MemberStatus {
-    /// It ended by itself, or training diverged; its directory is complete.
-    Done {
-        /// Its numbers.
-        summary: Box<Summary>,
-        /// Whether it was found on disk.
-        resumed: bool,
-    },
-    /// It failed.
-    Failed {
-        /// Why.
-        reason: String,
-    },
-    /// It was stopped by the user, or has not started.
-    Unfinished,
-}
+use crate::record::{ExitStatus, StepRow};
+use crate::rundir::StoredRun;
 
 /// Whoever wants to know how a comparison goes. Called from several threads.
 pub trait ComparisonObserver: Sync {
@@ -39,28 +21,6 @@ pub trait ComparisonObserver: Sync {
 
     /// A member has ended, or was found on disk.
     fn ended(&self, member: &Member, status: &MemberStatus);
-}
-
-/// How a comparison ended.
-#[derive(Debug)]
-pub struct ComparisonEnd {
-    /// Each member's end, in the order of [`Comparison::members`].
-    pub statuses: Vec<MemberStatus>,
-    /// Whether the user stopped it.
-    pub interrupted: bool,
-}
-
-impl ComparisonEnd {
-    /// The process exit code that reports it: 0 where every member ended (divergence is a result
-    /// here), 1 where one failed, 130 where the user stopped it.
-    pub fn exit_code(&self) -> u8 {
-        let failed = |status: &MemberStatus| matches!(status, MemberStatus::Failed { .. });
-        match (self.interrupted, self.statuses.iter().any(failed)) {
-            (true, _) => ExitStatus::Interrupted.code(),
-            (false, true) => ExitStatus::Failed.code(),
-            (false, false) => ExitStatus::Completed.code(),
-        }
-    }
 }
 
 impl Comparison {
@@ -83,7 +43,7 @@ impl Comparison {
                 let index = next.fetch_add(1, Ordering::SeqCst);
                 let Some(member) = self.members.get(index) else { break };
                 let status = self.found(member).unwrap_or_else(|| {
-                    let run = || member.run(observer, interrupted);
+                    let run = || member.run(self.force, observer, interrupted);
                     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
                         let reason = "internal error; set RUST_BACKTRACE=1".to_string();
                         MemberStatus::Failed { reason }
@@ -117,20 +77,19 @@ impl Comparison {
         Ok(end)
     }
 
-    /// A member that is done already. One that was killed, stopped or failed is done again.
+    /// A member that is done already.
     fn found(&self, member: &Member) -> Option<MemberStatus> {
         if self.force {
             return None;
         }
-        let directory = RunDirectory::at(&member.directory);
-        let head = directory.manifest_head().ok().flatten()?;
+        let stored = StoredRun::open(&member.directory).ok()?;
         let ended = [ExitStatus::Completed, ExitStatus::Diverged].map(ExitStatus::code);
-        if !head.exit_code.is_some_and(|code| ended.contains(&code)) {
+        if !stored.head()?.exit_code.is_some_and(|code| ended.contains(&code)) {
             return None;
         }
-        let summary = Box::new(directory.summary().ok()?);
+        let summary = Box::new(stored.summary()?);
         // A table that was cut or edited since would end the comparison when its tables are made.
-        if directory.steps().and_then(|table| table.rows()).ok()?.len() != summary.steps {
+        if stored.rows().ok()?.len() != summary.steps {
             return None;
         }
         Some(MemberStatus::Done { summary, resumed: true })
@@ -144,14 +103,19 @@ fn pools(jobs: usize) -> Result<Vec<rayon::ThreadPool>> {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
-            .map_err(|e| Error::Numerical { what: "starting threads", reason: e.to_string() })
+            .map_err(|e| Error::Threads { reason: e.to_string() })
     };
     (0..jobs).map(|_| pool()).collect()
 }
 
 impl Member {
-    fn run(&self, observer: &dyn ComparisonObserver, interrupted: &AtomicBool) -> MemberStatus {
-        match self.try_run(observer, interrupted) {
+    fn run(
+        &self,
+        force: bool,
+        observer: &dyn ComparisonObserver,
+        interrupted: &AtomicBool,
+    ) -> MemberStatus {
+        match self.try_run(force, observer, interrupted) {
             Ok(status) => status,
             Err(error) => MemberStatus::Failed { reason: error.to_string() },
         }
@@ -159,14 +123,16 @@ impl Member {
 
     fn try_run(
         &self,
+        force: bool,
         observer: &dyn ComparisonObserver,
         interrupted: &AtomicBool,
     ) -> Result<MemberStatus> {
-        // What is there now is a half-done run of this member, or was to be replaced.
-        let config = RunConfig { force: true, ..self.config.clone() };
-        let started = prepare(config)?.start()?;
-        let mut rows = Rows { member: self, observer };
-        let finished = started.train(&mut rows, interrupted)?;
+        let started = match self.half_done().filter(|_| !force) {
+            Some(stored) => go_on(&stored, Settings::default())?,
+            None => self.start()?,
+        };
+        let rows = Rows { member: self, observer };
+        let finished = started.train(vec![Box::new(rows)], interrupted)?;
         Ok(match (finished.summary.status, finished.error) {
             (ExitStatus::Completed | ExitStatus::Diverged | ExitStatus::StoppedOnWarning, _) => {
                 MemberStatus::Done { summary: Box::new(finished.summary), resumed: false }
@@ -176,6 +142,22 @@ impl Member {
                 reason: error.map_or_else(|| "unknown".to_string(), |error| error.to_string()),
             },
         })
+    }
+
+    /// The member from its beginning. What is there now failed, was killed before its first checkpoint,
+    /// or is to be replaced.
+    fn start(&self) -> Result<Started> {
+        let place = Place { force: true, ..self.config.place.clone() };
+        prepare(RunConfig { place, ..self.config.clone() })?.start()
+    }
+
+    /// The member's run, where it was stopped or killed on the way and has a checkpoint to go on from.
+    fn half_done(&self) -> Option<StoredRun> {
+        let stored = StoredRun::open(&self.directory).ok()?;
+        let stopped = [None, Some(ExitStatus::Interrupted.code())];
+        let there = stopped.contains(&stored.head()?.exit_code);
+        let step = stored.resumable().ok().flatten()?;
+        (there && step > 0).then_some(stored)
     }
 }
 
@@ -188,10 +170,6 @@ struct Rows<'a> {
 impl Observer for Rows<'_> {
     fn row(&mut self, row: &StepRow) -> Result<()> {
         self.observer.row(self.member, row);
-        Ok(())
-    }
-
-    fn event(&mut self, _event: &Event) -> Result<()> {
         Ok(())
     }
 }

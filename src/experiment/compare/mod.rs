@@ -4,9 +4,13 @@
 //! [`Comparison::plan`] makes the list of runs, [`Comparison::run`] does those that are not done
 //! yet, and what is on disk at the end becomes tables and figures.
 
+mod end;
 mod execute;
+mod manifest;
 mod plan;
 mod tables;
 
-pub use execute::{ComparisonEnd, ComparisonObserver, MemberStatus};
+pub use end::{ComparisonEnd, MemberStatus};
+pub use execute::ComparisonObserver;
+pub use manifest::{ComparisonManifest, ListedMember, ListedSetting};
 pub use plan::{Comparison, Member, Setting};

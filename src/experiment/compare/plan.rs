@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::config::{CompareSettings, RunConfig, Seeds, Settings, check_name, lower};
+use crate::config::{CompareSettings, Place, RunConfig, Seeds, Settings};
 use crate::error::{Error, Result, reason};
 use crate::experiment::{prepare, timestamped};
 use crate::optim::ScheduleKind;
+use crate::optim::help::short;
+use crate::record::WarningAction;
 use crate::rundir::RunDirectory;
 
 /// A comparison about to start, or to go on.
@@ -63,6 +65,7 @@ impl Comparison {
             return Err(Error::setting("--jobs", 0, "nothing would run", "give 1 or more"));
         }
         let shared = compare.settings;
+        shared.check()?;
         let groups: Vec<Settings> = match compare.runs {
             None => vec![shared.clone()],
             Some(runs) => runs
@@ -70,7 +73,7 @@ impl Comparison {
                 .map(|run| Ok(only_optimizer(run)?.or(shared.clone())))
                 .collect::<Result<_>>()?,
         };
-        if shared.on_warning.as_deref() == Some("stop") {
+        if shared.on_warning == Some(WarningAction::Stop) {
             let problem = "runs of unequal length cannot be compared";
             let remedy = "use halve-lr or checkpoint, or leave it out";
             return Err(Error::setting("--on-warning", "stop", problem, remedy));
@@ -82,9 +85,6 @@ impl Comparison {
         }
         let (out, name) = (shared.out.clone(), shared.name.clone());
         let force = shared.force.unwrap_or(false);
-        if let Some(name) = &name {
-            check_name(name)?;
-        }
 
         let mut configs = Vec::new();
         for group in groups {
@@ -121,7 +121,8 @@ impl Comparison {
             .map(|(index, setting, seed)| {
                 let folder = directory.join(&setting.slug).join(format!("seed-{seed}"));
                 let out = Some(folder.clone());
-                let config = RunConfig { seed, out, ..setting.config.clone() };
+                let place = Place { out, ..setting.config.place.clone() };
+                let config = RunConfig { seed, place, ..setting.config.clone() };
                 Member { setting: index, config, directory: folder }
             })
             .collect();
@@ -170,13 +171,11 @@ impl Comparison {
 impl Member {
     /// The first key in which a run's configuration on disk is not this member's, with both values.
     fn difference(&self, config: &serde_json::Value) -> Option<(String, String, String)> {
-        const NOT_COMPARED: [&str; 2] = ["out", "force"];
-        let wanted = serde_json::to_value(&self.config).ok()?;
-        let keys = wanted.as_object()?.iter().filter(|(key, _)| !NOT_COMPARED.contains(&&***key));
         let null = serde_json::Value::Null;
-        keys.map(|(key, wanted)| (key, config.get(key).unwrap_or(&null), wanted))
-            .find(|(_, there, wanted)| there != wanted)
-            .map(|(key, there, wanted)| (key.clone(), there.to_string(), wanted.to_string()))
+        let all = self.config.what().ok()?.into_iter();
+        all.map(|(key, wanted)| (config.get(&key).unwrap_or(&null), key, wanted))
+            .find(|(there, _, wanted)| *there != wanted)
+            .map(|(there, key, wanted)| (key, there.to_string(), wanted.to_string()))
     }
 }
 
@@ -218,38 +217,19 @@ fn seeds(compare: &CompareSettings) -> Result<Vec<u64>> {
 /// A group of `runs`, which may set what belongs to the optimizer and nothing else: all members
 /// share the problem and how it is measured.
 fn only_optimizer(group: Settings) -> Result<Settings> {
-    let optimizer = Settings {
-        optimizer: group.optimizer.clone(),
-        base: group.base.clone(),
-        lr: group.lr.clone(),
-        momentum: group.momentum.clone(),
-        beta1: group.beta1.clone(),
-        beta2: group.beta2.clone(),
-        eps: group.eps.clone(),
-        rho: group.rho.clone(),
-        weight_decay: group.weight_decay.clone(),
-        batch_size: group.batch_size.clone(),
-        schedule: group.schedule.clone(),
-        warmup: group.warmup.clone(),
-        final_lr: group.final_lr,
-        decay_factor: group.decay_factor,
-        decay_every: group.decay_every,
-        ..Settings::default()
-    };
-    if optimizer == group {
-        return Ok(optimizer);
-    }
+    let Some(other) = group.beside_optimizer() else { return Ok(group) };
     let problem =
         "a group may set the optimizer, its numbers, batch_size and the learning rate only";
-    Err(Error::setting("runs", "[…]", problem, "set the rest beside 'runs', for all of them"))
+    let remedy = "set the rest beside 'runs', for all of them";
+    Err(Error::setting("runs", format!("[{{\"{other}\": …}}]"), problem, remedy))
 }
 
 /// Something that may tell a setting from others.
 struct Part {
     /// Its key, with dashes.
-    key: &'static str,
+    key: String,
     /// What is written before its value in a label.
-    symbol: &'static str,
+    symbol: String,
     /// Its value; `None` where the setting does not take it.
     value: Option<String>,
     /// Whether it is what the optimizer takes when nothing is given.
@@ -257,37 +237,31 @@ struct Part {
 }
 
 fn parts(config: &RunConfig) -> Vec<Part> {
-    let h = &config.optimizer.hyperparameters;
-    let defaults = config.optimizer.defaults();
-    let part = |key, symbol, value| Part { key, symbol, value, is_default: false };
-    let number = |key, symbol, value: Option<f64>, default: Option<f64>| Part {
+    let part = |key: &str, symbol: &str, value| {
+        let (key, symbol) = (key.replace('_', "-"), symbol.to_string());
+        Part { key, symbol, value, is_default: false }
+    };
+    let number = |key: &str, symbol: &str, value: Option<f64>, default: Option<f64>| Part {
         is_default: value == default,
         ..part(key, symbol, value.map(short))
     };
-    vec![
-        part("lr", "η=", Some(short(config.lr))),
-        number("momentum", "β=", h.momentum, defaults.momentum),
-        number("beta1", "β₁=", h.beta1, defaults.beta1),
-        number("beta2", "β₂=", h.beta2, defaults.beta2),
-        number("eps", "ε=", h.eps, defaults.eps),
-        number("rho", "ρ=", h.rho, defaults.rho),
-        number("weight-decay", "λ=", h.weight_decay, defaults.weight_decay),
+    let defaults = config.optimizer.defaults();
+    let numbers = config.optimizer.hyperparameters.numbers().zip(defaults.numbers());
+    let numbers = numbers.map(|((of, value), (_, default))| {
+        number(of.name, &format!("{}=", of.symbol), value, default)
+    });
+    let schedule = config.schedule;
+    let schedule = (schedule != ScheduleKind::Constant).then(|| schedule.to_string());
+    let rate = [part("lr", "η=", Some(short(config.lr)))];
+    let rest = [
         part("batch", "batch ", config.batch_size.0.map(|size| size.to_string())),
-        part(
-            "schedule",
-            "",
-            (config.schedule != ScheduleKind::Constant).then(|| lower(&config.schedule)),
-        ),
+        part("schedule", "", schedule),
         part("warmup", "warm-up ", (config.warmup > 0).then(|| config.warmup.to_string())),
-        number("final-lr", "to η=", config.final_lr, Some(0.0)),
-        part("decay-factor", "×", config.decay_factor.map(short)),
-        part("decay-every", "every ", config.decay_every.map(|steps| steps.to_string())),
-    ]
-}
-
-/// The shortest text that reads back the same.
-fn short(x: f64) -> String {
-    format!("{x:?}").trim_end_matches(".0").to_string()
+        number("final_lr", "to η=", config.final_lr, Some(0.0)),
+        part("decay_factor", "×", config.decay_factor.map(short)),
+        part("decay_every", "every ", config.decay_every.map(|steps| steps.to_string())),
+    ];
+    rate.into_iter().chain(numbers).chain(rest).collect()
 }
 
 /// Settings with labels that say how they differ.
@@ -332,7 +306,8 @@ fn slug(config: &RunConfig, parts: &[Part]) -> String {
 /// Model and dataset, from a run's name.
 fn shared_name(config: &RunConfig) -> String {
     let end = format!("-{}", config.optimizer.slug());
-    config.name.strip_suffix(&end).unwrap_or(&config.name).to_string()
+    let name = &config.place.name;
+    name.strip_suffix(&end).unwrap_or(name).to_string()
 }
 
 /// `runs/<time>-<name>`, with a number behind it where that is taken.

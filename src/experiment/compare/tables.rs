@@ -2,47 +2,17 @@
 //! it is made from the run directories, so that a comparison that was interrupted and taken up again
 //! leaves what one in a single go leaves.
 
-use serde::Serialize;
 use statrs::statistics::Statistics;
 
-use super::execute::{ComparisonEnd, MemberStatus};
+use super::end::{ComparisonEnd, MemberStatus};
 use super::plan::MANIFEST;
-use super::{Comparison, Member, Setting};
-use crate::config::lower;
+use super::{Comparison, ComparisonManifest, Member, Setting};
 use crate::error::{Error, Result};
 use crate::figure::{
     ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
 };
-use crate::record::{ExitStatus, StepRow, Summary};
-use crate::rundir::{RunDirectory, StepTable, now, optional, to_json};
-
-/// `comparison.json`.
-#[derive(Serialize)]
-struct Manifest<'a> {
-    schema_version: u32,
-    version: &'static str,
-    name: &'a str,
-    started: &'a str,
-    finished: Option<String>,
-    exit_code: Option<u8>,
-    settings: Vec<ListedSetting<'a>>,
-    members: Vec<ListedMember<'a>>,
-}
-
-#[derive(Serialize)]
-struct ListedSetting<'a> {
-    label: &'a str,
-    folder: &'a str,
-}
-
-#[derive(Serialize)]
-struct ListedMember<'a> {
-    setting: &'a str,
-    seed: u64,
-    folder: String,
-    status: &'static str,
-    error: Option<&'a str>,
-}
+use crate::record::{ExitStatus, StepRow, Summary, optional};
+use crate::rundir::{RunDirectory, StepTable, StoredRun, now, to_json};
 
 /// A comparison's directory, once it is made.
 pub(super) struct Directory {
@@ -69,7 +39,7 @@ pub(super) fn finish(
     directory: &Directory,
     end: &ComparisonEnd,
 ) -> Result<()> {
-    let done: Vec<Done> = comparison
+    let done: Vec<Finished> = comparison
         .members
         .iter()
         .zip(&end.statuses)
@@ -77,7 +47,7 @@ pub(super) fn finish(
             MemberStatus::Done { summary, .. } => Some((member, &**summary)),
             _ => None,
         })
-        .map(|(member, summary)| Done::read(member, summary))
+        .map(|(member, summary)| Finished::read(member, summary))
         .collect::<Result<_>>()?;
     directory.write("compare.csv", &long_table(comparison, &done)?)?;
     directory.write("summary.csv", &summary_table(comparison, &done, end)?)?;
@@ -108,122 +78,69 @@ impl Directory {
     }
 
     fn write_manifest(&self, comparison: &Comparison, end: Option<&ComparisonEnd>) -> Result<()> {
-        let listed = |index: usize, member| {
-            let status = end.map_or(&MemberStatus::Unfinished, |end| &end.statuses[index]);
-            ListedMember::of(comparison, member, status)
-        };
-        let manifest = Manifest {
-            schema_version: 1,
-            version: env!("CARGO_PKG_VERSION"),
-            name: &comparison.name,
-            started: &self.started,
-            finished: end.map(|_| now()),
-            exit_code: end.map(ComparisonEnd::exit_code),
-            settings: comparison
-                .settings
-                .iter()
-                .map(|setting| ListedSetting { label: &setting.label, folder: &setting.slug })
-                .collect(),
-            members: comparison.members.iter().enumerate().map(|(i, m)| listed(i, m)).collect(),
-        };
+        let manifest = ComparisonManifest::of(comparison, &self.started, end);
         self.write(MANIFEST, &to_json(&manifest)?)
     }
 }
 
-impl<'a> ListedMember<'a> {
-    fn of(comparison: &'a Comparison, member: &'a Member, status: &'a MemberStatus) -> Self {
-        let setting = &comparison.settings[member.setting];
-        Self {
-            setting: &setting.label,
-            seed: member.config.seed,
-            folder: format!("{}/seed-{}", setting.slug, member.config.seed),
-            status: status.name(),
-            error: match status {
-                MemberStatus::Failed { reason } => Some(reason),
-                _ => None,
-            },
-        }
-    }
-}
-
-impl MemberStatus {
-    /// As tables and terminal name it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            MemberStatus::Done { summary, .. } if summary.status == ExitStatus::Diverged => {
-                "diverged"
-            }
-            MemberStatus::Done { .. } => "completed",
-            MemberStatus::Failed { .. } => "failed",
-            MemberStatus::Unfinished => "unfinished",
-        }
-    }
-}
-
 /// A member whose run directory is complete.
-struct Done<'a> {
+struct Finished<'a> {
     member: &'a Member,
     summary: &'a Summary,
     table: StepTable,
     rows: Vec<StepRow>,
 }
 
-impl<'a> Done<'a> {
+impl<'a> Finished<'a> {
     fn read(member: &'a Member, summary: &'a Summary) -> Result<Self> {
-        let table = RunDirectory::at(&member.directory).steps()?;
-        let rows = table.rows()?;
+        let stored = StoredRun::open(&member.directory)?;
+        let (table, rows) = (stored.table()?.clone(), stored.rows()?.to_vec());
         Ok(Self { member, summary, table, rows })
     }
 }
 
-const SETTING_COLUMNS: [&str; 13] = [
-    "setting",
-    "optimizer",
-    "base",
-    "base_lr",
-    "momentum",
-    "beta1",
-    "beta2",
-    "eps",
-    "rho",
-    "weight_decay",
-    "batch_size",
-    "schedule",
-    "warmup",
-];
-
-/// The cells of a setting, under [`SETTING_COLUMNS`].
-fn setting_cells(setting: &Setting) -> Vec<String> {
+/// What tells a setting from others: columns with their cells.
+fn setting_columns(setting: &Setting) -> Vec<(&'static str, String)> {
     let config = &setting.config;
-    let h = &config.optimizer.hyperparameters;
-    vec![
-        setting.label.clone(),
-        config.optimizer.name.to_string(),
-        h.base.map_or_else(String::new, |base| lower(&base)),
-        optional(Some(config.lr)),
-        optional(h.momentum),
-        optional(h.beta1),
-        optional(h.beta2),
-        optional(h.eps),
-        optional(h.rho),
-        optional(h.weight_decay),
-        config.batch_size.to_string(),
-        lower(&config.schedule),
-        config.warmup.to_string(),
-    ]
+    let optimizer = &config.optimizer;
+    let base = optimizer.hyperparameters.base;
+    let names = [
+        ("setting", setting.label.clone()),
+        ("optimizer", optimizer.name.to_string()),
+        ("base", base.map_or_else(String::new, |base| base.to_string())),
+        ("base_lr", optional(Some(config.lr))),
+    ];
+    let numbers = optimizer.hyperparameters.numbers();
+    let numbers = numbers.map(|(number, value)| (number.name, optional(value)));
+    let rest = [
+        ("batch_size", config.batch_size.to_string()),
+        ("schedule", config.schedule.to_string()),
+        ("warmup", config.warmup.to_string()),
+    ];
+    names.into_iter().chain(numbers).chain(rest).collect()
+}
+
+/// Its cells.
+fn setting_cells(setting: &Setting) -> Vec<String> {
+    setting_columns(setting).into_iter().map(|(_, cell)| cell).collect()
+}
+
+/// The names of these columns, which are the same for each setting.
+fn setting_names(comparison: &Comparison) -> Vec<&'static str> {
+    let columns = comparison.settings.first().map(setting_columns).unwrap_or_default();
+    columns.into_iter().map(|(name, _)| name).collect()
 }
 
 /// Every step of every run, under the columns that any of them has.
-fn long_table(comparison: &Comparison, done: &[Done<'_>]) -> Result<Vec<u8>> {
+fn long_table(comparison: &Comparison, done: &[Finished<'_>]) -> Result<Vec<u8>> {
     let mut columns: Vec<&str> = Vec::new();
     for name in done.iter().flat_map(|done| &done.table.columns) {
         if !columns.contains(&name.as_str()) {
             columns.push(name);
         }
     }
-    let mut table = Table::new(
-        SETTING_COLUMNS.into_iter().chain(["seed", "status"]).chain(columns.iter().copied()),
-    )?;
+    let names = setting_names(comparison).into_iter().chain(["seed", "status"]);
+    let mut table = Table::new(names.chain(columns.iter().copied()))?;
     for done in done {
         let status =
             if done.summary.status == ExitStatus::Diverged { "diverged" } else { "completed" };
@@ -265,7 +182,7 @@ const METRICS: [Metric; 14] = [
 /// were completed; how many were not stands beside.
 fn summary_table(
     comparison: &Comparison,
-    done: &[Done<'_>],
+    done: &[Finished<'_>],
     end: &ComparisonEnd,
 ) -> Result<Vec<u8>> {
     let metric_columns: Vec<String> = METRICS
@@ -273,7 +190,7 @@ fn summary_table(
         .flat_map(|(name, _)| ["mean", "sd", "n"].map(|what| format!("{name}_{what}")))
         .collect();
     let counts = ["completed", "diverged", "failed", "unfinished"];
-    let columns = SETTING_COLUMNS.into_iter().chain(counts);
+    let columns = setting_names(comparison).into_iter().chain(counts);
     let mut table = Table::new(columns.chain(metric_columns.iter().map(String::as_str)))?;
     for (index, setting) in comparison.settings.iter().enumerate() {
         let mut cells = setting_cells(setting);
@@ -320,5 +237,5 @@ impl Table {
 }
 
 fn table_error(error: csv::Error) -> Error {
-    Error::Numerical { what: "writing a table", reason: error.to_string() }
+    Error::Encode { what: "a table", reason: error.to_string() }
 }

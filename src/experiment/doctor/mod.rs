@@ -8,15 +8,12 @@ mod repeat;
 mod rows;
 mod seeds;
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use crate::config::RunConfig;
 use crate::error::Result;
-use crate::experiment::{stored_problem, stored_settings};
 use crate::record::{Event, StepRow};
-use crate::rundir::{ManifestHead, RunDirectory};
+use crate::rundir::StoredRun;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,17 +72,16 @@ impl Finding {
     }
 }
 
-/// A run directory, read.
-struct Run {
-    directory: RunDirectory,
-    head: Option<ManifestHead>,
+/// A run, read.
+struct Run<'a> {
+    stored: &'a StoredRun,
     /// The settings, or why they are not known.
     config: std::result::Result<RunConfig, String>,
-    rows: Vec<StepRow>,
-    events: Vec<Event>,
+    rows: &'a [StepRow],
+    events: &'a [Event],
 }
 
-impl Run {
+impl Run<'_> {
     fn count(&self, kind: &str) -> usize {
         self.events.iter().filter(|event| event.kind.name() == kind).count()
     }
@@ -95,21 +91,18 @@ impl Run {
     }
 }
 
-/// Goes through the checklist for the run in `path`.
+/// Goes through the checklist for a run.
 ///
 /// # Errors
-/// [`crate::Error::File`] for what is no run directory, or whose table, events or manifest are damaged.
-pub fn examine(path: &Path) -> Result<Vec<Finding>> {
-    let directory = RunDirectory::at(path);
-    let rows = directory.steps()?.rows()?;
-    let (head, events) = (directory.manifest_head()?, directory.events()?);
-    let config = stored_settings(&directory).and_then(RunConfig::resolve);
-    let config = config.map_err(|error| error.to_string());
-    let run = Run { directory, head, config, rows, events };
-    let prepared = stored_problem(&run.directory).map_err(|error| error.to_string());
+/// [`crate::Error::File`] for what is no run directory, or whose table or events are damaged.
+pub fn examine(stored: &StoredRun) -> Result<Vec<Finding>> {
+    let (rows, events) = (stored.rows()?, stored.events()?);
+    let config = stored.config().map_err(|error| error.to_string());
+    let run = Run { stored, config, rows, events };
+    let prepared = stored.problem_as_it_is().map_err(|error| error.to_string());
     let mut findings = vec![rows::ending(&run)];
     findings.extend(problem::findings(&run, &prepared));
-    findings.push(seeds::finding(path));
+    findings.push(seeds::finding(stored.path()));
     findings.extend(rows::findings(&run));
     findings.push(problem::checkpoint(&run));
     let repeated =

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use super::rows::share;
 use super::{Finding, Run, Verdict};
-use crate::config::{RunConfig, lower};
+use crate::config::RunConfig;
 use crate::data::{Dataset, Inputs};
 use crate::experiment::Prepared;
 use crate::record::StepRow;
 
 /// Batch, objective, data and validation.
 pub(super) fn findings(
-    run: &Run,
+    run: &Run<'_>,
     prepared: &std::result::Result<Prepared, String>,
 ) -> Vec<Finding> {
     let unknown = |check, why: &str| Finding::new(check, Verdict::NotKnown, None, why);
@@ -27,7 +27,7 @@ pub(super) fn findings(
     findings
 }
 
-fn batch(run: &Run, config: &RunConfig) -> Finding {
+fn batch(run: &Run<'_>, config: &RunConfig) -> Finding {
     const CHECK: &str = "batch";
     let samples = config.train_size.unwrap_or(0);
     let Some(size) = config.batch_size.0 else {
@@ -47,14 +47,14 @@ fn batch(run: &Run, config: &RunConfig) -> Finding {
 }
 
 /// What is descended beside what `train_loss` is.
-fn objective(run: &Run, config: &RunConfig) -> Finding {
+fn objective(run: &Run<'_>, config: &RunConfig) -> Finding {
     let given = &config.optimizer.hyperparameters;
     let decay = given.weight_decay.filter(|&decay| decay > 0.0);
     let decoupled = config.optimizer.decouples_decay();
     let norm = run.rows.iter().rev().find_map(|row| row.param_norm);
     let penalty = decay.filter(|_| !decoupled).zip(norm);
     let penalty = penalty.map(|(decay, norm)| decay / 2.0 * norm * norm);
-    let loss = lower(&config.loss);
+    let loss = config.loss;
     let mut text = format!("train_loss is the mean {loss} loss over the training samples");
     match given.rho.filter(|&rho| rho > 0.0) {
         Some(rho) => text += &format!("; descended is its gradient up the slope (rho {rho})"),
@@ -70,14 +70,14 @@ fn objective(run: &Run, config: &RunConfig) -> Finding {
     Finding::new("objective", Verdict::Pass, penalty.unwrap_or(0.0), text)
 }
 
-fn metrics(run: &Run, config: &RunConfig) -> Finding {
+fn metrics(run: &Run<'_>, config: &RunConfig) -> Finding {
     let count = |value: fn(&StepRow) -> Option<f64>| {
         run.rows.iter().filter(|row| value(row).is_some()).count()
     };
     let (validated, accuracies) = (count(|row| row.val_loss), count(|row| row.train_accuracy));
     let text = format!(
         "{} loss{} and validation loss ({validated} steps) are columns of their own{}",
-        lower(&config.loss),
+        config.loss,
         match accuracies {
             0 => String::new(),
             steps => format!(", training accuracy ({steps} steps)"),
@@ -87,10 +87,10 @@ fn metrics(run: &Run, config: &RunConfig) -> Finding {
     Finding::judged("metrics", validated > 0, share(validated, run.rows.len()), text)
 }
 
-fn data(run: &Run, prepared: &Prepared) -> Finding {
+fn data(run: &Run<'_>, prepared: &Prepared) -> Finding {
     const CHECK: &str = "data";
     let samples = prepared.dataset.len() as f64;
-    let same = prepared.manifest().and_then(|now| run.directory.check_same_problem(&now));
+    let same = prepared.run_info().and_then(|now| run.stored.check_same_problem(&now));
     match same {
         Ok(()) => {
             let text =
@@ -133,14 +133,14 @@ fn content(dataset: &Dataset, sample: usize) -> Vec<u64> {
 }
 
 /// Whether there is a checkpoint that can be gone on from.
-pub(super) fn checkpoint(run: &Run) -> Finding {
+pub(super) fn checkpoint(run: &Run<'_>) -> Finding {
     const CHECK: &str = "checkpoint";
-    let there = run.directory.checkpoints();
+    let there = run.stored.checkpoints();
     let Some(last) = there.last().copied() else {
         let text = "there is none but the initial weights";
         return Finding::new(CHECK, Verdict::Warn, None, text);
     };
-    let complete = run.directory.resumable(run.rows.len()).filter(|&step| step > 0 || last == 0);
+    let complete = run.stored.resumable().ok().flatten().filter(|&step| step > 0 || last == 0);
     let text = match complete {
         Some(step) => format!(
             "step {step} has parameters, optimizer, schedule and random state: run --resume goes on \

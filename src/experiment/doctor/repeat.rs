@@ -17,7 +17,7 @@ use crate::experiment::Prepared;
 use crate::linalg::{Lanczos, norm};
 use crate::problem::{Problem, Supervised, supervised};
 use crate::profile::{Checkpoint, History, Observer, TrainingState};
-use crate::record::{Event, EventKind, StepRow, WarningAction};
+use crate::record::{Event, EventKind, StepRow};
 use crate::train::{TrainSettings, Trainer};
 
 pub(super) const CHECK: &str = "double_precision";
@@ -32,7 +32,7 @@ const SAME: f64 = 1e-5;
 const ALLOWED: f64 = 1e-3;
 
 /// Repeats the most suspicious steps.
-pub(super) fn finding(run: &Run, prepared: Prepared) -> Result<Finding> {
+pub(super) fn finding(run: &Run<'_>, prepared: Prepared) -> Result<Finding> {
     if prepared.config.precision == Precision::F64 {
         let text = "the run is in double precision itself";
         return Ok(Finding::new(CHECK, Verdict::Pass, 0.0, text));
@@ -74,7 +74,7 @@ pub(super) fn finding(run: &Run, prepared: Prepared) -> Result<Finding> {
 
 /// The steps most worth repeating, with the reason, ascending: those that events suspect, else the one
 /// closest to the edge or beyond it.
-fn suspicious(run: &Run) -> Vec<(usize, &'static str)> {
+fn suspicious(run: &Run<'_>) -> Vec<(usize, &'static str)> {
     let rank = |event: &Event| match event.kind {
         EventKind::PrecisionSuspect { .. } => Some((0, event.step, "precision suspect")),
         EventKind::CurvatureUnconverged { .. } => Some((1, event.step, "not converged")),
@@ -99,42 +99,34 @@ fn suspicious(run: &Run) -> Vec<(usize, &'static str)> {
 
 /// The run's path, trained again piece by piece.
 struct Path<'a> {
-    run: &'a Run,
+    run: &'a Run<'a>,
     prepared: Prepared,
     task: Arc<Supervised>,
     at: Option<TrainingState>,
 }
 
 impl<'a> Path<'a> {
-    fn new(run: &'a Run, prepared: Prepared, task: Arc<Supervised>) -> Self {
+    fn new(run: &'a Run<'a>, prepared: Prepared, task: Arc<Supervised>) -> Self {
         Self { run, prepared, task, at: None }
     }
 
     /// The parameters at `step`, no earlier than the step before; `None` where the row's loss, or the
     /// parameters' norm where it has none, is not met.
     fn reach(&mut self, step: usize) -> Result<Option<Vec<f64>>> {
-        let directory = &self.run.directory;
-        let complete = |&n: &usize| n <= step && directory.checkpoint_is_complete(n);
-        let nearest = directory.checkpoints().into_iter().rev().find(complete).unwrap_or(0);
+        let stored = self.run.stored;
+        let nearest = stored.complete_before(step);
         let mut at = match self.at.take() {
             Some(at) if at.step >= nearest => at,
             _ => {
                 let layout = self.prepared.problem.train.layout();
                 let mut optimizer = self.prepared.config.optimizer.build();
-                directory.training_state(nearest, layout, &mut *optimizer)?
+                stored.state(nearest, layout, &mut *optimizer)?
             }
         };
-        // Where the learning rate was halved, it is again.
-        let halved = |event: &Event| match event.kind {
-            EventKind::ActionTaken { action: WarningAction::HalveLr, next_step, .. } => {
-                (next_step > at.step && next_step <= step).then_some(next_step)
-            }
-            _ => None,
-        };
-        let halvings: Vec<usize> = self.run.events.iter().filter_map(halved).collect();
-        for next in halvings {
+        // Where a warning changed the learning rate, it is changed again.
+        for (next, factor) in stored.rate_changes(at.step, step)? {
             at = self.train(at, next)?;
-            at.rate_factor /= 2.0;
+            at.rate_factor *= factor;
         }
         at = self.train(at, step)?;
         let same = self.is_recorded(&at)?;
@@ -152,7 +144,6 @@ impl<'a> Path<'a> {
             steps: step,
             every: usize::MAX,
             eval_every: usize::MAX,
-            tracker: None,
             spectrum: None,
             on_warning: None,
             checkpoint_every: None,
@@ -163,13 +154,13 @@ impl<'a> Path<'a> {
         let trainer =
             Trainer { problem, settings, optimizer, interrupted: &AtomicBool::new(false) };
         let mut last = Last(None);
-        let end = trainer.run(at, &History::default(), &mut [&mut last]);
+        let end = trainer.run(at, &History::default(), &mut [&mut last])?;
         match (end.error, last.0) {
             (Some(error), _) => Err(error),
             (None, Some(state)) => Ok(state),
             (None, None) => {
                 let reason = format!("training ended before step {step}");
-                Err(Error::Numerical { what: "training again", reason })
+                Err(Error::State { what: "training again", reason })
             }
         }
     }
@@ -198,14 +189,6 @@ impl<'a> Path<'a> {
 struct Last(Option<TrainingState>);
 
 impl Observer for Last {
-    fn row(&mut self, _row: &StepRow) -> Result<()> {
-        Ok(())
-    }
-
-    fn event(&mut self, _event: &Event) -> Result<()> {
-        Ok(())
-    }
-
     fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {
         self.0 = Some(checkpoint.state.clone());
         Ok(())
@@ -240,7 +223,7 @@ impl Pair {
             samples: batch.len(),
             single: objective(Precision::F32)?,
             double: objective(Precision::F64)?,
-            meter: CurvatureMeter { lanczos, seed: prepared.config.seed },
+            meter: CurvatureMeter::lanczos(lanczos, prepared.config.seed),
         })
     }
 

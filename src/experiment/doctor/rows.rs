@@ -10,13 +10,13 @@ use crate::record::{ExitStatus, StepRow};
 const SANE_UPDATES: [f64; 2] = [1e-6, 0.1];
 
 /// How the run ended.
-pub(super) fn ending(run: &Run) -> Finding {
+pub(super) fn ending(run: &Run<'_>) -> Finding {
     let rows = run.rows.len();
     let wanted = run.config.as_ref().ok().map(|config| config.steps);
-    let head = run.head.as_ref();
+    let head = run.stored.head();
     let code = head.and_then(|head| head.exit_code);
     let error = head.and_then(|head| head.error.as_deref()).unwrap_or("no reason is recorded");
-    let status = run.directory.summary().ok().map(|summary| summary.status);
+    let status = run.stored.summary().map(|summary| summary.status);
     let stopped = status == Some(ExitStatus::StoppedOnWarning);
     let complete = wanted.is_none_or(|wanted| rows == wanted);
     let text = match code {
@@ -34,7 +34,7 @@ pub(super) fn ending(run: &Run) -> Finding {
 }
 
 /// What rows and events alone say.
-pub(super) fn findings(run: &Run) -> Vec<Finding> {
+pub(super) fn findings(run: &Run<'_>) -> Vec<Finding> {
     vec![
         norms(run),
         update_size(run),
@@ -45,7 +45,7 @@ pub(super) fn findings(run: &Run) -> Vec<Finding> {
     ]
 }
 
-fn norms(run: &Run) -> Finding {
+fn norms(run: &Run<'_>) -> Finding {
     const CHECK: &str = "norms";
     let complete = |row: &&StepRow| {
         [row.grad_norm, row.update_norm, row.param_norm].iter().all(Option::is_some)
@@ -59,7 +59,7 @@ fn norms(run: &Run) -> Finding {
     Finding::judged(CHECK, logged > 0, share(logged, run.rows.len()), text)
 }
 
-fn update_size(run: &Run) -> Finding {
+fn update_size(run: &Run<'_>) -> Finding {
     const CHECK: &str = "update_size";
     let measured: Vec<f64> = run.rows.iter().filter_map(|row| row.relative_update).collect();
     let sizes: Vec<f64> = measured.iter().copied().filter(|size| size.is_finite()).collect();
@@ -80,7 +80,7 @@ fn update_size(run: &Run) -> Finding {
     Finding::judged(CHECK, sane, median, text)
 }
 
-fn raw_curves(run: &Run) -> Finding {
+fn raw_curves(run: &Run<'_>) -> Finding {
     const CHECK: &str = "raw_curves";
     let Some(last) = run.rows.last().map(|row| row.step) else {
         return Finding::new(CHECK, Verdict::NotKnown, None, "the table has no row");
@@ -100,7 +100,7 @@ fn raw_curves(run: &Run) -> Finding {
     Finding::judged(CHECK, whole, measured as f64, text)
 }
 
-fn eigenvalues(run: &Run) -> Finding {
+fn eigenvalues(run: &Run<'_>) -> Finding {
     const CHECK: &str = "eigenvalues";
     let measured: Vec<&StepRow> = run.rows.iter().filter(|row| row.converged.is_some()).collect();
     if measured.is_empty() {
@@ -124,7 +124,7 @@ fn eigenvalues(run: &Run) -> Finding {
     Finding::judged(CHECK, open == 0 && repaired == 0, residual, text)
 }
 
-fn threshold(run: &Run) -> Finding {
+fn threshold(run: &Run<'_>) -> Finding {
     const CHECK: &str = "threshold";
     let known = run.rows.iter().filter(|row| row.edge_ratio.is_some()).count();
     match known {
@@ -141,7 +141,7 @@ fn threshold(run: &Run) -> Finding {
     }
 }
 
-fn precision(run: &Run) -> Finding {
+fn precision(run: &Run<'_>) -> Finding {
     let suspect = run.count("precision_suspect");
     let text = match suspect {
         0 => "no step looks like rounding".to_string(),

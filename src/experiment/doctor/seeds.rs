@@ -2,25 +2,11 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
-
 use super::{Finding, Verdict};
-use crate::input;
+use crate::experiment::compare::{ComparisonManifest, ListedMember};
 
 /// Fewer say little about the spread.
 const ENOUGH: usize = 3;
-
-#[derive(Deserialize)]
-struct Comparison {
-    members: Vec<Member>,
-}
-
-#[derive(Deserialize)]
-struct Member {
-    setting: String,
-    folder: String,
-    status: String,
-}
 
 /// Counts the completed runs of this run's setting in the comparison that it is of.
 pub(super) fn finding(run: &Path) -> Finding {
@@ -34,16 +20,16 @@ pub(super) fn finding(run: &Path) -> Finding {
     let Some(root) = absolute.as_deref().and_then(|run| run.ancestors().nth(2)) else {
         return alone();
     };
-    let path = root.join("comparison.json");
-    let listed = input::read_text(&path, "").and_then(|text| input::parse_json(&text, &path, ""));
-    let Ok(Comparison { members }) = listed else { return alone() };
-    let own = |member: &&Member| {
+    let Ok(ComparisonManifest { members, .. }) = ComparisonManifest::read(root) else {
+        return alone();
+    };
+    let own = |member: &&ListedMember| {
         root.join(&member.folder).canonicalize().ok().as_deref() == absolute.as_deref()
     };
     let Some(setting) = members.iter().find(own).map(|member| &member.setting) else {
         return alone();
     };
-    let done = |member: &&Member| member.setting == *setting && member.status == "completed";
+    let done = |member: &&ListedMember| member.setting == *setting && member.status == "completed";
     let seeds = members.iter().filter(done).count();
     let text = format!(
         "{seeds} completed seeds of '{setting}'{}",

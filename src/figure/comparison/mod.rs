@@ -75,7 +75,7 @@ impl ComparisonFigure {
 /// The figure as the text of an SVG file. Runs of settings that have no name are left out.
 ///
 /// # Errors
-/// [`Error::Numerical`](crate::Error::Numerical) if it cannot be drawn.
+/// [`Error::Draw`](crate::Error::Draw) if it cannot be drawn.
 pub fn comparison_svg(figures: &ComparisonFigures, figure: ComparisonFigure) -> Result<String> {
     svg(&Comparison { figures, figure })
 }
@@ -83,7 +83,7 @@ pub fn comparison_svg(figures: &ComparisonFigures, figure: ComparisonFigure) -> 
 /// The figure as the bytes of a PNG file of 1600 x 1200 pixels.
 ///
 /// # Errors
-/// [`Error::Numerical`](crate::Error::Numerical) if it cannot be drawn.
+/// [`Error::Draw`](crate::Error::Draw) if it cannot be drawn.
 pub fn comparison_png(figures: &ComparisonFigures, figure: ComparisonFigure) -> Result<Vec<u8>> {
     png(&Comparison { figures, figure })
 }

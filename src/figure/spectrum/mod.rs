@@ -38,7 +38,7 @@ pub struct SpectrumFigure {
 /// The picture as the text of an SVG file.
 ///
 /// # Errors
-/// [`Error::Numerical`](crate::Error::Numerical) if it cannot be drawn.
+/// [`Error::Draw`](crate::Error::Draw) if it cannot be drawn.
 pub fn spectrum_svg(figure: &SpectrumFigure) -> Result<String> {
     svg(figure)
 }
@@ -46,7 +46,7 @@ pub fn spectrum_svg(figure: &SpectrumFigure) -> Result<String> {
 /// The picture as the bytes of a PNG file of 1600 x 1200 pixels.
 ///
 /// # Errors
-/// [`Error::Numerical`](crate::Error::Numerical) if it cannot be drawn.
+/// [`Error::Draw`](crate::Error::Draw) if it cannot be drawn.
 pub fn spectrum_png(figure: &SpectrumFigure) -> Result<Vec<u8>> {
     png(figure)
 }
@@ -56,7 +56,7 @@ pub fn spectrum_png(figure: &SpectrumFigure) -> Result<Vec<u8>> {
 /// those of [`waterfall_choice`] are shown.
 ///
 /// # Errors
-/// [`Error::Numerical`](crate::Error::Numerical) if it cannot be drawn.
+/// [`Error::Draw`](crate::Error::Draw) if it cannot be drawn.
 pub fn waterfall_svg(title: &str, spectra: &[(usize, Vec<(f64, f64)>)]) -> Result<String> {
     svg(&Waterfall { title, spectra })
 }
@@ -64,7 +64,7 @@ pub fn waterfall_svg(title: &str, spectra: &[(usize, Vec<(f64, f64)>)]) -> Resul
 /// That picture as the bytes of a PNG file of 1600 x 1200 pixels.
 ///
 /// # Errors
-/// [`Error::Numerical`](crate::Error::Numerical) if it cannot be drawn.
+/// [`Error::Draw`](crate::Error::Draw) if it cannot be drawn.
 pub fn waterfall_png(title: &str, spectra: &[(usize, Vec<(f64, f64)>)]) -> Result<Vec<u8>> {
     png(&Waterfall { title, spectra })
 }

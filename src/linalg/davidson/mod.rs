@@ -46,7 +46,7 @@ use self::space::{Space, widened};
 use super::dense::matrix_product;
 use super::lanczos::krylov::orthogonalise;
 use super::operator::check_finite;
-use super::{EigenPair, SymmetricOperator, dot, norm, random_unit_vector};
+use super::{EigenPair, Follow, Lanczos, Method, SymmetricOperator, dot, norm, random_unit_vector};
 use crate::error::{Result, check_length};
 use crate::rng::{self, Stream};
 
@@ -131,13 +131,12 @@ pub struct Secant<'a> {
     pub y: &'a [f64],
 }
 
-/// Vectors of length n with their products, one after the other.
+/// Vectors, by length n or by coordinates, with their products, one after the other.
 #[derive(Debug, Clone, Copy)]
-pub struct Products<'a> {
-    /// The vectors.
-    pub x: &'a [f64],
+struct Products<'a> {
+    x: &'a [f64],
     /// A times each.
-    pub ax: &'a [f64],
+    ax: &'a [f64],
 }
 
 /// What is known of an operator from the steps before.
@@ -167,6 +166,31 @@ pub struct Tracker {
     sharpness: Option<f64>,
     since_audit: usize,
     rng: ChaCha8Rng,
+}
+
+pub(super) const METHOD: Method = Method {
+    both_ends: false,
+    cold: |wanted| Box::new(Lanczos::from(wanted)),
+    follow: Some(|n, settings| Box::new(Tracker::new(n, settings))),
+};
+
+impl Follow for Tracker {
+    fn directions(&self) -> &[f64] {
+        Tracker::directions(self)
+    }
+
+    fn update(
+        &mut self,
+        operator: &mut dyn SymmetricOperator,
+        products: &[f64],
+        secant: Option<Secant<'_>>,
+    ) -> Result<Tracked> {
+        Tracker::update(self, operator, products, secant)
+    }
+
+    fn rescale(&mut self, diagonal: &[f64]) -> Result<()> {
+        Tracker::rescale(self, diagonal)
+    }
 }
 
 impl Tracker {
@@ -201,8 +225,7 @@ impl Tracker {
         &self.directions
     }
 
-    /// Finds the pairs of this step's operator, given its products with [`Tracker::directions`] or
-    /// with what became of them under a change of metric.
+    /// Finds the pairs of this step's operator, given its products with [`Tracker::directions`].
     ///
     /// # Errors
     /// [`crate::Error::Length`] for an operator or products of another size, [`crate::Error::NonFinite`] if a product
@@ -210,15 +233,15 @@ impl Tracker {
     pub fn update(
         &mut self,
         operator: &mut dyn SymmetricOperator,
-        first: Products<'_>,
+        products: &[f64],
         secant: Option<Secant<'_>>,
     ) -> Result<Tracked> {
         let n = self.n;
         check_length("operator", operator.dim(), n)?;
-        check_length("products", first.ax.len(), first.x.len())?;
-        check_finite(first.ax)?;
+        check_length("products", products.len(), self.directions.len())?;
+        check_finite(products)?;
         let mut before = self.model.clone();
-        let (coordinates, secant) = self.begin(first, secant);
+        let (coordinates, secant) = self.begin(products, secant);
         let q = self.space.rank();
         let (x, ax) = coordinates.split_at(coordinates.len() / 2);
         let coordinates = Products { x, ax };
@@ -231,7 +254,7 @@ impl Tracker {
         for (x, ax) in columns(coordinates, q) {
             self.take(&mut frame, x, ax);
         }
-        let given = first.x.len() / n.max(1);
+        let given = products.len() / n.max(1);
         let mut spent = Spent { products: given, passes: usize::from(given > 0) };
         let mut audit = None;
         let known = frame.len() > 0;
@@ -268,7 +291,8 @@ impl Tracker {
         Ok(Tracked { pairs, products, passes, audit })
     }
 
-    /// The operator changes from A to D A D for the diagonal D with these entries, all above zero.
+    /// The operator changes from A to D A D for the diagonal D with these entries, all above zero. The
+    /// directions become D^-1 times what they were, so that A times what D makes of them is what it was.
     ///
     /// # Errors
     /// [`crate::Error::Length`] for another length than n.
@@ -288,15 +312,18 @@ impl Tracker {
             top.iter_mut().for_each(|x| *x /= length);
         }
         self.known.clear();
+        for (x, d) in self.directions.iter_mut().zip(diagonal.iter().cycle()) {
+            *x /= d;
+        }
         Ok(())
     }
 
     /// Coordinates of the first products' vectors, then of the products, and of the change of the
     /// parameters, to unit length, with that of the gradient, where this tells something.
-    fn begin(&mut self, first: Products<'_>, secant: Option<Secant<'_>>) -> (Vec<f64>, Learned) {
-        let known = !self.known.is_empty() && first.x == self.directions;
-        let mut block = if known { Vec::new() } else { first.x.to_vec() };
-        block.extend_from_slice(first.ax);
+    fn begin(&mut self, products: &[f64], secant: Option<Secant<'_>>) -> (Vec<f64>, Learned) {
+        let known = !self.known.is_empty();
+        let mut block = if known { Vec::new() } else { self.directions.clone() };
+        block.extend_from_slice(products);
         let secant = secant.filter(|secant| self.tells(secant));
         if let Some(Secant { s, y }) = secant {
             let length = norm(s);

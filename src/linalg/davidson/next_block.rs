@@ -170,7 +170,7 @@ mod tests {
             let x = tracker.directions().to_vec();
             let mut ax = vec![0.0; x.len()];
             each_column(&mut operator, &x, &mut ax).unwrap();
-            tracker.update(&mut operator, Products { x: &x, ax: &ax }, None).unwrap();
+            tracker.update(&mut operator, &ax, None).unwrap();
         }
         assert!(tracker.swing > 0.0);
         (tracker, model)
@@ -191,7 +191,7 @@ mod tests {
                 tracker.rescale(&diagonal).unwrap();
             }
             let rank = tracker.space.rank();
-            let (c, _) = tracker.begin(Products { x: &x, ax: &x }, None);
+            let (c, _) = tracker.begin(&x, None);
             assert_eq!(tracker.space.rank(), rank);
             let both = tracker.space.vectors(&c);
             assert!(close(&both, &[&x[..], &x].concat()), "metric {metric:?}");

@@ -10,6 +10,7 @@ use faer::MatRef;
 use crate::error::{Error, Result, check_length};
 use crate::linalg::dense::{add_product, matrix_product};
 use crate::linalg::norm;
+use crate::linalg::operator::check_finite;
 
 /// A Krylov basis and the projection of the operator on it.
 pub(in crate::linalg) struct Krylov {
@@ -70,9 +71,7 @@ impl Krylov {
         let n = self.n;
         let m = self.alphas.len() + 1;
         let (alpha, beta) = orthogonalise(&mut self.rest, &self.basis, n);
-        if !(alpha.is_finite() && beta.is_finite()) {
-            return Err(Error::NonFinite { what: "a Hessian-vector product" });
-        }
+        check_finite(&[alpha, beta])?;
         self.alphas.push(alpha);
         let scale = self.alphas.iter().chain(&self.betas).fold(0.0, |s: f64, x| s.max(x.abs()));
         let exhausted = m == n || beta <= BREAKDOWN * scale;

@@ -16,9 +16,9 @@ mod block_krylov;
 pub(super) mod krylov;
 
 use self::block_krylov::BlockKrylov;
-use super::SymmetricOperator;
 use super::dense::{EigenDecomposition, matrix_vector};
 use super::norm;
+use super::{EigenSolver, Method, SymmetricOperator};
 use crate::error::{Error, Result};
 
 /// Settings of the solver; see [`Lanczos::solve`].
@@ -86,6 +86,19 @@ pub struct LanczosOutcome {
 
 /// Pairs beyond the wanted ones that must converge at the same end.
 const GUARDS: usize = 1;
+
+pub(super) const METHOD: Method =
+    Method { both_ends: true, cold: |wanted| Box::new(Lanczos::from(wanted)), follow: None };
+
+impl EigenSolver for Lanczos {
+    fn starts(&self) -> usize {
+        Lanczos::starts(self)
+    }
+
+    fn solve(&self, operator: &mut dyn SymmetricOperator, start: &[f64]) -> Result<LanczosOutcome> {
+        Lanczos::solve(self, operator, start)
+    }
+}
 
 impl Lanczos {
     /// A limit of products that is seldom met for `wanted` pairs at one end: twenty blocks, and at least 100

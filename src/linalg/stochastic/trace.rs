@@ -2,9 +2,10 @@
 
 use rand::Rng;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::linalg::estimate::SignScatter;
 use crate::linalg::lanczos::krylov::orthogonalise;
+use crate::linalg::operator::check_finite;
 use crate::linalg::{Estimate, SymmetricOperator, dot, norm, rademacher_vector};
 
 /// A trace and what it cost.
@@ -47,7 +48,7 @@ impl Hutchinson {
     /// The trace of `operator`, with probes from `rng`.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] if a product is not finite, and whatever the operator reports.
+    /// [`crate::Error::NonFinite`] if a product is not finite, and whatever the operator reports.
     pub fn estimate<R: Rng>(
         &self,
         operator: &mut dyn SymmetricOperator,
@@ -61,7 +62,7 @@ impl HutchPlusPlus {
     /// The trace of `operator`, with probes from `rng`.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] if a product is not finite, and whatever the operator reports.
+    /// [`crate::Error::NonFinite`] if a product is not finite, and whatever the operator reports.
     pub fn estimate<R: Rng>(
         &self,
         operator: &mut dyn SymmetricOperator,
@@ -95,10 +96,7 @@ impl HutchPlusPlus {
         let mut apply = |x: &[f64], y: &mut [f64]| -> Result<()> {
             products += 1;
             operator.apply(x, y)?;
-            match y.iter().all(|y| y.is_finite()) {
-                true => Ok(()),
-                false => Err(Error::NonFinite { what: "a Hessian-vector product" }),
-            }
+            check_finite(y)
         };
         let mut y = vec![0.0; n];
 
@@ -179,7 +177,7 @@ fn trace_on(
 /// The trace from the diagonal, one product for each of the n coordinates: for small operators.
 ///
 /// # Errors
-/// [`Error::NonFinite`] if a product is not finite, and whatever the operator reports.
+/// [`crate::Error::NonFinite`] if a product is not finite, and whatever the operator reports.
 pub fn exact_trace(operator: &mut dyn SymmetricOperator) -> Result<TraceEstimate> {
     let n = operator.dim();
     let (mut x, mut y) = (vec![0.0; n], vec![0.0; n]);
@@ -190,9 +188,7 @@ pub fn exact_trace(operator: &mut dyn SymmetricOperator) -> Result<TraceEstimate
         value += y[i];
         x[i] = 0.0;
     }
-    if !value.is_finite() {
-        return Err(Error::NonFinite { what: "a Hessian-vector product" });
-    }
+    check_finite(&[value])?;
     let estimate = Estimate { value, standard_error: Some(0.0) };
     Ok(TraceEstimate { estimate, products: n, converged: true })
 }

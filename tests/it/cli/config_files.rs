@@ -122,6 +122,7 @@ fn what_is_left_out_depends_on_optimizer_batch_and_schedule() {
         ("--optimizer ema-momentum", of(&momentum, json!({"lr": 0.2}))),
         ("--optimizer adam", adam.clone()),
         ("--optimizer adamw", of(&adam, json!({"weight_decay": 0.01}))),
+        ("--optimizer nadam", of(&adam, json!({"lr": 2e-3}))),
         (
             "--optimizer rmsprop",
             json!({"lr": 1e-3, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.0}),

@@ -39,7 +39,7 @@ fn models_are_counted_for_the_dataset_that_is_named() {
     let cnn = 32 * 9 + 32 + 32 * 32 * 9 + 32 + (32 * 49 + 1) * 10;
     assert_eq!(model("cnn-tanh")["parameters"], cnn);
     assert_eq!(model("transformer-tiny")["dataset"], "shakespeare");
-    assert_eq!(list["optimizers"].as_array().unwrap().len(), 10);
+    assert_eq!(list["optimizers"].as_array().unwrap().len(), 11);
     assert_eq!(list["datasets"].as_array().unwrap().len(), 8);
 }
 

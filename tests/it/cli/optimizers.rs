@@ -59,6 +59,19 @@ fn the_threshold_is_the_optimizers_own() {
     }
 }
 
+/// Its momentum rises from half of beta1, and the threshold with it.
+#[test]
+fn nadams_threshold_is_that_of_the_momentum_so_far() {
+    let place = Place::new();
+    let (table, _) = table_of(&place, "--optimizer nadam --beta1 0.5 --lr 0.01");
+    for row in 0..3 {
+        let mu = 0.5 * (1.0 - 0.5 * 0.96_f64.powf(0.004 * (row + 1) as f64));
+        let (written, expected) = (table.number(row, "threshold"), 3.0 / ((1.5 - mu) * 0.01));
+        assert!(close(written, expected), "{written}, not {expected}");
+        assert!(table.number(row, "preconditioned_sharpness") > table.number(row, "sharpness"));
+    }
+}
+
 #[test]
 fn adam_is_held_against_its_preconditioned_sharpness() {
     let place = Place::new();

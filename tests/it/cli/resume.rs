@@ -1,6 +1,7 @@
 //! Going on with runs that were stopped: what comes out is what one run would have written.
 
 use super::*;
+use crate::support::running::Running;
 
 /// Problems small enough for a fraction of a second, with every kind of state that a checkpoint holds.
 const KINDS: [&str; 7] = [
@@ -251,19 +252,14 @@ fn divergence_is_told_where_a_run_goes_on_as_well() {
 #[test]
 fn a_run_under_way_is_left_alone() {
     let place = Place::new();
-    let mut long = std::process::Command::new(assert_cmd::cargo::cargo_bin!("sharpscope"));
     let words = command("--model linear --steps 2000000 --checkpoint-every 10 --quiet --out r");
-    let mut long =
-        long.current_dir(place.cwd.path()).args(place.arguments(&words)).spawn().unwrap();
-    while !place.made("r/checkpoints/step-10.json").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let mut long = Running::start(&place, &words);
+    long.wait_for_file(&place.made("r/checkpoints/step-10.json"));
     for words in ["run --resume r --steps 3000000", &small("--force --out r")] {
         let refused = place.run(words);
         assert_eq!(refused.code, Some(2), "{words}: {}", refused.err);
         assert!(refused.err.contains("another sharpscope"), "{}", refused.err);
     }
-    long.kill().unwrap();
-    long.wait().unwrap();
+    drop(long);
     place.run_well(&small("--force --out r"));
 }

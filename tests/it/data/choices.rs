@@ -3,6 +3,7 @@
 use sharpscope::Error;
 use sharpscope::config::{RunConfig, Settings};
 use sharpscope::data::{DataOptions, Dataset, Inputs, Standardisation, Targets};
+use sharpscope::device::BackendChoice;
 use sharpscope::experiment::{Prepared, prepare};
 use sharpscope::problem::Loss;
 use sharpscope::rng::{Stream, stream};
@@ -63,7 +64,7 @@ fn label_noise_rounds_and_needs_another_class() {
     assert!(add(0.1).is_ok(), "0.3 rounds to none");
     assert!(add(0.5).unwrap_err().to_string().contains("no other class"));
     for share in [-0.1, 1.1, f64::NAN] {
-        assert!(add(share).unwrap_err().to_string().contains("--label-noise"));
+        assert!(add(share).unwrap_err().to_string().contains("label_noise = "));
     }
 }
 
@@ -75,22 +76,26 @@ fn a_dataset_refuses_what_it_does_not_take() {
             other => panic!("{name} took {options:?}: {other:?}"),
         };
     let cases = [
-        (DataOptions { points: Some(9), ..none() }, "--points", "chebyshev, blobs, moons, spirals"),
-        (DataOptions { degree: Some(2), ..none() }, "--degree", "chebyshev"),
-        (DataOptions { classes: Some(2), ..none() }, "--classes", "blobs, spirals"),
-        (DataOptions { noise: Some(0.1), ..none() }, "--noise", "blobs, moons, spirals"),
-        (DataOptions { target: Some("y".into()), ..none() }, "--target", "CSV files"),
-        (DataOptions { regression: Some(true), ..none() }, "--regression", "CSV files"),
+        (
+            DataOptions { points: Some(9), ..none() },
+            "points = ",
+            "chebyshev, blobs, moons, spirals",
+        ),
+        (DataOptions { degree: Some(2), ..none() }, "degree = ", "chebyshev"),
+        (DataOptions { classes: Some(2), ..none() }, "classes = ", "blobs, spirals"),
+        (DataOptions { noise: Some(0.1), ..none() }, "noise = ", "blobs, moons, spirals"),
+        (DataOptions { target: Some("y".into()), ..none() }, "target = ", "CSV files"),
+        (DataOptions { regression: Some(true), ..none() }, "regression = ", "CSV files"),
     ];
-    for (options, flag, takers) in cases {
+    for (options, field, takers) in cases {
         let text = refusal("digits", &options);
         let end = format!("those that do: {takers}");
-        assert!(text.starts_with(flag) && text.ends_with(&end), "{text}");
+        assert!(text.starts_with(field) && text.ends_with(&end), "{text}");
     }
     let noise = DataOptions { label_noise: Some(0.0), ..none() };
     for name in ["diabetes", "shakespeare", "chebyshev"] {
         let text = refusal(name, &noise);
-        assert!(text.starts_with("--label-noise"), "{text}");
+        assert!(text.starts_with("label_noise = "), "{text}");
         let takers = "digits, fashion-mnist, blobs, moons, spirals, files of classes";
         assert!(text.ends_with(takers), "{text}");
     }
@@ -101,21 +106,21 @@ fn a_dataset_refuses_what_it_does_not_take() {
 #[test]
 fn values_out_of_range_are_refused() {
     let cases = [
-        ("chebyshev", DataOptions { points: Some(1), ..none() }, "--points"),
-        ("moons", DataOptions { points: Some(usize::MAX), ..none() }, "--points"),
-        ("blobs", DataOptions { points: Some(2), ..none() }, "--points"),
-        ("blobs", DataOptions { classes: Some(1), ..none() }, "--classes"),
-        ("spirals", DataOptions { classes: Some(usize::MAX), ..none() }, "--classes"),
-        ("chebyshev", DataOptions { degree: Some(usize::MAX), ..none() }, "--degree"),
-        ("moons", DataOptions { noise: Some(-0.1), ..none() }, "--noise"),
-        ("moons", DataOptions { noise: Some(f64::INFINITY), ..none() }, "--noise"),
-        ("moons", DataOptions { noise: Some(f64::NAN), ..none() }, "--noise"),
-        ("digits", DataOptions { label_noise: Some(1.5), ..none() }, "--label-noise"),
-        ("digits", DataOptions { label_noise: Some(f64::NAN), ..none() }, "--label-noise"),
+        ("chebyshev", DataOptions { points: Some(1), ..none() }, "points = "),
+        ("moons", DataOptions { points: Some(usize::MAX), ..none() }, "points = "),
+        ("blobs", DataOptions { points: Some(2), ..none() }, "points = "),
+        ("blobs", DataOptions { classes: Some(1), ..none() }, "classes = "),
+        ("spirals", DataOptions { classes: Some(usize::MAX), ..none() }, "classes = "),
+        ("chebyshev", DataOptions { degree: Some(usize::MAX), ..none() }, "degree = "),
+        ("moons", DataOptions { noise: Some(-0.1), ..none() }, "noise = "),
+        ("moons", DataOptions { noise: Some(f64::INFINITY), ..none() }, "noise = "),
+        ("moons", DataOptions { noise: Some(f64::NAN), ..none() }, "noise = "),
+        ("digits", DataOptions { label_noise: Some(1.5), ..none() }, "label_noise = "),
+        ("digits", DataOptions { label_noise: Some(f64::NAN), ..none() }, "label_noise = "),
     ];
-    for (name, options, flag) in cases {
+    for (name, options, field) in cases {
         let text = Dataset::load_with(name, &options, None, 0).unwrap_err().to_string();
-        assert!(text.starts_with(flag), "{name}: {text}");
+        assert!(text.starts_with(field), "{name}: {text}");
     }
 }
 
@@ -162,7 +167,7 @@ fn run(dataset: &str, change: impl FnOnce(&mut Settings)) -> Result<Prepared, Er
             if dataset == "shakespeare" { "transformer-tiny" } else { "linear" }.parse().unwrap(),
         ),
         dataset: Some(dataset.to_string()),
-        backend: Some("cpu".to_string()),
+        backend: Some(BackendChoice::Cpu),
         ..Settings::default()
     };
     change(&mut settings);
@@ -199,7 +204,7 @@ fn diabetes_is_standardised_by_default() {
 #[test]
 fn cross_entropy_needs_classes_and_scaling_needs_numbers() {
     for dataset in ["diabetes", "chebyshev"] {
-        let text = refused(dataset, |s| s.loss = Some("ce".to_string()));
+        let text = refused(dataset, |s| s.loss = Some(Loss::Ce));
         assert!(text.starts_with("--loss") && text.contains("--loss mse"), "{text}");
     }
     let text = refused("shakespeare", |s| s.standardize = Some(true));
@@ -216,7 +221,7 @@ fn text_has_its_own_loss_split_and_windows() {
     assert_eq!((play.split.train.len(), play.split.validation.len()), (500, 500));
     let validation = &play.split.validation;
     assert!(validation.windows(2).all(|pair| pair[1] == pair[0] + 1), "one stretch");
-    let mse = run("shakespeare", |s| s.loss = Some("mse".to_string())).unwrap();
+    let mse = run("shakespeare", |s| s.loss = Some(Loss::Mse)).unwrap();
     assert_eq!(mse.config.loss, Loss::Mse);
 }
 
@@ -281,7 +286,7 @@ fn a_csv_file_s_target_is_a_column_of_choice() {
     }
     let text = refusal(&headed, Some("y"), None);
     assert!(
-        text.contains(":2:") && text.contains("2.5") && text.contains("--regression"),
+        text.contains(":2:") && text.contains("2.5") && text.contains("`regression`"),
         "{text}"
     );
     let nan = folder.write("n.csv", b"a,y\n1,2\n2,NaN\n");
@@ -289,7 +294,7 @@ fn a_csv_file_s_target_is_a_column_of_choice() {
     assert!(text.contains(":3:") && text.contains("column 2"), "{text}");
     let noise = DataOptions { label_noise: Some(0.1), ..options(None, Some(true)) };
     let text = Dataset::load_with(&headed, &noise, None, 0).unwrap_err().to_string();
-    assert!(text.starts_with("--label-noise"), "{text}");
+    assert!(text.starts_with("label_noise = "), "{text}");
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn images_take_label_noise_and_nothing_else() {
     assert_eq!(load(noisy.clone()).unwrap().1, noisy);
     let target = DataOptions { target: Some("1".to_string()), ..DataOptions::default() };
     let text = load(target).unwrap_err().to_string();
-    assert!(text.contains("--target") && text.contains("CSV files"), "{text}");
+    assert!(text.contains("target = 1: ") && text.contains("CSV files"), "{text}");
 }
 
 proptest! {

@@ -145,9 +145,9 @@ fn a_split_that_cannot_be_made_is_refused() {
     let split = |train, validation| {
         Split::shuffled(10, train, validation, &mut stream(0, Stream::Split)).unwrap_err()
     };
-    assert!(split(0, None).to_string().contains("--train-size"));
-    assert!(split(11, None).to_string().contains("--train-size"));
-    assert!(split(8, Some(3)).to_string().contains("--validation-size"));
+    assert!(split(0, None).to_string().contains("train_size = "));
+    assert!(split(11, None).to_string().contains("train_size = "));
+    assert!(split(8, Some(3)).to_string().contains("validation_size = "));
 }
 
 #[test]
@@ -178,9 +178,9 @@ fn a_split_by_position_validates_one_stretch() {
     let refused = |train, validation| {
         Split::by_position(10, train, validation, &mut stream(0, Stream::Split)).unwrap_err()
     };
-    assert!(refused(0, None).to_string().contains("--train-size"));
-    assert!(refused(11, None).to_string().contains("--train-size"));
-    assert!(refused(8, Some(3)).to_string().contains("--validation-size"));
+    assert!(refused(0, None).to_string().contains("train_size = "));
+    assert!(refused(11, None).to_string().contains("train_size = "));
+    assert!(refused(8, Some(3)).to_string().contains("validation_size = "));
 }
 
 #[test]

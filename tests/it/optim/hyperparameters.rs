@@ -1,15 +1,15 @@
 //! Which hyperparameters an optimizer takes, and which values.
 
 use sharpscope::Error;
-use sharpscope::optim::{Base, ENTRIES, Entry, Hyperparameters, OptimizerSpec};
+use sharpscope::optim::{Base, ENTRIES, Entry, Hyperparameters, NUMBERS, OptimizerSpec};
 
 use super::{NONE, ascending, momentum};
 
-/// The message of the error, which must blame the flag.
+/// The message of the error, which must blame the field.
 #[track_caller]
-fn refused(name: &str, given: Hyperparameters, flag: &str) -> String {
+fn refused(name: &str, given: Hyperparameters, field: &str) -> String {
     let error = OptimizerSpec::resolve(name, given).expect_err("it was taken");
-    assert!(matches!(&error, Error::Setting { key, .. } if key == flag), "{error:?}");
+    assert!(matches!(&error, Error::Setting { key, .. } if key == field), "{error:?}");
     error.to_string()
 }
 
@@ -19,7 +19,7 @@ fn an_unknown_optimizer_is_named_with_its_nearest() {
     assert!(matches!(error, Error::UnknownName { .. }));
     let message = error.to_string();
     assert!(message.contains("did you mean 'adam'?"), "{message}");
-    for entry in &ENTRIES {
+    for entry in ENTRIES {
         assert!(message.contains(entry.name), "{message} lacks {}", entry.name);
         assert_eq!(Entry::find(entry.name).unwrap().name, entry.name);
     }
@@ -27,52 +27,63 @@ fn an_unknown_optimizer_is_named_with_its_nearest() {
 
 #[test]
 fn numbers_out_of_range_are_refused() {
-    let taker = |flag: &str| match flag {
-        "--momentum" => "momentum",
-        "--rho" => "sam",
+    let taker = |name: &str| match name {
+        "momentum" => "momentum",
+        "rho" => "sam",
         _ => "adam",
     };
-    let with = |flag: &str, value: f64| {
-        let only = |name: &str| (flag == name).then_some(value);
-        Hyperparameters {
-            base: None,
-            momentum: only("--momentum"),
-            beta1: only("--beta1"),
-            beta2: only("--beta2"),
-            eps: only("--eps"),
-            rho: only("--rho"),
-            weight_decay: only("--weight-decay"),
-        }
+    let with = |name: &str, value: f64| {
+        let number = NUMBERS.iter().find(|number| number.name == name).expect("a number");
+        NONE.with(number, Some(value))
     };
     let outside = [
-        ("--momentum", [-0.1, 1.0]),
-        ("--beta1", [-0.1, 1.0]),
-        ("--beta2", [-0.1, 1.0]),
-        ("--eps", [0.0, -1e-8]),
-        ("--rho", [-1e-9, -1.0]),
-        ("--weight-decay", [-1e-9, -1.0]),
+        ("momentum", [-0.1, 1.0]),
+        ("beta1", [-0.1, 1.0]),
+        ("beta2", [-0.1, 1.0]),
+        ("eps", [0.0, -1e-8]),
+        ("rho", [-1e-9, -1.0]),
+        ("weight_decay", [-1e-9, -1.0]),
     ];
-    for (flag, values) in outside {
+    for (name, values) in outside {
         for value in values.into_iter().chain([f64::NAN, f64::INFINITY, f64::NEG_INFINITY]) {
-            let message = refused(taker(flag), with(flag, value), flag);
-            assert!(message.contains(&format!("{flag} = {value:?}: ")), "{message}");
+            let message = refused(taker(name), with(name, value), name);
+            assert!(message.contains(&format!("{name} = {value:?}: ")), "{message}");
         }
     }
     // The ends that belong to the range.
     let inside = [
-        ("--momentum", [0.0, 0.999]),
-        ("--beta1", [0.0, 0.999]),
-        ("--beta2", [0.0, 0.999]),
-        ("--eps", [1e-300, 1.0]),
-        ("--rho", [0.0, 10.0]),
-        ("--weight-decay", [0.0, 10.0]),
+        ("momentum", [0.0, 0.999]),
+        ("beta1", [0.0, 0.999]),
+        ("beta2", [0.0, 0.999]),
+        ("eps", [1e-300, 1.0]),
+        ("rho", [0.0, 10.0]),
+        ("weight_decay", [0.0, 10.0]),
     ];
-    for (flag, values) in inside {
+    assert_eq!(inside.map(|(name, _)| name).to_vec(), names(), "each number is tested");
+    for (name, values) in inside {
         for value in values {
-            let spec = OptimizerSpec::resolve(taker(flag), with(flag, value)).unwrap();
-            let found = spec.hyperparameters.numbers().into_iter().find(|(name, _)| *name == flag);
-            assert_eq!(found, Some((flag, Some(value))));
+            let spec = OptimizerSpec::resolve(taker(name), with(name, value)).unwrap();
+            let mut numbers = spec.hyperparameters.numbers();
+            let found = numbers.find(|(number, _)| number.name == name);
+            assert_eq!(found.map(|(_, value)| value), Some(Some(value)));
         }
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    NUMBERS.iter().map(|number| number.name).collect()
+}
+
+/// Each field is the number of its name, in JSON too.
+#[test]
+fn a_number_is_the_field_of_its_name() {
+    for (place, number) in NUMBERS.iter().enumerate() {
+        let given = NONE.with(number, Some(0.5));
+        assert_eq!(serde_json::to_value(given).unwrap()[number.name], 0.5);
+        let values: Vec<Option<f64>> = given.numbers().map(|(_, value)| value).collect();
+        let expected = |other| (other == place).then_some(0.5);
+        assert_eq!(values, (0..NUMBERS.len()).map(expected).collect::<Vec<_>>(), "{}", number.name);
+        assert!(given.has(number.name) && !given.has("base"));
     }
 }
 
@@ -85,29 +96,29 @@ fn anothers_hyperparameter_is_refused_with_those_that_take_it() {
     let over = |name: &str| format!("sam and asam with --base {name}");
     let momenta = format!("momentum, nesterov, ema-momentum, {}", over("momentum"));
     let with_eps = format!("adam, adamw, rmsprop, adagrad, {}", over("adam"));
-    for (name, given, flag, takers) in [
-        ("sgd", momentum(0.9), "--momentum", momenta.as_str()),
-        ("adam", momentum(0.9), "--momentum", &momenta),
-        ("momentum", beta1, "--beta1", &format!("adam, adamw, {}", over("adam"))),
-        ("rmsprop", beta1, "--beta1", &format!("adam, adamw, {}", over("adam"))),
-        ("sgd", eps, "--eps", &with_eps),
-        ("adam", rho, "--rho", "sam, asam"),
-        ("adam", base, "--base", "sam, asam"),
+    for (name, given, field, takers) in [
+        ("sgd", momentum(0.9), "momentum", momenta.as_str()),
+        ("adam", momentum(0.9), "momentum", &momenta),
+        ("momentum", beta1, "beta1", &format!("adam, adamw, {}", over("adam"))),
+        ("rmsprop", beta1, "beta1", &format!("adam, adamw, {}", over("adam"))),
+        ("sgd", eps, "eps", &with_eps),
+        ("adam", rho, "rho", "sam, asam"),
+        ("adam", base, "base", "sam, asam"),
     ] {
-        let message = refused(name, given, flag);
+        let message = refused(name, given, field);
         let expected = format!("{name} does not take it; those that do: {takers}");
         assert!(message.ends_with(&expected), "'{message}' does not end with '{expected}'");
-        assert!(!OptimizerSpec::takes(name, None, flag).unwrap());
+        assert!(!OptimizerSpec::takes(name, None, field).unwrap());
     }
 }
 
 #[test]
 fn sam_takes_what_its_base_takes() {
     for name in ["sam", "asam"] {
-        let message = refused(name, momentum(0.9), "--momentum");
+        let message = refused(name, momentum(0.9), "momentum");
         assert!(message.contains(&format!("{name} over sgd does not take it")), "{message}");
         let eps = Hyperparameters { eps: Some(0.1), ..ascending(Base::Momentum, 0.1) };
-        let message = refused(name, eps, "--eps");
+        let message = refused(name, eps, "eps");
         assert!(message.contains(&format!("{name} over momentum does not take it")), "{message}");
 
         let given = Hyperparameters { momentum: Some(0.8), ..ascending(Base::Momentum, 0.1) };
@@ -122,9 +133,9 @@ fn sam_takes_what_its_base_takes() {
             (Base::Momentum, [true, false, false]),
             (Base::Adam, [false, true, true]),
         ] {
-            let takes = |flag| OptimizerSpec::takes(name, Some(base), flag).unwrap();
-            assert_eq!(["--momentum", "--beta1", "--eps"].map(takes), flags, "over {base:?}");
-            assert!(takes("--rho") && takes("--base") && takes("--weight-decay"));
+            let takes = |field| OptimizerSpec::takes(name, Some(base), field).unwrap();
+            assert_eq!(["momentum", "beta1", "eps"].map(takes), flags, "over {base:?}");
+            assert!(takes("rho") && takes("base") && takes("weight_decay"));
         }
     }
 }

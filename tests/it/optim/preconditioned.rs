@@ -6,7 +6,9 @@
 //! coordinate; and large gradients beforehand, at learning rate zero, beside which the small ones
 //! that follow do not count.
 
-use sharpscope::optim::{Adam, AdamW, CoupledDecay, ENTRIES, Hyperparameters, Optimizer};
+use sharpscope::optim::{
+    Adam, AdamW, CoupledDecay, ENTRIES, Hyperparameters, NAdam, Optimizer, StabilityContext,
+};
 
 use super::edge::{Quadratic, Trial};
 use super::{NONE, build, nowhere};
@@ -58,6 +60,54 @@ fn with_epsilon_alone_in_p_the_threshold_is_that_of_the_update() {
         }
         check("adam", decay(0.01 / lr), lr);
     }
+}
+
+/// NAdam's mu stands at beta1/2 without a momentum decay, and at beta1 with a large one.
+const STANDING: [f64; 2] = [0.0, 1e9];
+
+#[test]
+fn with_epsilon_alone_in_p_nadam_is_stable_up_to_the_threshold_of_its_momentum() {
+    let check = |momentum_decay: f64, beta1: f64, weight_decay: f64, lr: f64| {
+        let nadam = || Box::new(NAdam::new(beta1, 0.999, EPSILON, momentum_decay));
+        let trial = Trial {
+            name: format!("nadam {momentum_decay}, beta1 {beta1}, decay {weight_decay}"),
+            make: &|| warmed_up(Box::new(CoupledDecay::new(nadam(), weight_decay))),
+            quadratic: &Quadratic::plane,
+            lr,
+            steps: 2000,
+        };
+        trial.check(1e-6);
+    };
+    for momentum_decay in STANDING {
+        for lr in [0.003, 2.0] {
+            BETAS.into_iter().for_each(|beta1| check(momentum_decay, beta1, 0.0, lr));
+            check(momentum_decay, 0.9, 0.01 / lr, lr);
+        }
+    }
+}
+
+/// With the momentum decay that it has by name, mu is beta1 in late steps.
+#[test]
+fn late_steps_of_nadam_are_stable_up_to_nesterovs_threshold_at_a_smaller_rate() {
+    let given = Hyperparameters { eps: Some(EPSILON), ..NONE };
+    let mut late = build("nadam", given);
+    for _ in 0..200_000 {
+        late.step(0.0, &mut [0.0, 0.0], &[0.0, 0.0], &mut nowhere).unwrap();
+    }
+    let state = late.state();
+    let make = || {
+        let mut nadam = build("nadam", given);
+        nadam.restore(&state).unwrap();
+        nadam
+    };
+    let context = StabilityContext { lr: 0.003, grad_norm: None };
+    let nesterovs = build("nesterov", NONE);
+    let slower = StabilityContext { lr: 0.1 * 0.003, grad_norm: None };
+    let [own, expected] =
+        [make().threshold(&context).unwrap(), nesterovs.threshold(&slower).unwrap()];
+    assert!((own / expected - 1.0).abs() < 1e-12, "{own}, not {expected}");
+    let name = "nadam, late".to_string();
+    Trial { name, make: &make, quadratic: &Quadratic::plane, lr: 0.003, steps: 2000 }.check(1e-6);
 }
 
 /// `optimizer` after one step at rate zero along gradients of size LARGE * factor.
@@ -142,10 +192,21 @@ fn with_p_held_adamw_is_stable_up_to_its_threshold() {
     }
 }
 
+#[test]
+fn with_p_held_nadam_is_stable_up_to_its_threshold() {
+    for (beta1, momentum_decay) in [(0.5, STANDING[0]), (0.9, STANDING[0]), (0.9, STANDING[1])] {
+        let mut nadam = NAdam::new(beta1, 1.0 - 1e-9, 1e-8, momentum_decay);
+        after_a_million_large(&mut nadam);
+        check_held(format!("nadam, beta1 {beta1}, {momentum_decay}"), DRIFT, &|| {
+            Box::new(nadam.clone())
+        });
+    }
+}
+
 /// Before any step no gradient has been seen, and the operator is the Hessian with its decay.
 #[test]
 fn there_is_no_preconditioner_before_the_first_step() {
-    for entry in &ENTRIES {
+    for entry in ENTRIES {
         let mut optimizer = build(entry.name, decay(0.0));
         assert!(optimizer.operator().is_hessian(), "{}", entry.name);
         let gradient = [2.0, -0.5];

@@ -23,7 +23,7 @@ fn a_restored_optimizer_takes_the_same_steps() {
     fn over(name: &str) -> Hyperparameters {
         Hyperparameters { base: (name == "sam").then_some(Base::Adam), ..NONE }
     }
-    for name in ENTRIES.map(|entry| entry.name) {
+    for name in ENTRIES.iter().map(|entry| entry.name) {
         let mut first = build(name, with_decay(name));
         let mut theta = vec![1.0, -2.0, 0.5];
         assert!(first.state().accumulators.is_empty(), "{name} before its first step");

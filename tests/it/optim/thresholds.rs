@@ -1,7 +1,7 @@
 //! Thresholds of optimizers without a preconditioner, against their updates.
 
 use sharpscope::optim::{
-    Base, CoupledDecay, ENTRIES, Hyperparameters, Optimizer, StabilityContext,
+    Base, CoupledDecay, Decay, ENTRIES, Hyperparameters, Optimizer, StabilityContext,
 };
 
 use super::edge::{Quadratic, Trial};
@@ -83,6 +83,8 @@ fn sam_is_stable_up_to_its_threshold_at_a_fixed_gradient_norm() {
 fn thresholds_have_their_known_values_at_one_rate() {
     let context = StabilityContext { lr: 0.01, grad_norm: Some(1.0) };
     let adam = |beta1: f64| Hyperparameters { beta1: Some(beta1), ..NONE };
+    // NAdam's momentum at its first step.
+    let mu = 0.9 * (1.0 - 0.5 * 0.96_f64.powf(4e-3));
     let known = [
         ("sgd", NONE, 200.0),
         ("momentum", momentum(0.9), 380.0),
@@ -91,6 +93,8 @@ fn thresholds_have_their_known_values_at_one_rate() {
         ("adam", adam(0.9), 3800.0),
         ("adam", adam(0.5), 600.0),
         ("adamw", Hyperparameters { weight_decay: Some(10.0), ..adam(0.9) }, 3610.0),
+        ("nadam", adam(0.9), 380.0 / (1.9 - 1.8 * mu)),
+        ("nadam", adam(0.0), 200.0),
         ("rmsprop", NONE, 200.0),
         ("adagrad", NONE, 200.0),
         ("sam", ascending(Base::Sgd, 0.1), 40.0),
@@ -130,7 +134,7 @@ fn the_decay_is_in_the_operator_unless_it_is_in_the_threshold() {
         build(name, Hyperparameters { weight_decay: Some(0.3), ..given }).operator().shift
     };
     for entry in ENTRIES.iter().filter(|entry| entry.defaults.base.is_none()) {
-        let expected = if entry.name == "adamw" { 0.0 } else { 0.3 };
+        let expected = if entry.decay == Decay::Decoupled { 0.0 } else { 0.3 };
         assert_eq!(shift(entry.name, NONE), expected, "{}", entry.name);
     }
     for base in [Base::Sgd, Base::Momentum, Base::Adam] {

@@ -122,7 +122,7 @@ fn the_reference_has_every_optimizer() {
         let fits = |c: &&Case| (c.optimizer.as_str(), c.base) == (name, base);
         cases.iter().filter(fits).any(|c| (c.weight_decay > 0.0) == decays)
     };
-    for entry in &ENTRIES {
+    for entry in ENTRIES {
         let bases = match entry.defaults.base {
             Some(_) => vec![Some(Base::Sgd), Some(Base::Momentum), Some(Base::Adam)],
             None => vec![None],

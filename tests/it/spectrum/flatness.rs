@@ -16,10 +16,10 @@ use super::{cases, dense, trace_of};
 use crate::derivatives::{Case, Data, LOSSES, assert_close, cpu, gradient, normal, scaled};
 
 pub const SETTINGS: FlatnessSettings = FlatnessSettings {
-    meter: CurvatureMeter {
-        lanczos: Lanczos { largest: 1, smallest: 0, tolerance: 1e-10, max_iterations: 500 },
-        seed: 3,
-    },
+    meter: CurvatureMeter::lanczos(
+        Lanczos { largest: 1, smallest: 0, tolerance: 1e-10, max_iterations: 500 },
+        3,
+    ),
     step: 0,
     epsilon: 1e-3,
     rho: 0.05,

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use sharpscope::config::CompareSettings;
+use sharpscope::config::{CompareSettings, Solver};
 use sharpscope::experiment::compare::{
     Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus,
 };

@@ -1,0 +1,121 @@
+//! Settings as flags: each comes from its entry in the table of settings.
+
+use std::convert::Infallible;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::config::{CompareSettings, Form, Setting, Settings, Value, Visit, Visitor, flag};
+
+impl Args for Settings {
+    fn augment_args(command: Command) -> Command {
+        with_flags::<Self>(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        with_flags::<Self>(command)
+    }
+}
+
+impl Args for CompareSettings {
+    fn augment_args(command: Command) -> Command {
+        with_flags::<Self>(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        with_flags::<Self>(command)
+    }
+}
+
+impl FromArgMatches for Settings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(given(matches))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = given::<Self>(matches).or(std::mem::take(self));
+        Ok(())
+    }
+}
+
+impl FromArgMatches for CompareSettings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(given(matches))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = given::<Self>(matches).or(std::mem::take(self));
+        Ok(())
+    }
+}
+
+fn with_flags<S: Visit>(command: Command) -> Command {
+    let mut flags = Flags(Vec::new());
+    let Ok(()) = S::default().visit(&mut flags);
+    command.args(flags.0)
+}
+
+/// A flag for each setting that has one.
+struct Flags(Vec<Arg>);
+
+impl Visitor for Flags {
+    type Error = Infallible;
+
+    fn setting<T: Value>(
+        &mut self,
+        setting: &Setting<'_, T>,
+        _: &mut Option<T>,
+    ) -> Result<(), Infallible> {
+        let Some(heading) = setting.heading else { return Ok(()) };
+        let arg = Arg::new(setting.name)
+            .long(flag(setting.name).trim_start_matches('-').to_string())
+            .value_name(setting.value_name)
+            .help((setting.help)())
+            .help_heading(heading)
+            .allow_negative_numbers(T::FORM == Form::Number)
+            .action(ArgAction::Set);
+        let arg = match setting.alias {
+            Some(alias) => arg.alias(alias),
+            None => arg,
+        };
+        self.0.push(match T::FORM {
+            Form::Switch => arg
+                .value_parser(ValueParser::bool())
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true"),
+            Form::Path => arg.value_parser(ValueParser::path_buf()),
+            Form::Word | Form::Number => arg.value_parser(T::parse),
+        });
+        Ok(())
+    }
+}
+
+fn given<S: Visit>(matches: &ArgMatches) -> S {
+    let mut settings = S::default();
+    let Ok(()) = settings.visit(&mut Given(matches));
+    settings
+}
+
+/// Puts in each setting what its flag was given.
+struct Given<'a>(&'a ArgMatches);
+
+impl Visitor for Given<'_> {
+    type Error = Infallible;
+
+    fn setting<T: Value>(
+        &mut self,
+        setting: &Setting<'_, T>,
+        value: &mut Option<T>,
+    ) -> Result<(), Infallible> {
+        if setting.heading.is_some() {
+            *value = self.0.get_one::<T>(setting.name).cloned();
+        }
+        Ok(())
+    }
+}
+
+/// A choice by its name, for flags that are no settings.
+pub(super) fn named<T: Value>(name: &str) -> Result<T, String> {
+    T::parse(name)
+}

@@ -1,0 +1,58 @@
+//! How a comparison and its members ended.
+
+use crate::record::{ExitStatus, Summary};
+
+/// How a member stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MemberStatus {
+    /// It ended by itself, or training diverged; its directory is complete.
+    Done {
+        /// Its numbers.
+        summary: Box<Summary>,
+        /// Whether it was found on disk.
+        resumed: bool,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// It was stopped by the user, or has not started.
+    Unfinished,
+}
+
+impl MemberStatus {
+    /// As tables and terminal name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            MemberStatus::Done { summary, .. } if summary.status == ExitStatus::Diverged => {
+                "diverged"
+            }
+            MemberStatus::Done { .. } => "completed",
+            MemberStatus::Failed { .. } => "failed",
+            MemberStatus::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// How a comparison ended.
+#[derive(Debug)]
+pub struct ComparisonEnd {
+    /// Each member's end, in the order of [`Comparison::members`].
+    pub statuses: Vec<MemberStatus>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+impl ComparisonEnd {
+    /// The process exit code that reports it: 0 where every member ended (divergence is a result
+    /// here), 1 where one failed, 130 where the user stopped it.
+    pub fn exit_code(&self) -> u8 {
+        let failed = |status: &MemberStatus| matches!(status, MemberStatus::Failed { .. });
+        match (self.interrupted, self.statuses.iter().any(failed)) {
+            (true, _) => ExitStatus::Interrupted.code(),
+            (false, true) => ExitStatus::Failed.code(),
+            (false, false) => ExitStatus::Completed.code(),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! Profiling a training loop that is somebody else's.
+//!
+//! Whoever trains keeps their module, their data and their optimizer. They say once what the loss
+//! is ([`Task`]: a module and its mean loss on some samples, on whatever backend; or an
+//! [`Objective`] of their own), and hand the parameters to a [`Profiler`] before each update. They get
+//! back a [`StepRow`]: eigenvalues with their residuals, the optimizer's stability threshold, the edge
+//! ratio; and, through observers, the same run directory that `sharpscope run` writes.
+//!
+//! `examples/custom_module.rs` is a complete program.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{
+    Objectives, Observer, Quantity, Recorder, RunInfo, Start, StepMeter, Update, monitor, row,
+    threshold,
+};
+use crate::autodiff::{Objective, Samples, Task, check_determinism};
+use crate::curvature::{CurvatureMeter, Tracking};
+use crate::device::{Device, Precision};
+use crate::error::{Error, Result};
+use crate::linalg::{AUDIT_EVERY, Extremes, Solver};
+use crate::optim::{Optimizer, Schedule, StabilityOperator};
+use crate::record::{Columns, Event, EventKind, ExitStatus, StepRow, Summary};
+
+/// What is measured, and how well.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProfilerSettings {
+    /// How many of the largest eigenvalues are found.
+    pub top: usize,
+    /// Whether the smallest is found too.
+    pub smallest: bool,
+    /// Relative residual at which an eigenvalue has converged.
+    pub tolerance: f64,
+    /// Most Hessian-vector products in one solve.
+    pub max_iterations: usize,
+    /// Curvature is measured at steps divisible by this.
+    pub every: usize,
+    /// Steps between audits of the eigenvalues that are followed, by a solve from nothing; `None`
+    /// solves from nothing each time.
+    pub audit_every: Option<usize>,
+    /// Seed of the eigensolver's start vectors.
+    pub seed: u64,
+}
+
+impl Default for ProfilerSettings {
+    /// As `sharpscope run`: the largest eigenvalue, at every step, to a residual of 1e-3.
+    fn default() -> Self {
+        Self {
+            top: 1,
+            smallest: false,
+            tolerance: 1e-3,
+            max_iterations: 100,
+            every: 1,
+            audit_every: Some(AUDIT_EVERY),
+            seed: 0,
+        }
+    }
+}
+
+impl ProfilerSettings {
+    /// Eigenvalues are followed unless they are to be audited at each measurement. The smallest comes from a
+    /// solve only.
+    fn meter(&self) -> CurvatureMeter {
+        let &Self { top, smallest, tolerance, max_iterations, audit_every, seed, .. } = self;
+        let extremes = Extremes {
+            largest: top,
+            smallest: usize::from(smallest),
+            tolerance,
+            max_products: max_iterations,
+        };
+        let solver = match audit_every {
+            Some(_) if !smallest => Solver::Davidson,
+            _ => Solver::Lanczos,
+        };
+        let audit_every = audit_every.unwrap_or(AUDIT_EVERY);
+        CurvatureMeter { extremes, solver, audit_every, seed }
+    }
+
+    fn check(&self) -> Result<()> {
+        let &Self { top, max_iterations, every, audit_every, .. } = self;
+        let audit_every = audit_every.unwrap_or(1);
+        for (key, value) in [
+            ("top", top),
+            ("max_iterations", max_iterations),
+            ("every", every),
+            ("audit_every", audit_every),
+        ] {
+            if value == 0 {
+                return Err(Error::setting(key, 0, "must not be zero", "give 1 or more"));
+            }
+        }
+        Ok(())
+    }
+
+    /// As the manifest of a run directory writes them.
+    fn config(&self, name: &str, lr: f64) -> serde_json::Value {
+        serde_json::json!({
+            "name": name,
+            "lr": lr,
+            "top": self.top,
+            "smallest": self.smallest,
+            "tolerance": self.tolerance,
+            "max_iterations": self.max_iterations,
+            "every": self.every,
+            "audit_every": self.audit_every,
+            "seed": self.seed,
+        })
+    }
+}
+
+/// What the coming update is.
+#[derive(Clone, Copy)]
+pub struct NextUpdate<'a> {
+    /// Its learning rate.
+    pub lr: f64,
+    /// The rule whose threshold applies; it need not be the object that takes the steps. From
+    /// [`crate::optim::OptimizerSpec`].
+    pub optimizer: &'a dyn Optimizer,
+    /// For a rule that divides by a preconditioner, the diagonal of P (length P, above zero) that
+    /// this update divides by; without it the threshold stands alone. `None` takes that of
+    /// `optimizer`, which has one once it has taken a step.
+    pub preconditioner: Option<&'a [f64]>,
+}
+
+/// Follows the curvature of a loss while somebody else trains.
+///
+/// ```
+/// use sharpscope::config::{RunConfig, Settings};
+/// use sharpscope::experiment::prepare;
+/// use sharpscope::optim::{Hyperparameters, OptimizerSpec};
+/// use sharpscope::profiler::{NextUpdate, Profiler, ProfilerSettings};
+///
+/// // Any `Objective` will do; this is the program's own.
+/// let settings = serde_json::from_str(r#"{"model": "linear", "train_size": 50, "backend": "cpu"}"#)?;
+/// let run = prepare(RunConfig::resolve(settings)?)?;
+/// let (objective, mut theta) = (run.problem.train, run.theta);
+///
+/// let rule = OptimizerSpec::resolve("sgd", Hyperparameters::NONE)?.build();
+/// let mut profiler = Profiler::over(objective, run.config.precision, ProfilerSettings::default())?;
+/// for step in 0..3 {
+///     let next = NextUpdate { lr: 0.1, optimizer: &*rule, preconditioner: None };
+///     let row = profiler.step(step, &theta, next)?;
+///     println!("{} of {}", row.sharpness.unwrap(), row.threshold.unwrap());
+///     theta.iter_mut().for_each(|w| *w *= 0.9); // whatever training does
+/// }
+/// assert_eq!(profiler.finish()?.steps, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Profiler {
+    objective: Box<dyn Objective>,
+    settings: ProfilerSettings,
+    device: MadeOn,
+    tracking: Option<Tracking>,
+    quantities: Vec<Quantity>,
+    name: String,
+    schedule: Option<Schedule>,
+    /// Until the first step.
+    observers: Vec<Box<dyn Observer>>,
+    /// From the first step on.
+    recorder: Option<Recorder<'static>>,
+    seen: Vec<Event>,
+    /// The row that waits for the norm of its update, with the parameters it describes.
+    pending: Option<Pending>,
+}
+
+/// What an objective computes with.
+struct MadeOn {
+    backend: String,
+    adapter: String,
+    precision: Precision,
+}
+
+struct Pending {
+    row: StepRow,
+    theta: Vec<f64>,
+    remark: Option<EventKind>,
+}
+
+impl Profiler {
+    /// Profiles the mean loss of `task` over `samples` (numbers that the task understands), at most
+    /// `chunk` of them at a time, or as many as suit the device. They are uploaded here, once.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] without samples, or for settings that measure nothing.
+    pub fn new<T: Task>(
+        task: Arc<T>,
+        samples: Vec<usize>,
+        chunk: Option<usize>,
+        device: &Device,
+        settings: ProfilerSettings,
+    ) -> Result<Self> {
+        settings.check()?;
+        let chunk = device.chunk(&*task, samples.len(), chunk)?;
+        let objective = device.objective(task, samples, chunk)?;
+        let mut profiler = Self::over(objective, device.precision(), settings)?;
+        profiler.device.backend = device.backend().to_string();
+        profiler.device.adapter = device.adapter().to_string();
+        Ok(profiler)
+    }
+
+    /// Profiles any loss that can be differentiated twice, on whatever device and backend it computes:
+    /// such as a [`crate::autodiff::ForwardObjective`] over a burn backend of one's own. Its
+    /// numbers are as good as `precision`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for settings that measure nothing.
+    pub fn over(
+        objective: Box<dyn Objective>,
+        precision: Precision,
+        settings: ProfilerSettings,
+    ) -> Result<Self> {
+        settings.check()?;
+        Ok(Self {
+            objective,
+            settings,
+            device: MadeOn { backend: "own".to_string(), adapter: String::new(), precision },
+            tracking: settings.meter().tracking(),
+            quantities: Vec::new(),
+            name: String::new(),
+            schedule: None,
+            observers: Vec::new(),
+            recorder: None,
+            seen: Vec::new(),
+            pending: None,
+        })
+    }
+
+    /// Under this name, which figures show.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.to_string();
+        self
+    }
+
+    /// Measures these quantities too.
+    pub fn measuring(mut self, quantities: &[Quantity]) -> Self {
+        self.quantities = quantities.to_vec();
+        self
+    }
+
+    /// Tells warnings of spikes the learning rates to come.
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = Some(schedule);
+        self
+    }
+
+    /// Tells `observer` of the run too, from its first step on.
+    pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
+    /// The loss that is profiled.
+    pub fn objective(&self) -> &dyn Objective {
+        &*self.objective
+    }
+
+    /// Measures at `theta` (length P, see [`crate::autodiff::flat_parameters`]), before update
+    /// `step`. At a step that is not measured only norms and learning rate are filled in.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for a vector of another length; [`Error::NotDeterministic`] at the first
+    /// step, for a loss that changes from one evaluation to the next; or if the device or the disk
+    /// reports failure. Where training has diverged the row lacks its curvature, and the event
+    /// `curvature_non_finite` says so.
+    pub fn step(&mut self, step: usize, theta: &[f64], next: NextUpdate<'_>) -> Result<StepRow> {
+        self.record_pending(Some(theta))?;
+        let clock = Instant::now();
+        self.objective.set_parameters(theta)?;
+        if self.recorder.is_none() {
+            self.begin(step, theta, next)?;
+        }
+        let mut row = row::begin(step, next.lr, theta);
+        let mut remark = None;
+        if step.is_multiple_of(self.settings.every) {
+            let (full, products) = match &self.tracking {
+                Some(tracking) => {
+                    let (full, products) = self.objective.gradient_and_hvps(&tracking.probe())?;
+                    (full, Some(products))
+                }
+                None => (self.objective.gradient(Samples::All)?, None),
+            };
+            row::enter_evaluation(&mut row, &full);
+            row.threshold = threshold(&row, next.optimizer);
+            row.step_ms = clock.elapsed().as_secs_f64() * 1e3;
+            let clock = Instant::now();
+            let gradient = Some(&full.gradient[..]);
+            let start = Start { theta, update: None, gradient, products: products.as_deref() };
+            remark = self.measure(&mut row, start, next)?;
+            row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
+        } else {
+            row.threshold = threshold(&row, next.optimizer);
+        }
+        self.pending = Some(Pending { row: row.clone(), theta: theta.to_vec(), remark });
+        Ok(row)
+    }
+
+    /// The events since this was last asked. Those of a row come with the next one, when the norm of
+    /// its update is known.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// Ends the run, as diverged where its rows show that, and tells observers: a run directory gets
+    /// its closing files.
+    ///
+    /// # Errors
+    /// Those of observers, such as a file that cannot be written.
+    pub fn finish(mut self) -> Result<Summary> {
+        self.record_pending(None)?;
+        let Some(mut recorder) = self.recorder.take() else {
+            return Ok(Summary { status: ExitStatus::Completed, ..Summary::default() });
+        };
+        recorder.end()?;
+        let status = match recorder.has_diverged() {
+            true => ExitStatus::Diverged,
+            false => ExitStatus::Completed,
+        };
+        recorder.finish(status, None)
+    }
+
+    /// Begins the run at its first step.
+    fn begin(&mut self, step: usize, theta: &[f64], next: NextUpdate<'_>) -> Result<()> {
+        let precision = self.device.precision;
+        check_determinism(&*self.objective, precision)?;
+        let run = RunInfo {
+            title: self.name.clone(),
+            config: self.settings.config(&self.name, next.lr),
+            seed: self.settings.seed,
+            backend: self.device.backend.clone(),
+            adapter: self.device.adapter.clone(),
+            train_samples: self.objective.sample_numbers().to_vec(),
+            columns: Columns {
+                top: self.settings.top,
+                measured: self.quantities.iter().map(ToString::to_string).collect(),
+                ..Columns::default()
+            },
+            formula: next.optimizer.formula(),
+            first_step: step,
+            ..RunInfo::of(self.objective.layout(), theta, precision)
+        };
+        let monitor = monitor(precision, self.settings.tolerance, self.schedule);
+        let observers = std::mem::take(&mut self.observers);
+        self.recorder = Some(Recorder::start(monitor, observers, &run)?);
+        Ok(())
+    }
+
+    fn measure(
+        &mut self,
+        row: &mut StepRow,
+        start: Start<'_>,
+        next: NextUpdate<'_>,
+    ) -> Result<Option<EventKind>> {
+        let meter = StepMeter {
+            meter: self.settings.meter(),
+            batch_sharpness: None,
+            perturbed_sharpness: false,
+            quantities: self.quantities.clone(),
+        };
+        let own = next.optimizer.operator();
+        let operator = StabilityOperator {
+            preconditioner: next.preconditioner.map(<[f64]>::to_vec).or(own.preconditioner),
+            shift: own.shift,
+        };
+        let unknown = next.optimizer.is_preconditioned() && operator.preconditioner.is_none();
+        let operator = if unknown { StabilityOperator::default() } else { operator };
+        let objectives = Objectives { train: &mut *self.objective, curvature: None };
+        let update = Update { operator: &operator, perturbed: None };
+        let remark = meter.measure(row, objectives, start, update, self.tracking.as_mut())?;
+        if unknown {
+            // The plain Hessian's sharpness is not what this threshold bounds.
+            row.edge_ratio = None;
+        }
+        Ok(remark)
+    }
+
+    /// Records the row before this one, now that the update taken from it is known.
+    fn record_pending(&mut self, theta: Option<&[f64]>) -> Result<()> {
+        let (Some(pending), Some(recorder)) = (self.pending.take(), &mut self.recorder) else {
+            return Ok(());
+        };
+        let Pending { mut row, theta: before, remark } = pending;
+        if let Some(theta) = theta.filter(|theta| theta.len() == before.len()) {
+            row::enter_update(&mut row, &before, theta);
+        }
+        self.seen.extend(recorder.row(&mut row, remark)?);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Profiler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Profiler")
+            .field("settings", &self.settings)
+            .field("parameters", &self.objective.dim())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,314 @@
+//! A run that is on disk: the one door to it.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use super::reader::ManifestHead;
+use super::{CheckpointState, RunDirectory, StepTable};
+use crate::autodiff::ParameterLayout;
+use crate::config::{RunConfig, Settings};
+use crate::data;
+use crate::device::Precision;
+use crate::error::{Error, Result};
+use crate::optim::Optimizer;
+use crate::profile::{RunInfo, TrainingState, monitor};
+use crate::record::{Event, EventKind, StepRow, Summary};
+use crate::stability::{Monitor, StabilitySettings};
+
+const REMEDY: &str = "name the directory of a 'sharpscope run'";
+/// What `run` asks for unless told otherwise.
+const TOLERANCE: f64 = 1e-3;
+
+/// A run directory, opened for reading. Each file is read when it is first asked for, and once.
+///
+/// `RUN@STEP` opens the run as it stood at a checkpoint: rows and events of later steps are not in it.
+///
+/// ```no_run
+/// use sharpscope::rundir::StoredRun;
+///
+/// let run = StoredRun::open("runs/mine@200".as_ref())?;
+/// let last = run.rows()?.last().expect("a run has rows");
+/// println!("sharpness {:?} after {} updates", last.sharpness, run.rows()?.len());
+/// # Ok::<(), sharpscope::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct StoredRun {
+    directory: RunDirectory,
+    step: Option<usize>,
+    head: Option<ManifestHead>,
+    table: OnceCell<StepTable>,
+    rows: OnceCell<Vec<StepRow>>,
+    events: OnceCell<Vec<Event>>,
+}
+
+impl StoredRun {
+    /// Opens `RUN` or `RUN@STEP`, STEP being a checkpoint of it: the number of updates taken.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a manifest that cannot be read, or that a later version wrote;
+    /// [`Error::Setting`] for a step without a checkpoint.
+    pub fn open(run: &Path) -> Result<Self> {
+        let (path, step) = split(run);
+        let directory = RunDirectory::at(&path);
+        let head = directory.manifest_head()?;
+        let (table, rows, events) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let stored = Self { directory, step, head, table, rows, events };
+        if let Some(step) = step {
+            stored.check_checkpoint("RUN@STEP", step)?;
+        }
+        Ok(stored)
+    }
+
+    /// Its folder.
+    pub fn directory(&self) -> &RunDirectory {
+        &self.directory
+    }
+
+    /// Its folder's path.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// What its manifest says; `None` where there is none.
+    pub fn head(&self) -> Option<&ManifestHead> {
+        self.head.as_ref()
+    }
+
+    /// The settings that it was made with; its folder, and that an earlier one may be replaced, are not
+    /// among them. A file of data is named as it is seen from here.
+    ///
+    /// # Errors
+    /// [`Error::File`] for what is no run directory, or whose manifest does not say.
+    pub fn settings(&self) -> Result<Settings> {
+        let path = self.directory.file("manifest.json");
+        let wrong = |problem: String| Error::file(&path, None, problem, REMEDY);
+        let head = self.head.as_ref().ok_or_else(|| wrong("there is none".to_string()))?;
+        if head.config.get("model").is_none() {
+            return Err(wrong("it does not say which model was trained".to_string()));
+        }
+        let settings = Settings::of_manifest(&head.config)
+            .map_err(|e| wrong(format!("its config cannot be used ({e})")))?;
+        let dataset = settings.dataset.map(|name| self.seen_from_here(name));
+        Ok(Settings { out: None, force: None, resume: None, dataset, ..settings })
+    }
+
+    /// Its configuration, checked.
+    ///
+    /// # Errors
+    /// As [`StoredRun::settings`] and [`RunConfig::resolve`].
+    pub fn config(&self) -> Result<RunConfig> {
+        RunConfig::resolve(self.settings()?)
+    }
+
+    /// A dataset's file, named relative to the folder that the run was started in.
+    fn seen_from_here(&self, name: String) -> String {
+        let from = self.head.as_ref().and_then(|head| head.working_directory.as_ref());
+        let joined = from.map(|folder| folder.join(&name));
+        match joined {
+            Some(path) if !data::is_builtin(&name) && path.exists() => {
+                path.to_string_lossy().into_owned()
+            }
+            _ => name,
+        }
+    }
+
+    /// Its table of steps.
+    ///
+    /// # Errors
+    /// As [`StepTable::read`].
+    pub fn table(&self) -> Result<&StepTable> {
+        if let Some(table) = self.table.get() {
+            return Ok(table);
+        }
+        let mut table = self.directory.steps()?;
+        if let Some(step) = self.step {
+            table.cells.truncate(step);
+        }
+        Ok(self.table.get_or_init(|| table))
+    }
+
+    /// Its rows.
+    ///
+    /// # Errors
+    /// As [`StoredRun::table`], and for a cell that is not what its column holds.
+    pub fn rows(&self) -> Result<&[StepRow]> {
+        if let Some(rows) = self.rows.get() {
+            return Ok(rows);
+        }
+        let rows = self.table()?.rows()?;
+        Ok(self.rows.get_or_init(|| rows))
+    }
+
+    /// Its events, as they were told.
+    ///
+    /// # Errors
+    /// [`Error::File`] with the line that is not an event.
+    pub fn events(&self) -> Result<&[Event]> {
+        if let Some(events) = self.events.get() {
+            return Ok(events);
+        }
+        let mut events = self.directory.events()?;
+        events.retain(|event| self.step.is_none_or(|step| event.step < step));
+        Ok(self.events.get_or_init(|| events))
+    }
+
+    /// Its summary; `None` where it has not ended, or is looked at before its end.
+    pub fn summary(&self) -> Option<Summary> {
+        self.directory.summary().ok().filter(|_| self.step.is_none())
+    }
+
+    /// The precision that it computed in.
+    pub fn precision(&self) -> Precision {
+        let head = self.head.as_ref();
+        let said = head.and_then(|head| head.precision.or(precision_of(&head.config)));
+        said.unwrap_or(Precision::F32)
+    }
+
+    /// A monitor as the run had, with other constants if they are given: it knows the run's precision,
+    /// tolerance and learning rates where the manifest says them.
+    pub fn monitor(&self, settings: Option<StabilitySettings>) -> Monitor {
+        let config = self.head.as_ref().map(|head| &head.config);
+        let tolerance = config.and_then(|config| config["tolerance"].as_f64());
+        let tolerance = tolerance.unwrap_or(TOLERANCE);
+        // The rows of somebody else's loop come without a schedule.
+        let schedule = self.config().ok().map(|config| config.learning_rate());
+        match (settings, schedule) {
+            (None, schedule) => monitor(self.precision(), tolerance, schedule),
+            (Some(settings), None) => Monitor::new(&settings, tolerance),
+            (Some(settings), Some(schedule)) => {
+                Monitor::new(&settings, tolerance).with_schedule(schedule)
+            }
+        }
+    }
+
+    /// The checkpoint that the run was opened at (`RUN@STEP`), if one was named.
+    pub fn named_step(&self) -> Option<usize> {
+        self.step
+    }
+
+    /// Steps whose weights are there, ascending, none later than the one that was named. The start, 0,
+    /// needs none.
+    pub fn checkpoints(&self) -> Vec<usize> {
+        let mut steps = self.directory.checkpoints();
+        steps.retain(|&step| self.step.is_none_or(|last| step <= last));
+        steps
+    }
+
+    /// The checkpoint that is meant: `asked`, the one that was named, or the last; with its weights.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a step without a checkpoint, or where `asked` is another than was named.
+    pub fn checkpoint(&self, asked: Option<usize>) -> Result<(usize, PathBuf)> {
+        if let (Some(asked), Some(named)) = (asked, self.step)
+            && asked != named
+        {
+            let problem = format!("the run is named at step {named}");
+            return Err(Error::setting("--step", asked, problem, "give one of the two"));
+        }
+        let last = || self.checkpoints().last().copied().unwrap_or(0);
+        let step = asked.or(self.step).unwrap_or_else(last);
+        self.check_checkpoint("--step", step)?;
+        Ok((step, self.directory.weights(step)))
+    }
+
+    fn check_checkpoint(&self, key: &str, step: usize) -> Result<()> {
+        let there = self.directory.checkpoints();
+        if step == 0 || there.contains(&step) {
+            return Ok(());
+        }
+        let others = there.iter().filter(|&&step| step > 0);
+        let steps: Vec<String> = [0].iter().chain(others).map(usize::to_string).collect();
+        let problem = "the run has no checkpoint there";
+        let remedy =
+            format!("give one of {}, or run again with --checkpoint-every", steps.join(", "));
+        Err(Error::setting(key, step, problem, remedy))
+    }
+
+    /// What a checkpoint says besides vectors of numbers; `None` where it does not.
+    ///
+    /// # Errors
+    /// [`Error::File`] if what is there cannot be read.
+    pub fn checkpoint_state(&self, step: usize) -> Result<Option<CheckpointState>> {
+        self.directory.checkpoint_state(step)
+    }
+
+    /// Where training stood at a checkpoint, for an optimizer of the run's kind.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the checkpoint is incomplete or not this model's or optimizer's.
+    pub fn state(
+        &self,
+        step: usize,
+        layout: &ParameterLayout,
+        optimizer: &mut dyn Optimizer,
+    ) -> Result<TrainingState> {
+        self.directory.training_state(step, layout, optimizer)
+    }
+
+    /// The latest checkpoint that can be gone on from, no later than the one that was named; the start
+    /// where no update was taken.
+    ///
+    /// # Errors
+    /// As [`StoredRun::table`].
+    pub fn resumable(&self) -> Result<Option<usize>> {
+        Ok(self.directory.resumable(self.table()?.cells.len()))
+    }
+
+    /// The latest checkpoint at or before `step` that training can go on from; the start otherwise.
+    pub fn complete_before(&self, step: usize) -> usize {
+        let complete = |&n: &usize| n <= step && self.directory.checkpoint_is_complete(n);
+        self.checkpoints().into_iter().rev().find(complete).unwrap_or(0)
+    }
+
+    /// Updates after `from` and up to `to` at which the rates were changed on a warning, each with the
+    /// factor.
+    ///
+    /// # Errors
+    /// As [`StoredRun::events`].
+    pub fn rate_changes(&self, from: usize, to: usize) -> Result<Vec<(usize, f64)>> {
+        let change = |event: &Event| match event.kind {
+            EventKind::ActionTaken { action, next_step, .. } => {
+                let changes = action.rate_factor() != 1.0 && next_step > from && next_step <= to;
+                changes.then(|| (next_step, action.rate_factor()))
+            }
+            _ => None,
+        };
+        Ok(self.events()?.iter().filter_map(change).collect())
+    }
+
+    /// Checks that `run` is of the same data and samples as this one.
+    ///
+    /// # Errors
+    /// [`Error::File`] naming what differs.
+    pub fn check_same_problem(&self, run: &RunInfo) -> Result<()> {
+        let Some(head) = &self.head else { return Ok(()) };
+        let same_data = head.dataset_sha256.as_ref() == Some(&run.dataset_sha256);
+        let same_samples = head.train_indices == run.train_samples
+            && head.validation_indices == run.validation_samples
+            && head.curvature_indices == run.curvature_samples;
+        let problem = match (same_data, same_samples) {
+            (true, true) => return Ok(()),
+            (false, _) => "the dataset has changed since",
+            (true, false) => "other samples would train than did",
+        };
+        let remedy = "put the dataset back as it was, or run again";
+        Err(Error::file(self.directory.file("manifest.json"), None, problem, remedy))
+    }
+}
+
+/// The folder and the step of `RUN@STEP`. A folder that has such a name itself is that folder.
+fn split(run: &Path) -> (PathBuf, Option<usize>) {
+    let whole = (run.to_path_buf(), None);
+    if run.exists() {
+        return whole;
+    }
+    let parts = run.to_str().and_then(|text| text.rsplit_once('@'));
+    match parts.map(|(path, step)| (path, step.parse())) {
+        Some((path, Ok(step))) => (PathBuf::from(path), Some(step)),
+        _ => whole,
+    }
+}
+
+fn precision_of(config: &serde_json::Value) -> Option<Precision> {
+    serde_json::from_value(config["precision"].clone()).ok()
+}
