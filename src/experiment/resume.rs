@@ -99,7 +99,7 @@ fn spent(rows: &[StepRow]) -> f64 {
 /// A run that now is to halve its rate on a warning does so for the one that still stands.
 fn halve_where_warned(state: &mut TrainingState, history: &mut History, config: &RunConfig) {
     let Some(last) = state.step.checked_sub(1) else { return };
-    let horizon = StabilitySettings::default().warning_horizon;
+    let horizon = StabilitySettings::default().warning.warning_horizon;
     let stands = |event: &&Event| {
         matches!(event.kind, EventKind::SpikeWarning { .. }) && event.step + horizon >= last
     };

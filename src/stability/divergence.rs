@@ -1,17 +1,91 @@
 //! When training counts as diverged.
 
-/// A loss this many times the initial loss counts as divergence, finite or not.
+use serde::{Deserialize, Serialize};
+
+use super::checks::factor;
+use super::{Context, Detector};
+use crate::error::Result;
+use crate::record::{EventKind, StepRow};
+
+/// Default of [`DivergenceSettings::divergence_factor`].
 pub const DIVERGENCE_FACTOR: f64 = 1e6;
 
-/// Why a run with this loss and gradient norm has diverged, if it has.
+/// From where on training counts as diverged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DivergenceSettings {
+    /// A loss of more than this many times the initial loss counts as divergence, finite or not
+    /// ([`DIVERGENCE_FACTOR`]).
+    pub divergence_factor: f64,
+}
+
+impl Default for DivergenceSettings {
+    fn default() -> Self {
+        Self { divergence_factor: DIVERGENCE_FACTOR }
+    }
+}
+
+impl DivergenceSettings {
+    /// Checks that the constants can be used.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Setting`] naming the one that cannot.
+    pub fn validate(&self) -> Result<()> {
+        factor("divergence_factor", self.divergence_factor)
+    }
+
+    /// Why a run with this loss and gradient norm has diverged, if it has. Where the initial loss is
+    /// not positive no loss is a multiple of it, and only a number that is not finite tells.
+    pub fn reason(&self, loss: f64, grad_norm: f64, initial_loss: f64) -> Option<String> {
+        let most = self.divergence_factor;
+        if !loss.is_finite() {
+            Some("the loss is not finite".to_string())
+        } else if !grad_norm.is_finite() {
+            Some("the gradient is not finite".to_string())
+        } else if loss > most * initial_loss && initial_loss > 0.0 {
+            Some(format!("the loss exceeds {most:e} times its initial value"))
+        } else {
+            None
+        }
+    }
+}
+
+/// Why a run with this loss and gradient norm has diverged, if it has, by the default settings: see
+/// [`DivergenceSettings::reason`].
 pub fn divergence(loss: f64, grad_norm: f64, initial_loss: f64) -> Option<String> {
-    if !loss.is_finite() {
-        Some("the loss is not finite".to_string())
-    } else if !grad_norm.is_finite() {
-        Some("the gradient is not finite".to_string())
-    } else if loss > DIVERGENCE_FACTOR * initial_loss && initial_loss > 0.0 {
-        Some(format!("the loss exceeds {DIVERGENCE_FACTOR:e} times its initial value"))
-    } else {
-        None
+    DivergenceSettings::default().reason(loss, grad_norm, initial_loss)
+}
+
+/// Says once that a run has diverged.
+#[derive(Debug, Clone)]
+pub(super) struct Divergence {
+    settings: DivergenceSettings,
+    initial_loss: Option<f64>,
+    diverged: bool,
+}
+
+impl Divergence {
+    pub fn new(settings: &DivergenceSettings) -> Self {
+        Self { settings: settings.clone(), initial_loss: None, diverged: false }
+    }
+
+    fn seen(&mut self, row: &StepRow) -> Option<EventKind> {
+        if self.initial_loss.is_none() {
+            self.initial_loss = row.train_loss.filter(|loss| loss.is_finite());
+        }
+        let initial = self.initial_loss.unwrap_or(0.0);
+        let loss = row.train_loss.or(self.initial_loss).unwrap_or(0.0);
+        let reason = self.settings.reason(loss, row.grad_norm.unwrap_or(0.0), initial)?;
+        if std::mem::replace(&mut self.diverged, true) {
+            return None;
+        }
+        let train_loss = row.train_loss.filter(|loss| loss.is_finite());
+        Some(EventKind::Divergence { train_loss, reason })
+    }
+}
+
+impl Detector for Divergence {
+    fn observe(&mut self, row: &StepRow, _: &Context) -> Vec<EventKind> {
+        self.seen(row).into_iter().collect()
     }
 }

@@ -1,19 +1,71 @@
 //! The edge of stability: being there, coming there, leaving it.
 
-use super::StabilitySettings;
-use super::trend::Trend;
+use serde::{Deserialize, Serialize};
+
+use super::checks::{at_least, ordered, positive};
+use super::forecast::{Forecast, ForecastSettings};
+use super::trend::TrendSettings;
+use super::{Context, Detector};
+use crate::error::Result;
 use crate::record::{EventKind, StepRow};
 
-/// Training counts as being at the edge from this edge ratio on: there the sharpness swings about
-/// the threshold, now below and now above it.
+/// Default of [`EdgeSettings::at_edge`].
 pub const AT_EDGE: f64 = 0.95;
 
-/// Whether training with this edge ratio is at the edge of stability, or beyond it.
-pub fn at_edge(edge_ratio: f64) -> bool {
-    edge_ratio >= AT_EDGE
+/// Where the edge of stability begins.
+///
+/// There the sharpness swings about the threshold, now below and now above it. So there are two
+/// questions, with a bound each. *Is this row at the edge?* is asked of a row alone, to count the rows
+/// of a run (`at_edge`; the summary's `share_at_edge`); its bound is a little below 1, for the swings.
+/// *When did training come to the edge?* is asked of a series, once for each arrival (`edge_enter`;
+/// events and phases): the ratio has to reach 1, and what has been entered is left below all of the
+/// swings, at `edge_leave`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EdgeSettings {
+    /// A row counts as one at the edge from this edge ratio on ([`AT_EDGE`]), in the share of the rows
+    /// that are; no event and no phase depends on it.
+    pub at_edge: f64,
+    /// The edge is entered at this edge ratio.
+    pub edge_enter: f64,
+    /// It is left below this one: at the edge the ratio swings by some percent about 1.
+    pub edge_leave: f64,
+    /// Measurements in a row below `edge_leave` after which it is left.
+    pub edge_hold: usize,
 }
 
-/// A row's finite edge ratio, with what it is the ratio of.
+impl Default for EdgeSettings {
+    fn default() -> Self {
+        Self { at_edge: AT_EDGE, edge_enter: 1.0, edge_leave: 0.9, edge_hold: 3 }
+    }
+}
+
+impl EdgeSettings {
+    /// Checks that the constants can be used.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Setting`] naming the first that cannot.
+    pub fn validate(&self) -> Result<()> {
+        positive("at_edge", self.at_edge)?;
+        positive("edge_enter", self.edge_enter)?;
+        positive("edge_leave", self.edge_leave)?;
+        ordered(("edge_leave", self.edge_leave), ("edge_enter", self.edge_enter))?;
+        at_least("edge_hold", self.edge_hold, 1)
+    }
+
+    /// Whether a row with this edge ratio is at the edge of stability, or beyond it.
+    pub fn is_at_edge(&self, edge_ratio: f64) -> bool {
+        edge_ratio >= self.at_edge
+    }
+}
+
+/// Whether a row with this edge ratio is at the edge of stability, or beyond it, by the default
+/// settings: see [`EdgeSettings::is_at_edge`].
+pub fn at_edge(edge_ratio: f64) -> bool {
+    EdgeSettings::default().is_at_edge(edge_ratio)
+}
+
+/// A row's finite sharpness, threshold and edge ratio, the ratio of the two.
 pub(super) fn edge_of(row: &StepRow) -> Option<(f64, f64, f64)> {
     let (sharpness, threshold) = (row.operator_sharpness()?, row.threshold?);
     let edge_ratio = row.edge_ratio?;
@@ -21,50 +73,47 @@ pub(super) fn edge_of(row: &StepRow) -> Option<(f64, f64, f64)> {
     finite.then_some((sharpness, threshold, edge_ratio))
 }
 
-/// Whether a threshold has moved by so much that an earlier trend of the edge ratio says nothing.
-pub(super) fn jumped(before: f64, now: f64, settings: &StabilitySettings) -> bool {
-    !(now / before).ln().abs().le(&settings.threshold_jump)
-}
-
-/// Says when the edge is entered and left, and when it will be reached.
+/// Says when the edge is entered and left, and, while training is below it, when it will be reached.
 #[derive(Debug, Clone)]
-pub(super) struct EdgeTracker {
-    settings: StabilitySettings,
-    trend: Trend,
+pub(super) struct Edge {
+    settings: EdgeSettings,
+    trend: TrendSettings,
+    forecast: Forecast,
     threshold: Option<f64>,
     entered: Option<usize>,
     below: usize,
-    /// The latest forecast's interval, and when it was made.
-    forecast: Option<(f64, Option<f64>, usize)>,
 }
 
-impl EdgeTracker {
-    pub fn new(settings: &StabilitySettings) -> Self {
+impl Edge {
+    pub fn new(
+        settings: &EdgeSettings,
+        forecast: &ForecastSettings,
+        trend: &TrendSettings,
+    ) -> Self {
         Self {
             settings: settings.clone(),
-            trend: Trend::new(settings.forecast_rows),
+            trend: trend.clone(),
+            forecast: Forecast::new(forecast),
             threshold: None,
             entered: None,
             below: 0,
-            forecast: None,
         }
     }
 
-    pub fn observe(&mut self, row: &StepRow) -> Option<EventKind> {
+    fn seen(&mut self, row: &StepRow) -> Option<EventKind> {
         let (sharpness, threshold, edge_ratio) = edge_of(row)?;
         let s = &self.settings;
-        if self.threshold.replace(threshold).is_some_and(|t| jumped(t, threshold, s)) {
-            self.trend.clear();
-            self.forecast = None;
+        if self.threshold.replace(threshold).is_some_and(|t| self.trend.jumped(t, threshold)) {
+            self.forecast.clear();
         }
-        self.trend.push(row.step, edge_ratio);
+        self.forecast.push(row.step, edge_ratio);
         match self.entered {
             None if edge_ratio >= s.edge_enter => {
-                self.entered = Some(row.step);
-                (self.below, self.forecast) = (0, None);
+                (self.entered, self.below) = (Some(row.step), 0);
+                self.forecast.fulfil();
                 Some(EventKind::EdgeEntered { sharpness, threshold, edge_ratio })
             }
-            None => self.forecast(row.step, edge_ratio),
+            None => self.forecast.draw(row.step, edge_ratio, s.edge_enter),
             Some(entered) => {
                 self.below = if edge_ratio < s.edge_leave { self.below + 1 } else { 0 };
                 if self.below < s.edge_hold {
@@ -75,63 +124,10 @@ impl EdgeTracker {
             }
         }
     }
-
-    /// A forecast, where there is none yet or the trend has left the latest one's interval. The
-    /// present line is that through the later half of the rows; the interval holds as well where the
-    /// whole of them leads, and where their bend does.
-    fn forecast(&mut self, step: usize, edge_ratio: f64) -> Option<EventKind> {
-        const ERRORS: f64 = 2.0;
-        let s = &self.settings;
-        if self.trend.values().count() < s.forecast_rows {
-            return None;
-        }
-        let (whole, (line, bend)) = (self.trend.line()?, self.trend.bend()?);
-        let missing = (s.edge_enter - line.now).max(0.0);
-        let error = ERRORS * line.slope_error;
-        let ahead = straight(missing, line.slope)?;
-        if line.slope <= error || ahead > s.forecast_spans * whole.span {
-            return None;
-        }
-        // The later half's slope is that at its middle.
-        let steeper = line.slope + bend * line.span / 2.0;
-        let others = [
-            straight(missing, line.slope + error),
-            straight(missing, line.slope - error),
-            straight(missing, whole.slope),
-            bent(missing, steeper, bend),
-        ];
-        let now = step as f64;
-        let at_step = now + ahead;
-        let earliest = now + others.iter().flatten().fold(ahead, |least, &n| least.min(n));
-        // Absent if one of them never gets there.
-        let latest = others
-            .into_iter()
-            .try_fold(ahead, |most, steps| Some(most.max(steps?)))
-            .map(|steps| now + steps);
-        if let Some((low, high, made)) = self.forecast {
-            let holds = at_step >= low && high.is_none_or(|high| at_step <= high);
-            // A trend is known anew only when its rows are new.
-            if holds || now < made as f64 + whole.span {
-                return None;
-            }
-        }
-        self.forecast = Some((earliest, latest, step));
-        Some(EventKind::EdgeForecast { edge_ratio, slope: line.slope, at_step, earliest, latest })
-    }
 }
 
-/// Steps in which a line of this slope rises by `missing`.
-fn straight(missing: f64, slope: f64) -> Option<f64> {
-    (slope > 0.0).then(|| missing / slope).filter(|steps| steps.is_finite())
-}
-
-/// Steps in which a parabola that starts with this slope and changes it by `bend` a step does.
-fn bent(missing: f64, slope: f64, bend: f64) -> Option<f64> {
-    if bend == 0.0 {
-        return straight(missing, slope);
+impl Detector for Edge {
+    fn observe(&mut self, row: &StepRow, _: &Context) -> Vec<EventKind> {
+        self.seen(row).into_iter().collect()
     }
-    let root = (slope * slope + 2.0 * bend * missing).sqrt();
-    // The form of the quadratic's root that keeps its digits.
-    let steps = 2.0 * missing / (slope + root);
-    (steps.is_finite() && steps >= 0.0).then_some(steps)
 }

@@ -1,34 +1,41 @@
 //! Rows in, phases and events out.
 
-use std::collections::VecDeque;
-
-use super::edge::EdgeTracker;
+use super::catapult::Catapults;
+use super::context::ContextKeeper;
+use super::divergence::Divergence;
+use super::edge::Edge;
 use super::phase::PhaseTracker;
-use super::precision::PrecisionWatch;
-use super::spikes::{Spike, SpikeDetector};
-use super::standstill::Standstill;
-use super::trend::median;
-use super::warning::{Alarm, Signal, WarningModel};
-use super::{Phase, StabilitySettings, divergence};
+use super::plateau::Plateaus;
+use super::precision::Suspicions;
+use super::spikes::LossSpikes;
+use super::stationary::StationaryPoints;
+use super::warning::{Growth, SpikeWarnings};
+use super::{Detector, Phase, Signal, StabilitySettings};
 use crate::optim::Schedule;
 use crate::record::{Event, EventKind, StepRow};
 
+/// The detectors, in the order in which a row's events are told.
+fn detectors(s: &StabilitySettings, tolerance: f64) -> Vec<Box<dyn Detector>> {
+    vec![
+        Box::new(LossSpikes),
+        Box::new(Catapults::new(&s.catapult)),
+        Box::new(Edge::new(&s.edge, &s.forecast, &s.trend)),
+        Box::new(SpikeWarnings::new(&s.warning)),
+        Box::new(Plateaus),
+        Box::new(StationaryPoints::new(&s.stationary)),
+        Box::new(Suspicions::new(&s.precision, tolerance)),
+        Box::new(Divergence::new(&s.divergence)),
+    ]
+}
+
 /// Watches the rows of one run and names what happens in them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Monitor {
-    settings: StabilitySettings,
-    edge: EdgeTracker,
+    context: ContextKeeper,
+    detectors: Vec<Box<dyn Detector>>,
     phase: PhaseTracker,
-    spikes: SpikeDetector,
-    standstill: Standstill,
-    precision: PrecisionWatch,
-    warning: WarningModel,
-    alarm: Alarm,
-    sharpness: SharpnessAround,
-    initial_loss: Option<f64>,
     diverged: bool,
     latest_step: usize,
-    latest_ratio: Option<f64>,
 }
 
 /// What one row says.
@@ -46,63 +53,44 @@ impl Monitor {
     /// A monitor of a run whose eigenvalues were asked to meet `tolerance`.
     pub fn new(settings: &StabilitySettings, tolerance: f64) -> Self {
         Self {
-            settings: settings.clone(),
-            edge: EdgeTracker::new(settings),
-            phase: PhaseTracker::new(settings),
-            spikes: SpikeDetector::new(settings),
-            standstill: Standstill::new(settings),
-            precision: PrecisionWatch::new(settings, tolerance),
-            warning: WarningModel::new(settings),
-            alarm: Alarm::new(0.0, settings.warning_horizon),
-            sharpness: SharpnessAround::default(),
-            initial_loss: None,
+            context: ContextKeeper::new(settings),
+            detectors: detectors(settings, tolerance),
+            phase: PhaseTracker::new(&settings.phase, &settings.edge, &settings.trend),
             diverged: false,
             latest_step: 0,
-            latest_ratio: None,
         }
     }
 
     /// Tells it the learning rates of the coming steps, so that it foresees where they rise.
     pub fn with_schedule(mut self, schedule: Schedule) -> Self {
-        self.warning = self.warning.with_schedule(schedule);
+        self.context.set_schedule(schedule);
+        self
+    }
+
+    /// Tells it the factor by which the optimizer's oscillation along an eigenvector grows in a step,
+    /// as a function of the edge ratio (see [`growth`](fn@super::growth)). Without it momentum is guessed from the
+    /// threshold times the learning rate, as if the optimizer were gradient descent with momentum.
+    pub fn with_growth(mut self, growth: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Self {
+        self.context.set_growth(Growth::new(growth));
+        self
+    }
+
+    /// Adds a detector, whose events come after those of all others.
+    pub fn with_detector(mut self, detector: impl Detector + 'static) -> Self {
+        self.detectors.push(Box::new(detector));
         self
     }
 
     /// The next row, with its update's norms if they are known. Its `phase` is not looked at.
     pub fn observe(&mut self, row: &StepRow) -> Observation {
         self.latest_step = row.step;
-        self.latest_ratio = row.edge_ratio.or(self.latest_ratio);
-        let mut kinds = Vec::new();
-
-        let rise = row.train_loss.and_then(|loss| self.spikes.excess(loss)).map(|(_, share)| share);
-        let ended = row.train_loss.and_then(|loss| self.spikes.observe(row.step, loss));
-        let in_spike = self.spikes.started().is_some();
-        if let Some(spike) = &ended {
-            kinds.push(loss_spike(spike));
-        }
-        kinds.extend(self.sharpness.observe(row, in_spike, ended, &self.settings));
-
-        kinds.extend(self.edge.observe(row));
-        if self.warning.departs(row) {
-            self.alarm.lower();
-        }
-        let signal = self.warning.observe(row, rise, in_spike);
-        let due = match &signal {
-            Some(signal) => self.alarm.observe(row.step, signal.score(&self.settings), in_spike),
-            None => self.alarm.observe(row.step, f64::NEG_INFINITY, in_spike),
-        };
-        if let (true, Some(signal)) = (due, &signal) {
-            kinds.push(signal.event(&self.settings));
-        }
-
-        kinds.extend(self.standstill.observe(row));
-        let calm = !in_spike && self.latest_ratio.is_none_or(|r| r < self.settings.edge_leave);
-        kinds.extend(self.precision.observe(row, calm));
-        kinds.extend(self.divergence(row));
-
-        let phase = self.phase.observe(row, in_spike, self.standstill.is_flat());
-        let events = kinds.into_iter().map(|kind| Event { step: row.step, kind }).collect();
-        Observation { phase, events, signal }
+        let context = self.context.observe(row);
+        let phase = self.phase.observe(row, context);
+        let kinds = self.detectors.iter_mut().flat_map(|detector| detector.observe(row, context));
+        let events: Vec<Event> = kinds.map(|kind| Event { step: row.step, kind }).collect();
+        let diverges = |event: &Event| matches!(event.kind, EventKind::Divergence { .. });
+        self.diverged |= events.iter().any(diverges);
+        Observation { phase, events, signal: context.signal.clone() }
     }
 
     /// The next row, into which its phase is written; returns what happened.
@@ -129,104 +117,15 @@ impl Monitor {
 
     /// What is left to say at the end of a run: a spike that has not ended.
     pub fn finish(&mut self) -> Vec<Event> {
-        let spike = self.spikes.finish();
-        spike.iter().map(|s| Event { step: self.latest_step, kind: loss_spike(s) }).collect()
+        let (step, context) = (self.latest_step, self.context.finish());
+        let kinds = self.detectors.iter_mut().flat_map(|detector| detector.finish(context));
+        kinds.map(|kind| Event { step, kind }).collect()
     }
 
     /// Whether the rows have shown divergence. A loop that divides its samples into minibatches may
     /// see it before the rows do.
     pub fn has_diverged(&self) -> bool {
         self.diverged
-    }
-
-    fn divergence(&mut self, row: &StepRow) -> Option<EventKind> {
-        if self.initial_loss.is_none() {
-            self.initial_loss = row.train_loss.filter(|loss| loss.is_finite());
-        }
-        let initial = self.initial_loss.unwrap_or(0.0);
-        let loss = row.train_loss.or(self.initial_loss).unwrap_or(0.0);
-        let reason = divergence(loss, row.grad_norm.unwrap_or(0.0), initial)?;
-        if std::mem::replace(&mut self.diverged, true) {
-            return None;
-        }
-        let train_loss = row.train_loss.filter(|loss| loss.is_finite());
-        Some(EventKind::Divergence { train_loss, reason })
-    }
-}
-
-fn loss_spike(spike: &Spike) -> EventKind {
-    EventKind::LossSpike {
-        start: spike.start,
-        peak: spike.peak,
-        peak_loss: spike.peak_loss,
-        baseline: spike.baseline,
-        height: spike.height(),
-        end: spike.end,
-        recovered: spike.recovered(),
-    }
-}
-
-/// The sharpness before and after spikes.
-#[derive(Debug, Clone, Default)]
-struct SharpnessAround {
-    /// The latest measurements outside of spikes.
-    before: VecDeque<f64>,
-    /// Those since the spike under way began.
-    since: Vec<(usize, f64)>,
-    /// A recovered spike with no measurement after it yet.
-    waiting: Option<Spike>,
-}
-
-impl SharpnessAround {
-    /// How many measurements before a spike count.
-    const BEFORE: usize = 3;
-
-    fn observe(
-        &mut self,
-        row: &StepRow,
-        in_spike: bool,
-        ended: Option<Spike>,
-        settings: &StabilitySettings,
-    ) -> Option<EventKind> {
-        let measured = row.operator_sharpness().filter(|sharpness| sharpness.is_finite());
-        let around = in_spike || ended.is_some() || self.waiting.is_some();
-        match measured {
-            Some(sharpness) if around => self.since.push((row.step, sharpness)),
-            Some(sharpness) => {
-                if self.before.len() == Self::BEFORE {
-                    self.before.pop_front();
-                }
-                self.before.push_back(sharpness);
-            }
-            None => {}
-        }
-        if in_spike {
-            self.waiting = None;
-            return None;
-        }
-        let spike = ended.or(self.waiting.take())?;
-        let Some(end) = spike.end else {
-            self.since.clear();
-            return None;
-        };
-        let after = self.since.iter().filter(|(step, _)| *step >= end).map(|(_, s)| *s);
-        let after: Vec<f64> = after.collect();
-        let Some(sharpness_after) = median(after.iter().copied()) else {
-            self.waiting = Some(spike);
-            return None;
-        };
-        let before = median(self.before.iter().copied());
-        self.since.clear();
-        self.before = after[after.len().saturating_sub(Self::BEFORE)..].iter().copied().collect();
-        let sharpness_before = before?;
-        let lower = sharpness_after <= settings.catapult_share * sharpness_before;
-        lower.then_some(EventKind::Catapult {
-            start: spike.start,
-            end,
-            height: spike.height(),
-            sharpness_before,
-            sharpness_after,
-        })
     }
 }
 

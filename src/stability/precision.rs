@@ -1,13 +1,55 @@
 //! Numbers that are not to be trusted, seen from the rows alone.
 
-use super::StabilitySettings;
+use serde::{Deserialize, Serialize};
+
+use super::checks::{at_least, positive, share};
+use super::{Context, Detector};
+use crate::error::Result;
 use crate::record::{EventKind, PrecisionReason, StepRow};
+
+/// Which numbers are not to be trusted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PrecisionSettings {
+    /// Unit roundoff of the parameters: 2^-24 in single precision, 2^-53 in double.
+    pub resolution: f64,
+    /// Rows in a row with an update below it that make one suspicious.
+    pub resolution_rows: usize,
+    /// A residual that does not converge within this multiple of the resolution is at its floor.
+    pub residual_floor: f64,
+    /// A sharpness below this share of both neighbours, which agree to half as much, is suspicious.
+    pub disagreement: f64,
+}
+
+impl Default for PrecisionSettings {
+    fn default() -> Self {
+        Self {
+            resolution: 2f64.powi(-24),
+            resolution_rows: 3,
+            residual_floor: 30.0,
+            disagreement: 0.8,
+        }
+    }
+}
+
+impl PrecisionSettings {
+    /// Checks that the constants can be used.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Setting`] naming the first that cannot.
+    pub fn validate(&self) -> Result<()> {
+        positive("resolution", self.resolution)?;
+        at_least("resolution_rows", self.resolution_rows, 1)?;
+        positive("residual_floor", self.residual_floor)?;
+        share("disagreement", self.disagreement)
+    }
+}
 
 /// Says where eigenvalues have not converged and where rounding or the eigensolver may be to blame.
 /// Of consecutive suspicious rows, the first makes an event.
 #[derive(Debug, Clone)]
-pub(super) struct PrecisionWatch {
-    settings: StabilitySettings,
+pub(super) struct Suspicions {
+    settings: PrecisionSettings,
     tolerance: f64,
     unconverged: bool,
     at_floor: bool,
@@ -16,8 +58,9 @@ pub(super) struct PrecisionWatch {
     before: [Option<f64>; 2],
 }
 
-impl PrecisionWatch {
-    pub fn new(settings: &StabilitySettings, tolerance: f64) -> Self {
+impl Suspicions {
+    /// Of a run whose eigenvalues were asked to meet `tolerance`.
+    pub fn new(settings: &PrecisionSettings, tolerance: f64) -> Self {
         Self {
             settings: settings.clone(),
             tolerance,
@@ -28,17 +71,12 @@ impl PrecisionWatch {
         }
     }
 
-    /// `calm`: below the edge and in no spike, where the sharpness moves little from row to row.
-    pub fn observe(&mut self, row: &StepRow, calm: bool) -> Vec<EventKind> {
+    /// Eigenvalues that have not converged, and whether rounding may be why.
+    fn residual(&mut self, row: &StepRow) -> Vec<EventKind> {
         let mut events = Vec::new();
-        self.residual(row, &mut events);
-        events.extend(self.update(row));
-        events.extend(self.neighbours(row, calm));
-        events
-    }
-
-    fn residual(&mut self, row: &StepRow, events: &mut Vec<EventKind>) {
-        let (Some(converged), Some(residual)) = (row.converged, row.residual) else { return };
+        let (Some(converged), Some(residual)) = (row.converged, row.residual) else {
+            return events;
+        };
         let tolerance = self.tolerance;
         if !converged && !self.unconverged {
             events.push(EventKind::CurvatureUnconverged { residual, tolerance });
@@ -51,6 +89,7 @@ impl PrecisionWatch {
             events.push(EventKind::PrecisionSuspect { reason, value: residual, bound });
         }
         self.at_floor = at_floor;
+        events
     }
 
     /// Updates that change next to no parameter, though there is a gradient to follow.
@@ -80,5 +119,14 @@ impl PrecisionWatch {
         let agree = low / high > (1.0 + bound) / 2.0;
         let reason = PrecisionReason::MeasurementsDisagree;
         (agree && value < bound).then_some(EventKind::PrecisionSuspect { reason, value, bound })
+    }
+}
+
+impl Detector for Suspicions {
+    fn observe(&mut self, row: &StepRow, context: &Context) -> Vec<EventKind> {
+        let mut events = self.residual(row);
+        events.extend(self.update(row));
+        events.extend(self.neighbours(row, context.calm));
+        events
     }
 }

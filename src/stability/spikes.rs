@@ -3,8 +3,7 @@
 //! The rule. Training is at a *baseline*: the median of the latest `spike_window` losses that belong
 //! to no spike (of an even number of them, so that a loss that swings at every step, as it does at
 //! the edge, has its middle there, and its swing for a deviation). A spike starts at the first loss
-//! (after at least four others) that exceeds the
-//! baseline b by more than (`spike_factor` - 1) |b| and by more than `spike_deviations` robust
+//! (after at least `spike_window_least` others) that exceeds the baseline b by more than (`spike_factor` - 1) |b| and by more than `spike_deviations` robust
 //! standard deviations of those losses, or that is not finite. Its baseline stays what it was. It
 //! ends, recovered, with the first of `spike_hold` losses in a row within (`spike_end_factor` - 1)
 //! |b| of it; it ends otherwise where the loss is not finite, with the run, or when it has lasted for
@@ -16,8 +15,66 @@
 
 use std::collections::VecDeque;
 
-use super::StabilitySettings;
+use serde::{Deserialize, Serialize};
+
+use super::checks::{at_least, factor, ordered, positive};
 use super::trend::{median, robust_deviation};
+use super::{Context, Detector};
+use crate::error::Result;
+use crate::record::{EventKind, StepRow};
+
+/// What counts as a spike of the loss.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SpikeSettings {
+    /// Losses that a spike's baseline is the median of ...
+    pub spike_window: usize,
+    /// ... and how many there have to be before there is a baseline.
+    pub spike_window_least: usize,
+    /// A spike starts above this multiple of the baseline ...
+    pub spike_factor: f64,
+    /// ... and above this many robust standard deviations.
+    pub spike_deviations: f64,
+    /// It ends within this multiple of the baseline ...
+    pub spike_end_factor: f64,
+    /// ... held for so many losses in a row.
+    pub spike_hold: usize,
+    /// A spike of so many losses is none: the loss has found another level.
+    pub spike_longest: usize,
+}
+
+impl Default for SpikeSettings {
+    fn default() -> Self {
+        Self {
+            spike_window: 12,
+            spike_window_least: 4,
+            spike_factor: 1.5,
+            spike_deviations: 3.0,
+            spike_end_factor: 1.1,
+            spike_hold: 3,
+            spike_longest: 50,
+        }
+    }
+}
+
+impl SpikeSettings {
+    /// Checks that the constants can be used.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Setting`] naming the first that cannot.
+    pub fn validate(&self) -> Result<()> {
+        positive("spike_deviations", self.spike_deviations)?;
+        // Two losses have a middle and a deviation about it.
+        at_least("spike_window_least", self.spike_window_least, 2)?;
+        at_least("spike_window", self.spike_window, self.spike_window_least)?;
+        at_least("spike_hold", self.spike_hold, 1)?;
+        at_least("spike_longest", self.spike_longest, self.spike_hold.saturating_add(1))?;
+        let end = ("spike_end_factor", self.spike_end_factor);
+        ordered(end, ("spike_factor", self.spike_factor))?;
+        factor(end.0, end.1)?;
+        factor("spike_factor", self.spike_factor)
+    }
+}
 
 /// A spike of the loss.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +109,7 @@ impl Spike {
 /// Finds spikes in losses that are handed in one by one.
 #[derive(Debug, Clone)]
 pub struct SpikeDetector {
-    settings: StabilitySettings,
+    settings: SpikeSettings,
     calm: VecDeque<f64>,
     open: Option<Open>,
 }
@@ -66,12 +123,9 @@ struct Open {
     calm_since: usize,
 }
 
-/// Before this many losses there is no baseline.
-const LEAST: usize = 4;
-
 impl SpikeDetector {
     /// A detector that has seen nothing.
-    pub fn new(settings: &StabilitySettings) -> Self {
+    pub fn new(settings: &SpikeSettings) -> Self {
         Self { settings: settings.clone(), calm: VecDeque::new(), open: None }
     }
 
@@ -83,7 +137,7 @@ impl SpikeDetector {
     /// How many robust standard deviations `loss` is above the baseline, and by what factor of it;
     /// `None` during a spike and before there is a baseline.
     pub fn excess(&self, loss: f64) -> Option<(f64, f64)> {
-        if self.open.is_some() || self.calm.len() < LEAST {
+        if self.open.is_some() || self.calm.len() < self.settings.spike_window_least {
             return None;
         }
         let calm = self.latest();
@@ -165,10 +219,36 @@ impl SpikeDetector {
 }
 
 /// All spikes of a loss curve: steps in rising order, each with its loss.
-pub fn spikes(losses: &[(usize, f64)], settings: &StabilitySettings) -> Vec<Spike> {
+pub fn spikes(losses: &[(usize, f64)], settings: &SpikeSettings) -> Vec<Spike> {
     let mut detector = SpikeDetector::new(settings);
     let mut found: Vec<Spike> =
         losses.iter().filter_map(|&(step, loss)| detector.observe(step, loss)).collect();
     found.extend(detector.finish());
     found
+}
+
+/// Tells of spikes, when they have ended or the run has.
+#[derive(Debug, Clone)]
+pub(super) struct LossSpikes;
+
+impl Detector for LossSpikes {
+    fn observe(&mut self, _: &StepRow, context: &Context) -> Vec<EventKind> {
+        context.ended_spike.iter().map(loss_spike).collect()
+    }
+
+    fn finish(&mut self, context: &Context) -> Vec<EventKind> {
+        context.ended_spike.iter().map(loss_spike).collect()
+    }
+}
+
+fn loss_spike(spike: &Spike) -> EventKind {
+    EventKind::LossSpike {
+        start: spike.start,
+        peak: spike.peak,
+        peak_loss: spike.peak_loss,
+        baseline: spike.baseline,
+        height: spike.height(),
+        end: spike.end,
+        recovered: spike.recovered(),
+    }
 }

@@ -1,8 +1,72 @@
-//! The line through the latest measurements.
+//! The line through the latest measurements, and other statistics of a few numbers.
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use statrs::statistics::{Data, OrderStatistics};
+
+use super::checks::{at_least, positive};
+use crate::error::Result;
+
+/// How a trend is told from scatter, wherever one is looked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrendSettings {
+    /// Measurements that a trend of sharpness or edge ratio is fitted to.
+    pub trend_rows: usize,
+    /// A slope that is not more than so many of its standard errors is explained by scatter.
+    pub trend_errors: f64,
+    /// A threshold that moves by this factor's logarithm from one measurement to the next has jumped,
+    /// and earlier edge ratios say nothing of later ones.
+    pub threshold_jump: f64,
+}
+
+impl Default for TrendSettings {
+    fn default() -> Self {
+        Self { trend_rows: 8, trend_errors: 2.0, threshold_jump: 0.3 }
+    }
+}
+
+impl TrendSettings {
+    /// Checks that the constants can be used.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Setting`] naming the first that cannot.
+    pub fn validate(&self) -> Result<()> {
+        // Three points make a line with a scatter about it.
+        at_least("trend_rows", self.trend_rows, 3)?;
+        positive("trend_errors", self.trend_errors)?;
+        positive("threshold_jump", self.threshold_jump)
+    }
+
+    /// Whether a threshold, or a learning rate, has moved by so much that an earlier trend says nothing.
+    pub(super) fn jumped(&self, before: f64, now: f64) -> bool {
+        !(now / before).ln().abs().le(&self.threshold_jump)
+    }
+}
+
+/// Entered at one value and left below another, so that noise does not toggle it.
+#[derive(Debug, Clone)]
+pub(super) struct Hysteresis {
+    enter: f64,
+    leave: f64,
+    inside: bool,
+}
+
+impl Hysteresis {
+    pub fn new(enter: f64, leave: f64) -> Self {
+        Self { enter, leave, inside: false }
+    }
+
+    /// Takes the next value in.
+    pub fn observe(&mut self, value: f64) {
+        self.inside = value >= if self.inside { self.leave } else { self.enter };
+    }
+
+    pub fn is_inside(&self) -> bool {
+        self.inside
+    }
+}
 
 /// The latest points of a series.
 #[derive(Debug, Clone)]
@@ -29,7 +93,7 @@ pub(super) struct Line {
 impl Trend {
     /// Of at most `capacity` points.
     pub fn new(capacity: usize) -> Self {
-        Self { points: VecDeque::with_capacity(capacity), capacity }
+        Self { points: VecDeque::new(), capacity }
     }
 
     pub fn push(&mut self, step: usize, value: f64) {
@@ -87,14 +151,14 @@ impl Trend {
 }
 
 /// The median, or `None` of nothing. Values are finite.
-pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let values: Vec<f64> = values.into_iter().collect();
     (!values.is_empty()).then(|| Data::new(values).median())
 }
 
-/// The spread about `centre` as a standard deviation of a normal distribution: 1.4826 times the median
-/// absolute deviation.
-pub(super) fn robust_deviation(values: &[f64], centre: f64) -> f64 {
+/// The spread of finite `values` about `centre` as a standard deviation of a normal distribution: 1.4826
+/// times the median absolute deviation (0 of nothing).
+pub fn robust_deviation(values: &[f64], centre: f64) -> f64 {
     const NORMAL: f64 = 1.4826;
     NORMAL * median(values.iter().map(|value| (value - centre).abs())).unwrap_or(0.0)
 }

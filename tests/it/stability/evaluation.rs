@@ -1,9 +1,13 @@
-//! Scores of warnings, counted by hand, and the fit of the spike model.
+//! Scores of warnings, counted by hand, and the fit of the spike model: the code of the example.
 
-use sharpscope::stability::evaluation::{
-    Counts, FitSettings, LabelledRow, Leads, Method, ScoredRow, ScoredRun, best_bar, best_pair,
-    fit, labelled, score, trade_off,
-};
+// What only its `main` uses is unused here.
+#[allow(dead_code)]
+#[path = "../../../examples/evaluate_warnings/evaluation/mod.rs"]
+mod scoring;
+
+use scoring::logistic::{FitSettings, fit};
+use scoring::score::{Counts, Leads, best_bar, best_pair, score, trade_off};
+use scoring::series::{LabelledRow, Method, ScoredRow, ScoredRun, labelled};
 use sharpscope::stability::{FEATURES, Spike, StabilitySettings, WarningWeights};
 
 use super::{oscillation, watch};

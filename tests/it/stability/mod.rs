@@ -1,5 +1,7 @@
 //! Phases, events, spikes and warnings on series with known answers, and divergence.
 
+mod constants;
+mod detectors;
 mod evaluation;
 mod events;
 mod phases;

@@ -1,13 +1,13 @@
 //! Spikes of loss curves, by the rule of `stability::spikes`.
 
-use sharpscope::stability::{Spike, StabilitySettings};
+use sharpscope::stability::{Spike, SpikeSettings};
 
 use super::{losses, of_kind, watch};
 use sharpscope::record::EventKind;
 
 fn found(values: &[f64]) -> Vec<Spike> {
     let points: Vec<(usize, f64)> = values.iter().copied().enumerate().collect();
-    sharpscope::stability::spikes(&points, &StabilitySettings::default())
+    sharpscope::stability::spikes(&points, &SpikeSettings::default())
 }
 
 /// Ten losses about 1, whose robust deviation is 0.015.
@@ -102,7 +102,7 @@ fn steps_without_a_loss_are_stepped_over() {
     let values = [calm(), vec![1.6, 3.0, 1.0, 1.0, 1.0]].concat();
     let points: Vec<(usize, f64)> =
         values.iter().enumerate().map(|(i, &loss)| (5 * i, loss)).collect();
-    let spikes = sharpscope::stability::spikes(&points, &StabilitySettings::default());
+    let spikes = sharpscope::stability::spikes(&points, &SpikeSettings::default());
     assert_eq!((spikes[0].start, spikes[0].peak, spikes[0].end), (50, 55, Some(60)));
 }
 

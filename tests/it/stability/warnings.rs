@@ -2,7 +2,10 @@
 
 use sharpscope::optim::{Schedule, ScheduleKind};
 use sharpscope::record::{EventKind, StepRow};
-use sharpscope::stability::{Alarm, Monitor, Replay, Signal, StabilitySettings, growth, spikes};
+use sharpscope::stability::{
+    Alarm, Monitor, Replay, Signal, SpikeSettings, StabilitySettings, WarningSettings, growth,
+    spikes,
+};
 
 use super::{TOLERANCE, of_kind, oscillation, row, watch};
 
@@ -46,7 +49,7 @@ fn signals(rows: &[StepRow]) -> Vec<Signal> {
 fn steps_until_visible_count_down_to_the_step() {
     let rows = oscillation([12.0; 80], 1e-7, 1.0);
     let signals = signals(&rows);
-    let share = StabilitySettings::default().visible_share;
+    let share = WarningSettings::default().visible_share;
     let visible = signals.iter().position(|s| s.energy_share >= share).unwrap();
     assert!(visible > 40);
     for signal in &signals[..visible] {
@@ -75,6 +78,25 @@ fn momentum_is_read_off_the_rows() {
     }
 }
 
+/// A growth that is told is taken instead, at the ratios that are foreseen.
+#[test]
+fn growth_can_be_told() {
+    let rows = oscillation([12.0; 10], 1e-8, 1.0);
+    let settings = StabilitySettings::default();
+    let monitor = || Monitor::new(&settings, TOLERANCE);
+    let guessed = monitor().replay(&rows).signals;
+    // Gradient descent's is what the rows of gradient descent let one guess.
+    assert_eq!(monitor().with_growth(|ratio| growth(ratio, 0.0)).replay(&rows).signals, guessed);
+    let faster = monitor().with_growth(|ratio| 2.0 * ratio).replay(&rows).signals;
+    for (told, guessed) in faster.iter().zip(&guessed) {
+        assert_eq!((told.growth, guessed.growth), (2.4, growth(1.2, 0.0)));
+    }
+    assert!(faster[5].in_steps.unwrap() < guessed[5].in_steps.unwrap());
+    // What is no growth is not taken.
+    let none = monitor().with_growth(|_| f64::NAN).replay(&rows).signals;
+    assert_eq!(none, guessed);
+}
+
 #[test]
 fn below_the_edge_there_is_no_forecast_and_no_warning() {
     let rows = oscillation([9.0; 100], 1e-3, 1.0);
@@ -90,7 +112,7 @@ fn below_the_edge_there_is_no_forecast_and_no_warning() {
 fn a_crossing_is_warned_of_before_the_loss_shows_it() {
     let rows = oscillation((0..120).map(|t| 9.0 + 0.12 * f64::from(t)), 1e-4, 1.0);
     let points: Vec<_> = rows.iter().map(|row| (row.step, row.train_loss.unwrap())).collect();
-    let spike = &spikes(&points, &StabilitySettings::default())[0];
+    let spike = &spikes(&points, &SpikeSettings::default())[0];
     let Replay { events, signals, .. } = watch(&rows);
     let warnings = of_kind(&events, "spike_warning");
     let first = warnings[0];
@@ -165,7 +187,7 @@ fn a_rate_that_will_jump_is_foreseen() {
     let monitor = || Monitor::new(&settings, TOLERANCE);
     let told = monitor().with_schedule(schedule).replay(&rows);
     let untold = monitor().replay(&rows);
-    let visible = |signal: &Signal| signal.energy_share >= settings.visible_share;
+    let visible = |signal: &Signal| signal.energy_share >= settings.warning.visible_share;
     let visible = told.signals.iter().position(visible).unwrap();
     assert!(visible > JUMP + 2);
     for step in JUMP - 6..JUMP {

@@ -11,6 +11,8 @@
 //!
 //! The third file, if there is one, holds [`StabilitySettings`] other than the defaults.
 
+mod evaluation;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -19,11 +21,11 @@ use serde_json::{Value, json};
 use sharpscope::config::RunConfig;
 use sharpscope::record::{EventKind, StepRow};
 use sharpscope::rundir::StoredRun;
-use sharpscope::stability::evaluation::{
-    Counts, FitSettings, Method, Report, ScoredRun, TradeOff, best_bar, best_pair, fit, labelled,
-    losses, trade_off,
-};
-use sharpscope::stability::{Monitor, Replay, StabilitySettings, spikes};
+use sharpscope::stability::{Monitor, Replay, StabilitySettings, WarningSettings, spikes};
+
+use evaluation::logistic::{FitSettings, fit};
+use evaluation::score::{Counts, Report, TradeOff, best_bar, best_pair, trade_off};
+use evaluation::series::{Method, ScoredRun, labelled, losses};
 
 /// No more false alarms than this in 1000 quiet steps.
 const FALSE_ALARMS: f64 = 2.0;
@@ -71,39 +73,17 @@ impl Run {
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(arguments.next().context("name a folder of run directories")?);
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    paths.sort();
-    let mut runs = Vec::new();
-    for path in &paths {
-        runs.extend(Run::read(path)?);
-    }
+    let runs = read_runs(&folder)?;
     let (tuning, test): (Vec<&Run>, Vec<&Run>) = runs.iter().partition(|run| run.tunes);
     if tuning.is_empty() || test.is_empty() {
         bail!("{} needs finished runs with even and with odd seeds", folder.display());
     }
 
     let output = arguments.next();
-    let mut settings: StabilitySettings = match arguments.next() {
-        Some(file) => serde_json::from_str(&std::fs::read_to_string(&file)?)
-            .with_context(|| format!("cannot read settings from {file}"))?,
-        None => StabilitySettings::default(),
-    };
-    settings.validate()?;
-    let stored = settings.clone();
-    settings = fit_weights(&tuning, &settings)?;
+    let stored = read_settings(arguments.next())?;
+    let settings = fit_weights(&tuning, &stored)?;
     println!("{} runs tune, {} test; weights fitted on the tuning half:", tuning.len(), test.len());
-    for (name, weights) in
-        [("early", &settings.early_weights), ("imminent", &settings.imminent_weights)]
-    {
-        println!("{name} {}", serde_json::to_string_pretty(weights)?);
-    }
-    println!(
-        "warning from {:.4} (early) or {:.4} (imminent) on\n",
-        settings.early_probability, settings.imminent_probability
-    );
+    print_fit(&settings.warning)?;
 
     let mut methods = BTreeMap::new();
     println!("{}", heading());
@@ -136,25 +116,66 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// The finished runs of a folder, by name.
+fn read_runs(folder: &Path) -> Result<Vec<Run>> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    paths.sort();
+    let mut runs = Vec::new();
+    for path in &paths {
+        runs.extend(Run::read(path)?);
+    }
+    Ok(runs)
+}
+
+/// The settings in a file, or the defaults.
+fn read_settings(file: Option<String>) -> Result<StabilitySettings> {
+    let settings: StabilitySettings = match file {
+        Some(file) => std::fs::read_to_string(&file)
+            .map_err(anyhow::Error::from)
+            .and_then(|text| Ok(serde_json::from_str(&text)?))
+            .with_context(|| format!("cannot read settings from {file}"))?,
+        None => StabilitySettings::default(),
+    };
+    settings.validate()?;
+    Ok(settings)
+}
+
+fn print_fit(settings: &WarningSettings) -> Result<()> {
+    let WarningSettings { early_weights, imminent_weights, .. } = settings;
+    for (name, weights) in [("early", early_weights), ("imminent", imminent_weights)] {
+        println!("{name} {}", serde_json::to_string_pretty(weights)?);
+    }
+    println!(
+        "warning from {:.4} (early) or {:.4} (imminent) on\n",
+        settings.early_probability, settings.imminent_probability
+    );
+    Ok(())
+}
+
 /// The spike models' weights, from the rows of these runs.
 fn fit_weights(runs: &[&Run], settings: &StabilitySettings) -> Result<StabilitySettings> {
     let labelled = |run: &&Run| {
-        let spikes = spikes(&run.losses(), settings);
-        labelled(&run.replay(settings), &spikes, run.last(), settings.warning_horizon)
+        let spikes = spikes(&run.losses(), &settings.spikes);
+        labelled(&run.replay(settings), &spikes, run.last(), settings.warning.warning_horizon)
     };
     let rows: Vec<_> = runs.iter().map(labelled).collect();
     let (early_weights, imminent_weights) = fit(&rows, FitSettings::default())?;
-    let fitted = StabilitySettings { early_weights, imminent_weights, ..settings.clone() };
+    let with = |warning| StabilitySettings { warning, ..settings.clone() };
+    let weighted = WarningSettings { early_weights, imminent_weights, ..settings.warning.clone() };
+    let fitted = with(weighted.clone());
     let (early, imminent) =
         (scored(Method::EarlyAlone, runs, &fitted), scored(Method::ImminentAlone, runs, &fitted));
     let bars = (&bars(&early)[..], &bars(&imminent)[..]);
-    let horizon = settings.warning_horizon;
+    let horizon = settings.warning.warning_horizon;
     let (early_probability, imminent_probability) =
         best_pair(&early, &imminent, bars, horizon, FALSE_ALARMS).context("too many alarms")?;
     // A bar that nothing reaches may be above 1.
     let [early_probability, imminent_probability] =
         [early_probability, imminent_probability].map(|p| p.min(1.0 - f64::EPSILON));
-    Ok(StabilitySettings { early_probability, imminent_probability, ..fitted })
+    Ok(with(WarningSettings { early_probability, imminent_probability, ..weighted }))
 }
 
 /// Chooses the bar on the tuning half, prints what it is worth on the test half, and gives both
@@ -168,7 +189,7 @@ fn evaluate(
 ) -> Result<Value> {
     let (tuning, test) = (scored(method, tuning, settings), scored(method, test, settings));
     let bars = bars(&tuning);
-    let horizon = settings.warning_horizon;
+    let horizon = settings.warning.warning_horizon;
     let curve = trade_off(&tuning, &bars, horizon);
     // Ours were chosen with the weights.
     let own = trade_off(&tuning, &[0.0], horizon).remove(0);
@@ -251,7 +272,7 @@ fn first_spikes(runs: &[&Run], settings: &StabilitySettings) -> Report {
         run.spikes.truncate(1);
         run.last = run.spikes.first().map_or(run.last, |spike| spike.last);
         run.rows.retain(|row| row.step <= run.last);
-        counts.add(&run.warned_from(0.0, settings.warning_horizon));
+        counts.add(&run.warned_from(0.0, settings.warning.warning_horizon));
     }
     counts.report()
 }
@@ -298,7 +319,7 @@ fn per_run(runs: &[Run], settings: &StabilitySettings) -> Vec<Value> {
         let replay = run.replay(settings);
         let warnings: Vec<_> =
             replay.events.iter().filter(|event| event.kind.name() == "spike_warning").collect();
-        let spikes: Vec<_> = spikes(&run.losses(), settings)
+        let spikes: Vec<_> = spikes(&run.losses(), &settings.spikes)
             .iter()
             .map(
                 |spike| json!({"start": spike.start, "peak": spike.peak, "height": spike.height()}),

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
-
-use crate::record::StepRow;
-use crate::stability::trend::{median, robust_deviation};
-use crate::stability::{FEATURES, Replay, Signal, Spike, SpikeDetector, StabilitySettings, spikes};
+use sharpscope::record::StepRow;
+use sharpscope::stability::{
+    FEATURES, Replay, Signal, Spike, SpikeDetector, SpikeSettings, StabilitySettings, median,
+    robust_deviation, spikes,
+};
 
 /// What gives a score to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -84,25 +85,24 @@ impl ScoredRun {
         replay: &Replay,
         settings: &StabilitySettings,
     ) -> Self {
+        let of_spikes = &settings.spikes;
         let scored = match method {
-            Method::Ours => from_signals(replay, |signal| signal.score(settings)),
+            Method::Ours => from_signals(replay, |signal| signal.score(&settings.warning)),
             Method::EarlyAlone => from_signals(replay, |signal| signal.early),
             Method::ImminentAlone => from_signals(replay, |signal| signal.imminent),
             Method::ForecastAlone => from_signals(replay, |signal| {
                 signal.in_steps.map_or(f64::NEG_INFINITY, |steps| -(steps as f64))
             }),
-            Method::LossDeviation => deviations(rows, |row| row.train_loss, settings),
-            Method::GradientDeviation => deviations(rows, |row| row.grad_norm, settings),
-            Method::EdgeRatio => with_spikes(rows, |row| row.edge_ratio, settings),
+            Method::LossDeviation => deviations(rows, |row| row.train_loss, of_spikes),
+            Method::GradientDeviation => deviations(rows, |row| row.grad_norm, of_spikes),
+            Method::EdgeRatio => with_spikes(rows, |row| row.edge_ratio, of_spikes),
         };
         let last = rows.last().map_or(0, |row| row.step);
-        Self { rows: scored, spikes: spikes(&losses(rows), settings), last }
+        Self { rows: scored, spikes: spikes(&losses(rows), of_spikes), last }
     }
-}
 
-impl ScoredRun {
     /// The same rows with 1 where this score or `other` reaches its bar, else 0.
-    pub(super) fn joined(&self, bar: f64, other: &ScoredRun, other_bar: f64) -> Self {
+    pub fn joined(&self, bar: f64, other: &ScoredRun, other_bar: f64) -> Self {
         let join = |(a, b): (&ScoredRow, &ScoredRow)| ScoredRow {
             score: if a.score >= bar || b.score >= other_bar { 1.0 } else { 0.0 },
             ..*a
@@ -166,7 +166,7 @@ fn from_signals(replay: &Replay, score: impl Fn(&Signal) -> f64) -> Vec<ScoredRo
 fn with_spikes(
     rows: &[StepRow],
     mut score: impl FnMut(&StepRow) -> Option<f64>,
-    settings: &StabilitySettings,
+    settings: &SpikeSettings,
 ) -> Vec<ScoredRow> {
     let mut detector = SpikeDetector::new(settings);
     let mut scored = Vec::new();
@@ -186,7 +186,7 @@ fn with_spikes(
 fn deviations(
     rows: &[StepRow],
     value: impl Fn(&StepRow) -> Option<f64>,
-    settings: &StabilitySettings,
+    settings: &SpikeSettings,
 ) -> Vec<ScoredRow> {
     let mut window: VecDeque<f64> = VecDeque::new();
     let deviation = |row: &StepRow| {

@@ -4,12 +4,12 @@
 //! Nine weights and a convex objective: Newton needs a dozen solves of a 9 by 9 system, which the
 //! linear algebra in use already does. A crate for it would bring a second such library.
 
+use anyhow::{Result, anyhow, bail};
 use faer::linalg::solvers::Solve;
 use faer::{Col, Mat, Side};
+use sharpscope::stability::{FEATURES, WarningWeights};
 
-use super::LabelledRow;
-use crate::error::{Error, Result};
-use crate::stability::{FEATURES, WarningWeights};
+use super::series::LabelledRow;
 
 /// Features of a row.
 type Features = [f64; FEATURES.len()];
@@ -43,8 +43,8 @@ impl Default for FitSettings {
 /// logistic fit of that to the score (Platt 1999).
 ///
 /// # Errors
-/// [`Error::Numerical`] if there are no spikes or no quiet rows, if Newton's method does not
-/// converge, or if a score turns out to say nothing.
+/// If there are no spikes or no quiet rows, if Newton's method does not converge, or if a score turns
+/// out to say nothing.
 pub fn fit(
     runs: &[Vec<LabelledRow>],
     settings: FitSettings,
@@ -103,7 +103,7 @@ fn calibrate(
         .collect();
     let Linear { constant, weights: [slope] } = newton(&samples, 0.0)?;
     if slope <= 0.0 {
-        return Err(failed("higher scores are not followed by more spikes".to_string()));
+        bail!("the spike model says nothing: higher scores are not followed by more spikes");
     }
     let mut array = [0.0; WarningWeights::COUNT];
     array[0] = constant + slope * model.constant;
@@ -124,7 +124,7 @@ impl<const N: usize> Linear<N> {
     }
 
     /// Minus the log-likelihood of weighted samples, and the ridge's share.
-    fn loss(&self, samples: &[([f64; N], bool, f64)], ridge: f64) -> f64 {
+    fn loss(&self, samples: &Samples<N>, ridge: f64) -> f64 {
         let loss = |(row, outcome, weight): &([f64; N], bool, f64)| {
             let margin = if *outcome { self.score(row) } else { -self.score(row) };
             // ln(1 + exp(-m)) without overflow.
@@ -135,64 +135,84 @@ impl<const N: usize> Linear<N> {
     }
 }
 
-/// The model of largest likelihood for samples of features, outcome and weight.
-fn newton<const N: usize>(samples: &[([f64; N], bool, f64)], ridge: f64) -> Result<Linear<N>> {
+/// Samples of features, outcome and weight.
+type Samples<const N: usize> = [([f64; N], bool, f64)];
+
+/// The model of largest likelihood for these samples.
+fn newton<const N: usize>(samples: &Samples<N>, ridge: f64) -> Result<Linear<N>> {
     const STEPS: usize = 100;
     if samples.iter().all(|sample| sample.1) || !samples.iter().any(|sample| sample.1) {
-        return Err(failed("all rows have the same outcome".to_string()));
+        bail!("the spike model cannot be fitted: all rows have the same outcome");
     }
-    let x = |row: &[f64; N], i: usize| if i == 0 { 1.0 } else { row[i - 1] };
     let mut model = Linear { constant: 0.0, weights: [0.0; N] };
     let mut value = model.loss(samples, ridge);
     for _ in 0..STEPS {
-        let penalised = |i: usize| if i == 0 { 0.0 } else { ridge * model.weights[i - 1] };
-        let mut gradient = Col::from_fn(N + 1, penalised);
-        let diagonal = |i: usize, j: usize| if i == j && i > 0 { ridge } else { 0.0 };
-        let mut hessian = Mat::from_fn(N + 1, N + 1, diagonal);
-        for (row, outcome, weight) in samples {
-            let p = 1.0 / (1.0 + (-model.score(row)).exp());
-            let error = p - f64::from(u8::from(*outcome));
-            for i in 0..=N {
-                gradient[i] += weight * error * x(row, i);
-                for j in 0..=N {
-                    hessian[(i, j)] += weight * p * (1.0 - p) * x(row, i) * x(row, j);
-                }
-            }
-        }
-        let factor = hessian.llt(Side::Lower).map_err(|e| failed(format!("{e:?}")))?;
+        let (gradient, hessian) = derivatives(&model, samples, ridge);
+        let factor = hessian
+            .llt(Side::Lower)
+            .map_err(|e| anyhow!("the spike model cannot be fitted: {e:?}"))?;
         let step = factor.solve(&gradient);
         let decrease: f64 = (0..=N).map(|i| step[i] * gradient[i]).sum();
-        // Newton's steps are halved until the loss falls: far out they overshoot.
-        let mut length = 1.0;
-        let reached = loop {
-            let next = Linear {
-                constant: model.constant - length * step[0],
-                weights: std::array::from_fn(|i| model.weights[i] - length * step[i + 1]),
-            };
-            let reached = next.loss(samples, ridge);
-            if reached <= value || length < 1e-8 {
-                model = next;
-                break reached;
-            }
-            length /= 2.0;
-        };
-        value = reached;
+        (model, value) = descend(&model, &step, value, samples, ridge);
         if !value.is_finite() {
-            return Err(failed("the likelihood is not finite".to_string()));
+            bail!("the spike model cannot be fitted: the likelihood is not finite");
         }
         // Without a ridge, weights that only grow make the likelihood perfect.
         if value <= 1e-9 {
-            return Err(failed("a plane separates the outcomes; raise the ridge".to_string()));
+            bail!("a plane separates rows before spikes from quiet ones; raise the ridge");
         }
         if decrease <= 1e-12 * value.max(1.0) {
             return Ok(model);
         }
     }
-    Err(failed(format!("no convergence in {STEPS} steps; raise the ridge")))
+    bail!("the fit of the spike model does not converge in {STEPS} steps; raise the ridge")
 }
 
-fn failed(reason: String) -> Error {
-    Error::Numerical { what: "fitting the spike model", reason }
+/// Gradient and Hessian of the model's loss, the constant first.
+fn derivatives<const N: usize>(
+    model: &Linear<N>,
+    samples: &Samples<N>,
+    ridge: f64,
+) -> (Col<f64>, Mat<f64>) {
+    let x = |row: &[f64; N], i: usize| if i == 0 { 1.0 } else { row[i - 1] };
+    let penalised = |i: usize| if i == 0 { 0.0 } else { ridge * model.weights[i - 1] };
+    let mut gradient = Col::from_fn(N + 1, penalised);
+    let diagonal = |i: usize, j: usize| if i == j && i > 0 { ridge } else { 0.0 };
+    let mut hessian = Mat::from_fn(N + 1, N + 1, diagonal);
+    for (row, outcome, weight) in samples {
+        let p = 1.0 / (1.0 + (-model.score(row)).exp());
+        let error = p - f64::from(u8::from(*outcome));
+        for i in 0..=N {
+            gradient[i] += weight * error * x(row, i);
+            for j in 0..=N {
+                hessian[(i, j)] += weight * p * (1.0 - p) * x(row, i) * x(row, j);
+            }
+        }
+    }
+    (gradient, hessian)
+}
+
+/// The model after a step down, and its loss. Newton's steps are halved until the loss falls: far out
+/// they overshoot.
+fn descend<const N: usize>(
+    model: &Linear<N>,
+    step: &Col<f64>,
+    value: f64,
+    samples: &Samples<N>,
+    ridge: f64,
+) -> (Linear<N>, f64) {
+    let mut length = 1.0;
+    loop {
+        let next = Linear {
+            constant: model.constant - length * step[0],
+            weights: std::array::from_fn(|i| model.weights[i] - length * step[i + 1]),
+        };
+        let reached = next.loss(samples, ridge);
+        if reached <= value || length < 1e-8 {
+            return (next, reached);
+        }
+        length /= 2.0;
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Warnings against spikes.
 
 use serde::Serialize;
+use sharpscope::stability::{Alarm, Spike};
 
-use super::ScoredRun;
-use crate::stability::{Alarm, Spike};
+use super::series::ScoredRun;
 
 /// What came of the warnings of some runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,0 +1,59 @@
+//! Warnings before the loss spikes.
+//!
+//! On a local quadratic the gradient's component c along the top eigenvector is multiplied at each
+//! step by a root of the update's characteristic polynomial. At the edge ratio r = 1 the root leaves
+//! the unit circle through -1, and beyond it |c| grows by a factor that r alone decides ([`growth()`]),
+//! while the loss still looks smooth: the oscillation's energy c^2/(2 lambda_1) starts at rounding
+//! and is seen only when it is a share of the loss. So the steps until then can be counted before
+//! anything is to be seen. Whether the oscillation becomes a spike or is caught by a falling
+//! sharpness (Damian et al. 2023: the peak grows with how far r is beyond 1 by then) is left to
+//! logistic models of a few such numbers.
+//!
+//! There are two. Where one mode grows, a spike is foreseen from afar (the *early* model); where
+//! several are beyond the edge and compete, as late in training with cross-entropy, only the last
+//! steps before a spike tell anything (the *imminent* model). One set of weights does either well and
+//! not both. Either warns, the early model from a probability of a spike within the coming twenty
+//! steps on, the imminent one from a probability of a spike within the next three on.
+
+mod alarm;
+mod growth;
+mod model;
+mod settings;
+mod signal;
+
+pub use alarm::Alarm;
+pub(super) use growth::Growth;
+pub use growth::growth;
+pub(super) use model::WarningModel;
+pub use settings::{WarningSettings, WarningWeights};
+pub use signal::{FEATURES, Signal};
+
+use super::{Context, Detector};
+use crate::record::{EventKind, StepRow};
+
+/// Warns where the models' score reaches its bar, and not again while that warning stands.
+#[derive(Debug, Clone)]
+pub(super) struct SpikeWarnings {
+    settings: WarningSettings,
+    alarm: Alarm,
+}
+
+impl SpikeWarnings {
+    pub fn new(settings: &WarningSettings) -> Self {
+        let alarm = Alarm::new(0.0, settings.warning_horizon);
+        Self { settings: settings.clone(), alarm }
+    }
+}
+
+impl Detector for SpikeWarnings {
+    fn observe(&mut self, row: &StepRow, context: &Context) -> Vec<EventKind> {
+        // Somebody has acted on an earlier warning: it is done with.
+        if context.rate_departed {
+            self.alarm.lower();
+        }
+        let signal = context.signal.as_ref();
+        let score = signal.map_or(f64::NEG_INFINITY, |signal| signal.score(&self.settings));
+        let due = self.alarm.observe(row.step, score, context.in_spike);
+        signal.filter(|_| due).map(|signal| signal.event(&self.settings)).into_iter().collect()
+    }
+}

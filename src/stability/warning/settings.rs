@@ -1,0 +1,172 @@
+//! When a spike is warned of.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::stability::checks::{at_least, finite, positive, share};
+
+/// When a spike is warned of. The bounds within which the models' features lie are not among these:
+/// they are part of what the features are (see [`super::Signal::features`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WarningSettings {
+    /// A warning stands for the coming so many steps, which the early model speaks of.
+    pub warning_horizon: usize,
+    /// It is given from this probability on, by the early model ...
+    pub early_probability: f64,
+    /// ... or from this one on, by the imminent model, which speaks of the next few steps.
+    pub imminent_probability: f64,
+    /// How few.
+    pub imminent_horizon: usize,
+    /// An oscillation is visible when its energy is this share of the loss.
+    pub visible_share: f64,
+    /// The steps until then are counted over so many of the warning's horizons.
+    pub visible_horizons: usize,
+    /// Rows that the growth of the gradient along the top eigenvector is measured over.
+    pub growth_rows: usize,
+    /// A component whose logarithm scatters by this much about its line grows half as a single mode
+    /// would: along the line of a clean oscillation it scatters by a few hundredths, where several
+    /// modes compete by one half and more.
+    pub coherent_scatter: f64,
+    /// The energy builds up from the least share of the loss that it kept to for so many rows: single
+    /// rows dip where the component changes sign.
+    pub build_up_rows: usize,
+    /// The probability of a spike within the warning's horizon, as seen from afar.
+    pub early_weights: WarningWeights,
+    /// The probability of one within the imminent horizon, as seen at the last steps before it.
+    pub imminent_weights: WarningWeights,
+}
+
+impl Default for WarningSettings {
+    fn default() -> Self {
+        Self {
+            warning_horizon: 20,
+            early_probability: 0.5752,
+            imminent_probability: 0.2249,
+            imminent_horizon: 3,
+            visible_share: 0.3,
+            visible_horizons: 3,
+            growth_rows: 5,
+            coherent_scatter: 0.15,
+            build_up_rows: 3,
+            early_weights: EARLY,
+            imminent_weights: IMMINENT,
+        }
+    }
+}
+
+impl WarningSettings {
+    /// Checks that the constants can be used.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Setting`] naming the first that cannot.
+    pub fn validate(&self) -> Result<()> {
+        share("early_probability", self.early_probability)?;
+        share("imminent_probability", self.imminent_probability)?;
+        share("visible_share", self.visible_share)?;
+        positive("coherent_scatter", self.coherent_scatter)?;
+        at_least("imminent_horizon", self.imminent_horizon, 1)?;
+        at_least("warning_horizon", self.warning_horizon, self.imminent_horizon)?;
+        at_least("visible_horizons", self.visible_horizons, 1)?;
+        // Three points make a line with a scatter about it.
+        at_least("growth_rows", self.growth_rows, 3)?;
+        at_least("build_up_rows", self.build_up_rows, 1)?;
+        finite("early_weights", &self.early_weights.to_array())?;
+        finite("imminent_weights", &self.imminent_weights.to_array())
+    }
+}
+
+/// Of the early model, fitted by `examples/evaluate_warnings`.
+const EARLY: WarningWeights = WarningWeights {
+    intercept: -2.693,
+    urgency: 0.4895,
+    reach: 1.327,
+    clean: 2.855,
+    coherent: 0.7539,
+    energy: -0.2913,
+    build_up: 0.9653,
+    loss_rise: -2.402,
+    batch: 1.659,
+    planned: 3.68,
+};
+
+/// Of the imminent model, from the same fit.
+const IMMINENT: WarningWeights = WarningWeights {
+    intercept: -2.432,
+    urgency: 1.238,
+    reach: 1.147,
+    clean: 1.755,
+    coherent: 1.972,
+    energy: 1.877,
+    build_up: -0.1347,
+    loss_rise: 3.601,
+    batch: 0.004616,
+    planned: 3.212,
+};
+
+/// Weights of a logistic model of a spike: probability 1/(1 + exp(-(intercept + w'x))). The
+/// features x are described at [`super::Signal`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarningWeights {
+    /// Constant.
+    pub intercept: f64,
+    /// Of -ln(1 + n), n the steps until the oscillation is visible.
+    pub urgency: f64,
+    /// Of the logarithm of the growth by then.
+    pub reach: f64,
+    /// Of the product of coherent growth and build-up.
+    pub clean: f64,
+    /// Of the logarithm of the growth where measurement and edge ratio agree on it.
+    pub coherent: f64,
+    /// Of the logarithm of the oscillation's share of the loss.
+    pub energy: f64,
+    /// Of that logarithm's rise above its least.
+    pub build_up: f64,
+    /// Of the loss's rise over its baseline.
+    pub loss_rise: f64,
+    /// Of batch sharpness over the threshold, beyond 1.
+    pub batch: f64,
+    /// Of the logarithm by which the schedule raises the learning rate by then.
+    pub planned: f64,
+}
+
+impl WarningWeights {
+    /// How many there are, the constant included.
+    pub const COUNT: usize = 10;
+
+    /// The weights, the constant first.
+    pub fn to_array(&self) -> [f64; Self::COUNT] {
+        let Self { intercept, urgency, reach, clean, coherent, energy, .. } = *self;
+        let Self { build_up, loss_rise, batch, planned, .. } = *self;
+        [intercept, urgency, reach, clean, coherent, energy, build_up, loss_rise, batch, planned]
+    }
+
+    /// As [`WarningWeights::to_array`] gives them.
+    pub fn from_array(weights: [f64; Self::COUNT]) -> Self {
+        let [
+            intercept,
+            urgency,
+            reach,
+            clean,
+            coherent,
+            energy,
+            build_up,
+            loss_rise,
+            batch,
+            planned,
+        ] = weights;
+        Self {
+            intercept,
+            urgency,
+            reach,
+            clean,
+            coherent,
+            energy,
+            build_up,
+            loss_rise,
+            batch,
+            planned,
+        }
+    }
+}
