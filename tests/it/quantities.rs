@@ -62,6 +62,24 @@ fn the_curvature_along_the_update_is_that_of_finite_differences() {
 }
 
 #[test]
+fn the_curvature_along_the_gradient_is_that_of_finite_differences() {
+    let settings = settings("adam", &["update_sharpness", "directional_sharpness"]);
+    let (theta, gradient) = initial_gradient(settings.clone());
+    let expected = curvature_along(settings.clone(), &theta, &gradient);
+    let rows = train(settings).rows;
+    let found = rows[0].measured["directional_sharpness"];
+    assert!((found / expected - 1.0).abs() < 1e-6, "{found} against {expected}");
+    let other = rows[0].measured["update_sharpness"];
+    assert!((found / other - 1.0).abs() > 1e-3, "Adam's update is another direction");
+    // Gradient descent's is the same.
+    for row in train(self::settings("sgd", &["update_sharpness", "directional_sharpness"])).rows {
+        let [along, gradient] =
+            ["update_sharpness", "directional_sharpness"].map(|name| row.measured[name]);
+        assert!((along / gradient - 1.0).abs() < 1e-9, "{row:?}");
+    }
+}
+
+#[test]
 fn quantities_have_columns_of_their_own_and_their_products_are_counted() {
     let place = Place::new();
     let run =

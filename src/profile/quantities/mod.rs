@@ -69,4 +69,6 @@ macro_rules! quantities {
 quantities! {
     /// curvature s'Hs/|s|² along the update s
     UpdateSharpness = update_sharpness, "update_sharpness";
+    /// curvature g'Hg/|g|² along the gradient g
+    DirectionalSharpness = directional_sharpness, "directional_sharpness";
 }
