@@ -104,7 +104,7 @@ impl StepMeter {
         tracking: Option<&mut Tracking>,
     ) -> Result<Option<Repair>> {
         let mut repair = None;
-        let (hessian, mut preconditioned) = match tracking {
+        let (hessian, followed) = match tracking {
             Some(tracking) => {
                 let followed = follow(tracking, &mut objectives, start, update.operator)?;
                 repair = followed.repair;
@@ -112,53 +112,17 @@ impl StepMeter {
             }
             None => (self.meter.measure(objectives.of_curvature(), row.step)?, None),
         };
-        if preconditioned.is_none() && update.operator.preconditioner.is_some() {
-            let objective = objectives.of_curvature();
-            let solved = self.meter.measure_operator(objective, update.operator, row.step)?;
-            preconditioned = Some(solved);
-        }
-        record(&hessian, row);
-        row.sharpness = hessian.lambda.first().copied();
-        row.lambda.clone_from(&hessian.lambda);
-        row.lambda_min = hessian.lambda_min;
-        if let Some(gradient) = start.gradient {
-            let length = norm(gradient);
-            let along = dot(gradient, &hessian.top_vector).abs();
-            row.gradient_alignment = (length > 0.0).then(|| along / length);
-        }
-
-        if let Some(solved) = preconditioned {
-            record(&solved, row);
-            row.preconditioned_sharpness = solved.lambda.first().copied();
-        } else if !update.operator.is_hessian() {
-            row.preconditioned_sharpness = row.sharpness.map(|s| s + update.operator.shift);
-        }
-        row.edge_ratio = row
-            .operator_sharpness()
-            .zip(row.threshold.filter(|&threshold| threshold != 0.0))
-            .map(|(sharpness, threshold)| sharpness / threshold);
-
-        if let Some(batch_sharpness) = self.batch_sharpness
-            && let Some(estimate) = batch_sharpness.measure(objectives.train, row.step)?
-        {
-            row.batch_sharpness = Some(estimate.value);
-            row.batch_sharpness_se = estimate.standard_error;
-            row.hvps += batch_sharpness.batches;
-        }
-
-        if let Some(gradient) = start.gradient {
-            for &quantity in &self.quantities {
-                let (objective, operator) = (&*objectives.train, update.operator);
-                let Start { theta, update, .. } = start;
-                let at = At { objective, theta, gradient, update, operator, row };
-                let Measured { value, products } = quantity.measure(at)?;
-                row.hvps += products;
-                if let Some(value) = value {
-                    row.measured.insert(quantity.name().to_string(), value);
-                }
+        let preconditioned = match (followed, &update.operator.preconditioner) {
+            (None, Some(_)) => {
+                let objective = objectives.of_curvature();
+                Some(self.meter.measure_operator(objective, update.operator, row.step)?)
             }
-        }
-
+            (followed, _) => followed,
+        };
+        enter_hessian(row, &hessian, start.gradient);
+        enter_operator(row, preconditioned.as_ref(), update.operator);
+        self.fill_batch_sharpness(row, objectives.train)?;
+        self.fill_quantities(row, objectives.train, start, update.operator)?;
         if let (true, Some(point)) = (self.perturbed_sharpness, update.perturbed) {
             let objective = objectives.of_curvature();
             objective.set_parameters(point)?;
@@ -168,6 +132,67 @@ impl StepMeter {
         }
         Ok(repair)
     }
+
+    fn fill_batch_sharpness(&self, row: &mut StepRow, train: &dyn Objective) -> Result<()> {
+        if let Some(batch_sharpness) = self.batch_sharpness
+            && let Some(estimate) = batch_sharpness.measure(train, row.step)?
+        {
+            row.batch_sharpness = Some(estimate.value);
+            row.batch_sharpness_se = estimate.standard_error;
+            row.hvps += batch_sharpness.batches;
+        }
+        Ok(())
+    }
+
+    fn fill_quantities(
+        &self,
+        row: &mut StepRow,
+        objective: &dyn Objective,
+        Start { theta, update, gradient, .. }: Start<'_>,
+        operator: &StabilityOperator,
+    ) -> Result<()> {
+        let Some(gradient) = gradient else { return Ok(()) };
+        for &quantity in &self.quantities {
+            let at = At { objective, theta, gradient, update, operator, row };
+            let Measured { value, products } = quantity.measure(at)?;
+            row.hvps += products;
+            match value {
+                Some(value) if value.is_finite() => {
+                    row.measured.insert(quantity.name().to_string(), value);
+                }
+                Some(_) => return Err(Error::NonFinite { what: quantity.name() }),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Enters the Hessian's eigenvalues, and how far the gradient points along the top eigenvector.
+fn enter_hessian(row: &mut StepRow, hessian: &Curvature, gradient: Option<&[f64]>) {
+    record(hessian, row);
+    row.sharpness = hessian.lambda.first().copied();
+    row.lambda.clone_from(&hessian.lambda);
+    row.lambda_min = hessian.lambda_min;
+    if let Some(gradient) = gradient {
+        let length = norm(gradient);
+        let along = dot(gradient, &hessian.top_vector).abs();
+        row.gradient_alignment = (length > 0.0).then(|| along / length);
+    }
+}
+
+/// Enters the sharpness of the operator that the threshold bounds, and the edge ratio.
+fn enter_operator(row: &mut StepRow, solved: Option<&Curvature>, operator: &StabilityOperator) {
+    if let Some(solved) = solved {
+        record(solved, row);
+        row.preconditioned_sharpness = solved.lambda.first().copied();
+    } else if !operator.is_hessian() {
+        row.preconditioned_sharpness = row.sharpness.map(|s| s + operator.shift);
+    }
+    row.edge_ratio = row
+        .operator_sharpness()
+        .zip(row.threshold.filter(|&threshold| threshold != 0.0))
+        .map(|(sharpness, threshold)| sharpness / threshold);
 }
 
 /// Follows the eigenvalues to the objectives' parameters.
