@@ -2,12 +2,9 @@
 //! samples, their scaling.
 
 mod builtin;
-mod cifar;
-mod csv_file;
 mod dataset;
-mod generated;
+mod format;
 mod gzip;
-mod idx;
 mod label_noise;
 mod options;
 mod shape;

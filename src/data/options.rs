@@ -2,8 +2,21 @@
 
 use serde::Serialize;
 
-use super::builtin::{BUILTIN, Taken};
+use super::builtin::BUILTIN;
+use super::format::Format;
 use crate::error::{Error, Field, Message, Result};
+
+/// An option that a dataset may take: a field of [`DataOptions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    Points,
+    Degree,
+    Classes,
+    Noise,
+    LabelNoise,
+    Target,
+    Regression,
+}
 
 /// Choices about a dataset. As given, what is `None` has its default; as resolved, what is `None`
 /// does not apply.
@@ -37,7 +50,7 @@ impl DataOptions {
     ///
     /// # Errors
     /// [`Error::Setting`] naming the field and the datasets that take it.
-    pub(super) fn check(&self, dataset: &str, taken: &[Taken]) -> Result<()> {
+    pub(super) fn check(&self, dataset: &str, takes: impl Fn(Taken) -> bool) -> Result<()> {
         let shown = |value: &Option<f64>| value.map(|value| format!("{value:?}"));
         let given = [
             (Taken::Points, self.points.map(|points| points.to_string())),
@@ -49,7 +62,7 @@ impl DataOptions {
             (Taken::Regression, self.regression.map(|regression| regression.to_string())),
         ];
         for (option, value) in given {
-            if let Some(value) = value.filter(|_| !taken.contains(&option)) {
+            if let Some(value) = value.filter(|_| !takes(option)) {
                 let problem = format!("dataset '{dataset}' does not take it");
                 let remedy = format!("those that do: {}", takers(option));
                 return Err(Error::setting(option.field(), value, problem, remedy));
@@ -94,16 +107,9 @@ impl DataOptions {
 
 /// The datasets that take an option.
 fn takers(option: Taken) -> String {
-    let mut names: Vec<_> = BUILTIN
-        .iter()
-        .filter(|builtin| builtin.takes.contains(&option))
-        .map(|builtin| builtin.name)
-        .collect();
-    match option {
-        Taken::Target | Taken::Regression => names.push("CSV files"),
-        Taken::LabelNoise => names.push("files of classes"),
-        _ => {}
-    }
+    let builtin = BUILTIN.iter().filter(|builtin| builtin.takes(option));
+    let names: Vec<&str> =
+        builtin.map(|builtin| builtin.name()).chain(Format::takers(option)).collect();
     names.join(", ")
 }
 

@@ -6,27 +6,40 @@
 
 use std::path::{Path, PathBuf};
 
-use super::InputShape;
-use super::gzip::unpack;
+use super::images::{self, Images};
+use super::{Format, Source, count, read};
+use crate::data::dataset::{Dataset, digest};
+use crate::data::gzip::unpack;
+use crate::data::{DataOptions, InputShape};
 use crate::error::{Error, Result};
 
-/// Images and labels.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Images {
-    /// The shape of one.
-    pub shape: InputShape,
-    /// Their pixels, one image after the other.
-    pub pixels: Vec<u8>,
-    /// The class of each.
-    pub labels: Vec<usize>,
-}
+pub(super) const FORMAT: Format = Format {
+    wanted: "images in IDX format (*-images-idx3-ubyte)",
+    takes: images::TAKES,
+    recognises: |source| {
+        let unpacked = source.unpacked()?;
+        let name = source.file_name();
+        Ok(!name.contains(".csv") && recognised(&name, unpacked))
+    },
+    load,
+};
 
 const UNSIGNED_BYTES: u8 = 8;
 const IMAGES: [u8; 4] = [0, 0, UNSIGNED_BYTES, 3];
 const LABELS: [u8; 4] = [0, 0, UNSIGNED_BYTES, 1];
 
+fn load(source: &Source, options: &DataOptions) -> Result<(Dataset, DataOptions)> {
+    let options = images::options(&FORMAT, source.name, options)?;
+    let path = labels_beside(source.path)?;
+    let (images, labels) = (source.bytes()?, read(&path)?);
+    let sha256 = digest(&[images, &labels]);
+    let images = parse((images, source.path), (&labels, &path))?;
+    let classes = count(&images.labels);
+    Ok((Dataset::from_images(source.name, sha256, images, classes), options))
+}
+
 /// Whether a file is meant as IDX, by its name or by the zeros that it begins with.
-pub(super) fn recognised(name: &str, unpacked: &[u8]) -> bool {
+fn recognised(name: &str, unpacked: &[u8]) -> bool {
     ["-ubyte", "idx1", "idx3"].iter().any(|part| name.contains(part))
         || unpacked.starts_with(&[0, 0])
 }
@@ -37,7 +50,7 @@ pub(super) fn recognised(name: &str, unpacked: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`Error::File`] where there is none, naming what was looked for.
-pub(super) fn labels_beside(images: &Path) -> Result<PathBuf> {
+fn labels_beside(images: &Path) -> Result<PathBuf> {
     let name = images.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let standard = [("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1")]
         .into_iter()
@@ -69,7 +82,7 @@ pub(super) fn labels_beside(images: &Path) -> Result<PathBuf> {
 /// # Errors
 /// [`Error::File`] for damaged gzip, a wrong magic number, dimensions that do not fit the file's
 /// size, no images, and counts that differ.
-pub(super) fn parse(images: (&[u8], &Path), labels: (&[u8], &Path)) -> Result<Images> {
+pub(in crate::data) fn parse(images: (&[u8], &Path), labels: (&[u8], &Path)) -> Result<Images> {
     let pixels = unpack(images.0, images.1)?;
     let classes = unpack(labels.0, labels.1)?;
     let ([count, height, width], pixels) = entries(&pixels, IMAGES, images.1, "images")?;

@@ -2,11 +2,28 @@
 
 use std::path::Path;
 
+use super::{Format, Source, count};
+use crate::data::dataset::{Dataset, digest};
+use crate::data::gzip::is_binary;
+use crate::data::options::Taken;
+use crate::data::{DataOptions, InputShape, Inputs, Targets};
 use crate::error::{Error, Field, Message, Result};
+
+/// Any text is taken for CSV.
+pub(super) const FORMAT: Format = Format {
+    wanted: "CSV",
+    takes: &[
+        (Taken::Target, "CSV files"),
+        (Taken::Regression, "CSV files"),
+        (Taken::LabelNoise, "files of classes"),
+    ],
+    recognises: |source| Ok(!is_binary(source.unpacked()?)),
+    load,
+};
 
 /// How a table is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct TableFormat<'a> {
+pub(in crate::data) struct TableFormat<'a> {
     /// What separates cells.
     pub delimiter: u8,
     /// The target's column: a name in the header, or a number from 1; the last one by default.
@@ -17,7 +34,7 @@ pub(super) struct TableFormat<'a> {
 
 /// Features and targets as read, before any scaling.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Table {
+pub(in crate::data) struct Table {
     /// Row-major, `rows * width`.
     pub features: Vec<f64>,
     /// Features in each row.
@@ -30,7 +47,7 @@ pub(super) struct Table {
 
 /// Targets.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Column {
+pub(in crate::data) enum Column {
     /// Class labels.
     Labels(Vec<usize>),
     /// Numbers.
@@ -40,13 +57,46 @@ pub(super) enum Column {
 /// Largest class label accepted: one output neuron is made for each class.
 const LARGEST_LABEL: usize = 100_000;
 
+fn load(source: &Source, options: &DataOptions) -> Result<(Dataset, DataOptions)> {
+    let regression = options.regression.unwrap_or(false);
+    let takes = |option| FORMAT.takes(option) && !(regression && option == Taken::LabelNoise);
+    options.check(source.name, takes)?;
+    let format = TableFormat { delimiter: b',', target: options.target.as_deref(), regression };
+    let table = parse(source.unpacked()?, source.path, format)?;
+    let options = DataOptions {
+        target: Some(table.target.clone()),
+        regression: Some(regression),
+        label_noise: (!regression).then(|| options.label_noise.unwrap_or(0.0)),
+        ..DataOptions::default()
+    };
+    let shape = InputShape::Features(table.width);
+    let sha256 = digest(&[source.bytes()?]);
+    Ok((Dataset::from_table(source.name, sha256, shape, table), options))
+}
+
+impl Dataset {
+    pub(in crate::data) fn from_table(
+        name: &str,
+        sha256: String,
+        shape: InputShape,
+        table: Table,
+    ) -> Self {
+        let targets = match table.targets {
+            Column::Labels(labels) => Targets::Classes { classes: count(&labels), labels },
+            Column::Values(values) => Targets::Values { outputs: 1, values },
+        };
+        let inputs = Inputs::Features { shape, values: table.features };
+        Self { name: name.to_string(), sha256, inputs, targets }
+    }
+}
+
 /// Reads `text` as CSV. A first row in which no cell is a number is taken for a header. `path` is
 /// for messages.
 ///
 /// # Errors
 /// [`Error::File`] naming the line, for ragged rows, cells that are not finite numbers, labels that
 /// are not whole numbers from 0, a target column that is not there, and files without rows.
-pub(super) fn parse(text: &[u8], path: &Path, format: TableFormat) -> Result<Table> {
+pub(in crate::data) fn parse(text: &[u8], path: &Path, format: TableFormat) -> Result<Table> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

@@ -4,19 +4,49 @@
 
 use std::path::{Path, PathBuf};
 
-use super::InputShape;
-use super::builtin::dataset_names;
-use super::idx::Images;
+use sha2::{Digest, Sha256};
+
+use super::images::{self, Images};
+use super::{Format, Source, read};
+use crate::data::builtin::dataset_names;
+use crate::data::dataset::{Dataset, hexadecimal};
+use crate::data::gzip::unpack;
+use crate::data::{DataOptions, InputShape};
 use crate::error::{Error, Result};
+
+/// Of folders it is the only format: any is taken for one of CIFAR-10's.
+pub(super) const FORMAT: Format = Format {
+    wanted: "CIFAR-10's .bin",
+    takes: images::TAKES,
+    recognises: |source| Ok(source.path.is_dir() || recognised(&source.file_name())),
+    load,
+};
 
 const SHAPE: InputShape = InputShape::Image { channels: 3, height: 32, width: 32 };
 const PIXELS: usize = 3 * 32 * 32;
 const RECORD: usize = 1 + PIXELS;
 /// Classes of CIFAR-10.
-pub(super) const CLASSES: usize = 10;
+const CLASSES: usize = 10;
+
+fn load(source: &Source, options: &DataOptions) -> Result<(Dataset, DataOptions)> {
+    let paths = match source.path.is_dir() {
+        true => batches(source.path)?,
+        false => vec![source.path.to_path_buf()],
+    };
+    let options = images::options(&FORMAT, source.name, options)?;
+    let mut images = Images { shape: SHAPE, pixels: Vec::new(), labels: Vec::new() };
+    let mut hash = Sha256::new();
+    for path in &paths {
+        let bytes = read(path)?;
+        append(&mut images, &unpack(&bytes, path)?, path)?;
+        hash.update(&bytes);
+    }
+    let sha256 = hexadecimal(hash);
+    Ok((Dataset::from_images(source.name, sha256, images, CLASSES), options))
+}
 
 /// Whether a file is meant as CIFAR-10, by its name.
-pub(super) fn recognised(name: &str) -> bool {
+fn recognised(name: &str) -> bool {
     name.ends_with(".bin") || name.ends_with(".bin.gz")
 }
 
@@ -24,7 +54,7 @@ pub(super) fn recognised(name: &str) -> bool {
 ///
 /// # Errors
 /// [`Error::File`] naming the first that is missing.
-pub(super) fn batches(folder: &Path) -> Result<Vec<PathBuf>> {
+fn batches(folder: &Path) -> Result<Vec<PathBuf>> {
     let files: Vec<_> = (1..=5).map(|i| folder.join(format!("data_batch_{i}.bin"))).collect();
     match files.iter().find(|file| !file.is_file()) {
         Some(missing) => {
@@ -46,7 +76,7 @@ pub(super) fn batches(folder: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// [`Error::File`] for an empty file, one that is not made of whole records, and a label above 9,
 /// naming the record.
-pub(super) fn append(images: &mut Images, bytes: &[u8], path: &Path) -> Result<()> {
+fn append(images: &mut Images, bytes: &[u8], path: &Path) -> Result<()> {
     let remedy = "give the binary version of CIFAR-10";
     if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
         let problem = match bytes.len() {
@@ -65,9 +95,4 @@ pub(super) fn append(images: &mut Images, bytes: &[u8], path: &Path) -> Result<(
         images.pixels.extend_from_slice(&bytes[1..]);
     }
     Ok(())
-}
-
-/// No images yet.
-pub(super) fn empty() -> Images {
-    Images { shape: SHAPE, pixels: Vec::new(), labels: Vec::new() }
 }
