@@ -9,7 +9,7 @@ mod images;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::DataOptions;
 use super::builtin::dataset_names;
