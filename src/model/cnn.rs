@@ -8,10 +8,14 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use serde::{Deserialize, Serialize};
 
+use super::architecture::{Architecture, Missing, checked, unreadable, zero};
+use super::keys::keys;
 use super::layers::Linear;
 use super::tensors::{ParameterTensor, layer};
-use super::{Activation, Initialisation};
+use super::{Activation, Initialisation, NetworkInputs};
+use crate::data::InputShape;
 use crate::device::Placement;
+use crate::error::Result;
 
 /// A convolutional network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,6 +44,24 @@ pub enum Pooling {
 
 const KERNEL: usize = 3;
 
+keys! {
+    /// The keys of a convolutional network.
+    struct CnnKeys {
+        channels: Vec<usize>,
+        activation: Activation,
+        pooling: Pooling,
+        bias: bool,
+    }
+}
+
+/// Channels, rows and columns, of images.
+fn image(inputs: InputShape) -> Option<[usize; 3]> {
+    match inputs {
+        InputShape::Image { channels, height, width } => Some([channels, height, width]),
+        _ => None,
+    }
+}
+
 impl CnnSpec {
     /// Rows and columns of pixels that are left after all poolings; an odd one is dropped each time.
     fn pooled(&self, height: usize, width: usize) -> (usize, usize) {
@@ -47,18 +69,61 @@ impl CnnSpec {
     }
 
     /// Inputs of the linear layer; zero for an image that is too small to be pooled so often.
-    pub(super) fn flat(&self, channels: usize, height: usize, width: usize) -> usize {
+    fn flat(&self, channels: usize, height: usize, width: usize) -> usize {
         let (rows, columns) = self.pooled(height, width);
         self.channels.last().unwrap_or(&channels).saturating_mul(rows).saturating_mul(columns)
     }
+}
 
-    /// Numbers in the largest tensor that one image makes: before a pooling, or where layers begin and
-    /// end.
-    pub(super) fn largest_activation(
-        &self,
-        [mut channels, mut height, mut width]: [usize; 3],
-        outputs: usize,
-    ) -> usize {
+impl Architecture for CnnSpec {
+    type Keys = CnnKeys;
+    type Network<B: Backend> = Cnn<B>;
+
+    fn from_keys(keys: CnnKeys, init: Initialisation) -> std::result::Result<Self, Missing> {
+        Ok(Self {
+            channels: keys.channels.unwrap_or_else(|| vec![32, 32]),
+            activation: keys.activation.unwrap_or(Activation::Tanh),
+            pooling: keys.pooling.unwrap_or(Pooling::Average),
+            bias: keys.bias.unwrap_or(true),
+            init,
+        })
+    }
+
+    fn validate(&self) -> Result<()> {
+        if self.channels.contains(&0) {
+            let (key, shown) = self.width();
+            return Err(zero(key, shown, "give every convolution at least 1 channel"));
+        }
+        Ok(())
+    }
+
+    /// `convolutions.N.weight` `[out, in, 3, 3]` and `.bias`, `head.weight` `[out, in]`, whose inputs
+    /// come in the order channel, row, column, and `head.bias`.
+    fn tensors(&self, inputs: InputShape, outputs: usize) -> Result<Vec<ParameterTensor>> {
+        let Some([channels, height, width]) = image(inputs) else {
+            let remedy = "use digits, fashion-mnist or other images";
+            return Err(unreadable(self, inputs, "images", remedy));
+        };
+        let flat = self.flat(channels, height, width);
+        if flat == 0 {
+            let needs = "images that it can halve after each convolution";
+            let remedy = "use fewer channels in the model's list, or larger images";
+            return Err(unreadable(self, inputs, needs, remedy));
+        }
+        let mut tensors = Vec::new();
+        let mut before = channels;
+        for (i, &after) in self.channels.iter().enumerate() {
+            let shape = [after, before, KERNEL, KERNEL];
+            tensors.extend(layer(&format!("convolutions.{i}"), &shape, self.bias, self.init));
+            before = after;
+        }
+        tensors.extend(layer("head", &[outputs, flat], self.bias, self.init));
+        Ok(tensors)
+    }
+
+    /// Before a pooling, or where layers begin and end.
+    fn largest_activation(&self, inputs: InputShape, outputs: usize) -> usize {
+        let [mut channels, mut height, mut width] = checked(image(inputs));
         let mut largest = outputs;
         for &after in &self.channels {
             let pixels = height.saturating_mul(width);
@@ -68,23 +133,21 @@ impl CnnSpec {
         largest
     }
 
-    /// Its tensors: `convolutions.N.weight` `[out, in, 3, 3]` and `.bias`, `head.weight`
-    /// `[out, in]`, whose inputs come in the order channel, row, column, and `head.bias`.
-    pub(super) fn tensors(
+    fn width(&self) -> (&'static str, String) {
+        ("model.channels", format!("{:?}", self.channels))
+    }
+
+    fn network<B: Backend>(
         &self,
-        [channels, height, width]: [usize; 3],
+        inputs: InputShape,
         outputs: usize,
-    ) -> Vec<ParameterTensor> {
-        let mut tensors = Vec::new();
-        let mut before = channels;
-        for (i, &after) in self.channels.iter().enumerate() {
-            let shape = [after, before, KERNEL, KERNEL];
-            tensors.extend(layer(&format!("convolutions.{i}"), &shape, self.bias, self.init));
-            before = after;
-        }
-        let flat = self.flat(channels, height, width);
-        tensors.extend(layer("head", &[outputs, flat], self.bias, self.init));
-        tensors
+        placement: &Placement<B::Device>,
+    ) -> Cnn<B> {
+        Cnn::zeros(self, checked(image(inputs)), outputs, placement)
+    }
+
+    fn forward<B: Backend>(network: &Cnn<B>, inputs: NetworkInputs<B>) -> Tensor<B, 2> {
+        network.forward(inputs.features())
     }
 }
 

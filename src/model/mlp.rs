@@ -5,10 +5,14 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
 
+use super::architecture::{Architecture, Missing, unreadable, zero};
+use super::keys::keys;
 use super::layers::Linear;
 use super::tensors::{ParameterTensor, layer};
-use super::{Activation, Initialisation};
+use super::{Activation, Initialisation, NetworkInputs};
+use crate::data::InputShape;
 use crate::device::Placement;
+use crate::error::Result;
 
 /// A multilayer perceptron.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +27,15 @@ pub struct MlpSpec {
     pub init: Initialisation,
 }
 
+keys! {
+    /// The keys of a perceptron.
+    struct MlpKeys {
+        hidden: Vec<usize>,
+        activation: Activation,
+        bias: bool,
+    }
+}
+
 impl MlpSpec {
     /// (fan in, fan out) of each layer.
     pub fn layer_sizes(
@@ -33,20 +46,61 @@ impl MlpSpec {
         let ends = self.hidden.iter().copied().chain([outputs]);
         [inputs].into_iter().chain(self.hidden.iter().copied()).zip(ends)
     }
+}
 
-    /// Numbers in the largest tensor that one sample makes.
-    pub(super) fn largest_activation(&self, inputs: usize, outputs: usize) -> usize {
-        self.hidden.iter().copied().fold(inputs.max(outputs), usize::max)
+impl Architecture for MlpSpec {
+    type Keys = MlpKeys;
+    type Network<B: Backend> = Mlp<B>;
+
+    fn from_keys(keys: MlpKeys, init: Initialisation) -> std::result::Result<Self, Missing> {
+        Ok(Self {
+            hidden: keys.hidden.ok_or(Missing("hidden"))?,
+            activation: keys.activation.unwrap_or(Activation::Tanh),
+            bias: keys.bias.unwrap_or(true),
+            init,
+        })
     }
 
-    /// Its tensors: `layers.N.weight` `[out, in]` and `layers.N.bias` `[out]` for each layer N.
-    pub(super) fn tensors(&self, inputs: usize, outputs: usize) -> Vec<ParameterTensor> {
-        self.layer_sizes(inputs, outputs)
-            .enumerate()
-            .flat_map(|(i, (fan_in, fan_out))| {
-                layer(&format!("layers.{i}"), &[fan_out, fan_in], self.bias, self.init)
-            })
-            .collect()
+    fn validate(&self) -> Result<()> {
+        if self.hidden.contains(&0) {
+            let (key, shown) = self.width();
+            return Err(zero(key, shown, "give every hidden layer a width of at least 1"));
+        }
+        Ok(())
+    }
+
+    /// `layers.N.weight` `[out, in]` and `layers.N.bias` `[out]` for each layer N.
+    fn tensors(&self, inputs: InputShape, outputs: usize) -> Result<Vec<ParameterTensor>> {
+        if matches!(inputs, InputShape::Tokens { .. }) {
+            let remedy = "use a transformer, such as transformer-tiny";
+            return Err(unreadable(self, inputs, "numbers", remedy));
+        }
+        let layers = self.layer_sizes(inputs.len(), outputs).enumerate();
+        let tensors = layers.flat_map(|(i, (fan_in, fan_out))| {
+            layer(&format!("layers.{i}"), &[fan_out, fan_in], self.bias, self.init)
+        });
+        Ok(tensors.collect())
+    }
+
+    fn largest_activation(&self, inputs: InputShape, outputs: usize) -> usize {
+        self.hidden.iter().copied().fold(inputs.len().max(outputs), usize::max)
+    }
+
+    fn width(&self) -> (&'static str, String) {
+        ("model.hidden", format!("{:?}", self.hidden))
+    }
+
+    fn network<B: Backend>(
+        &self,
+        inputs: InputShape,
+        outputs: usize,
+        placement: &Placement<B::Device>,
+    ) -> Mlp<B> {
+        Mlp::zeros(self, inputs.len(), outputs, placement)
+    }
+
+    fn forward<B: Backend>(network: &Mlp<B>, inputs: NetworkInputs<B>) -> Tensor<B, 2> {
+        network.forward(inputs.features())
     }
 }
 

@@ -11,10 +11,14 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Int, Tensor};
 use serde::Serialize;
 
+use super::architecture::{Architecture, Missing, checked, unreadable, zero};
+use super::keys::keys;
 use super::layers::{Embedding, LayerNorm, Linear, affine};
 use super::tensors::{ParameterTensor, Start, layer, tensor};
-use super::{Activation, Initialisation};
+use super::{Activation, Initialisation, NetworkInputs};
+use crate::data::InputShape;
 use crate::device::Placement;
+use crate::error::{Error, Result};
 
 /// A transformer language model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,16 +42,27 @@ const EXPANSION: usize = 4;
 /// Deviation of the initial embeddings and positions (Radford et al. 2019).
 const EMBEDDING_DEVIATION: f64 = 0.02;
 
-impl TransformerSpec {
-    /// Numbers in the largest tensor that one window of `context` tokens makes: in a block's perceptron,
-    /// the logits, or the attention of each token to each.
-    pub(super) fn largest_activation(&self, vocabulary: usize, context: usize) -> usize {
-        let row = self.width.saturating_mul(EXPANSION).max(vocabulary);
-        context.saturating_mul(row.max(self.heads.saturating_mul(context)))
+keys! {
+    /// The keys of a transformer.
+    struct TransformerKeys {
+        layers: usize,
+        heads: usize,
+        width: usize,
+        context: usize,
+        tied: bool,
     }
+}
 
-    /// Its tensors, under the names of the PyTorch modules that they load into.
-    pub(super) fn tensors(&self, vocabulary: usize) -> Vec<ParameterTensor> {
+/// Different tokens, and tokens in a window, of text.
+fn text(inputs: InputShape) -> Option<(usize, usize)> {
+    match inputs {
+        InputShape::Tokens { vocabulary, context } => Some((vocabulary, context)),
+        _ => None,
+    }
+}
+
+impl TransformerSpec {
+    fn tensors_of(&self, vocabulary: usize) -> Vec<ParameterTensor> {
         let (width, init) = (self.width, self.init);
         let table = Start::Normal { deviation: EMBEDDING_DEVIATION };
         let norm = |name: &str| {
@@ -80,6 +95,81 @@ impl TransformerSpec {
             tensors.extend(layer("head", &[vocabulary, width], false, init));
         }
         tensors
+    }
+}
+
+impl Architecture for TransformerSpec {
+    type Keys = TransformerKeys;
+    type Network<B: Backend> = Transformer<B>;
+
+    fn from_keys(
+        keys: TransformerKeys,
+        init: Initialisation,
+    ) -> std::result::Result<Self, Missing> {
+        Ok(Self {
+            layers: keys.layers.unwrap_or(1),
+            heads: keys.heads.unwrap_or(2),
+            width: keys.width.unwrap_or(32),
+            context: keys.context.unwrap_or(32),
+            tied: keys.tied.unwrap_or(false),
+            init,
+        })
+    }
+
+    fn validate(&self) -> Result<()> {
+        let sizes = [("width", self.width), ("heads", self.heads), ("context", self.context)];
+        if let Some((key, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
+            return Err(zero(&format!("model.{key}"), "0".to_string(), "give 1 or more"));
+        }
+        if !self.width.is_multiple_of(self.heads) {
+            let problem = format!("{} heads do not divide it", self.heads);
+            let (key, width) = self.width();
+            let remedy = "make the width a multiple of the heads";
+            return Err(Error::setting(key, width, problem, remedy));
+        }
+        Ok(())
+    }
+
+    /// Under the names of the PyTorch modules that they load into.
+    fn tensors(&self, inputs: InputShape, _: usize) -> Result<Vec<ParameterTensor>> {
+        let Some((vocabulary, context)) = text(inputs) else {
+            return Err(unreadable(self, inputs, "text", "use shakespeare"));
+        };
+        if context > self.context {
+            let problem = format!("the data are windows of {context} tokens");
+            let remedy = "make the model's context as long";
+            return Err(Error::setting("model.context", self.context, problem, remedy));
+        }
+        Ok(self.tensors_of(vocabulary))
+    }
+
+    /// In a block's perceptron, the logits, or the attention of each token of the window to each.
+    fn largest_activation(&self, inputs: InputShape, _: usize) -> usize {
+        let (vocabulary, context) = checked(text(inputs));
+        let row = self.width.saturating_mul(EXPANSION).max(vocabulary);
+        context.saturating_mul(row.max(self.heads.saturating_mul(context)))
+    }
+
+    fn context(&self) -> Option<usize> {
+        Some(self.context)
+    }
+
+    fn width(&self) -> (&'static str, String) {
+        ("model.width", self.width.to_string())
+    }
+
+    fn network<B: Backend>(
+        &self,
+        inputs: InputShape,
+        _: usize,
+        placement: &Placement<B::Device>,
+    ) -> Transformer<B> {
+        let (vocabulary, _) = checked(text(inputs));
+        Transformer::zeros(self, vocabulary, placement)
+    }
+
+    fn forward<B: Backend>(network: &Transformer<B>, inputs: NetworkInputs<B>) -> Tensor<B, 2> {
+        network.forward(inputs.tokens())
     }
 }
 
