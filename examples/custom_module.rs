@@ -17,10 +17,7 @@ use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, Optimizer, SgdConfig};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use sharpscope::autodiff::{Task, flat_parameters};
-use sharpscope::device::{BackendChoice, Device, Placement, Precision};
-use sharpscope::optim::{Hyperparameters, OptimizerSpec};
-use sharpscope::profiler::{NextUpdate, Profiler, ProfilerSettings};
+use sharpscope::prelude::*;
 
 /// f(x) = sin(x W + b) V.
 #[derive(Module, Debug)]

@@ -7,8 +7,9 @@ use std::fmt;
 use std::ops::Add;
 use std::path::{Path, PathBuf};
 
-/// What every fallible function of the library returns.
-pub type Result<T> = std::result::Result<T, Error>;
+/// What every fallible function of the library returns. With a second parameter it is the standard
+/// library's, so that [`crate::prelude`] takes that one from nobody.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of sharpscope.
 #[derive(Debug, thiserror::Error)]

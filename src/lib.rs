@@ -5,9 +5,11 @@
 //! gradient and Hessian-vector products as plain vectors. [`curvature`] finds the extreme
 //! eigenvalues of its Hessian, [`optim`] knows what the optimizer can bear, and [`train`] puts them
 //! side by side at every step. [`experiment`] does all this from a configuration and writes a folder.
-//! [`profiler`] does it for a training loop of your own; the [`guide`] says how.
+//! [`profiler`] does it for a training loop of your own; the [`guide`] says how, and [`prelude`] has
+//! the names for it.
 //!
-//! ```
+#![cfg_attr(feature = "data", doc = "```")]
+#![cfg_attr(not(feature = "data"), doc = "```ignore")]
 //! use sharpscope::config::{RunConfig, Settings};
 //! use sharpscope::device::BackendChoice;
 //! use sharpscope::experiment::prepare;
@@ -25,23 +27,47 @@
 //! println!("sharpness {} beside 2/η = {}", curvature.lambda[0], 2.0 / run.config.lr);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Features
+//!
+//! Whoever only profiles needs none of them: `default-features = false` leaves [`profiler`], what it
+//! stands on and the run directory.
+//!
+//! | feature | what | rooms |
+//! |---|---|---|
+//! | `cli` (default) | the program; implies the others | [`cli`] |
+//! | `figures` | pictures, in run directories too | [`figure`] |
+//! | `data` | what the program trains: models, datasets, the loop, the configuration | [`config`], [`data`], [`experiment`], [`model`], [`problem`], [`train`], [`rundir::StoredRun`] |
+//!
+//! [`experiment::compare`] and [`experiment::doctor`] take both `data` and `figures`.
+
+// Rooms that are off leave some of what they share with others without a user.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
 pub mod autodiff;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "data")]
 pub mod config;
 pub mod curvature;
+#[cfg(feature = "data")]
 pub mod data;
 pub mod device;
 pub mod error;
+#[cfg(feature = "data")]
 pub mod experiment;
+#[cfg(feature = "figures")]
 pub mod figure;
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 mod input;
 pub mod linalg;
+#[cfg(feature = "data")]
 pub mod model;
 mod names;
 pub mod optim;
+pub mod prelude;
+#[cfg(feature = "data")]
 pub mod problem;
 pub mod profile;
 pub mod profiler {
@@ -53,6 +79,7 @@ pub mod record;
 pub mod rng;
 pub mod rundir;
 pub mod stability;
+#[cfg(feature = "data")]
 pub mod train;
 
 pub use error::{Error, Result};

@@ -15,6 +15,53 @@ use crate::device::Placement;
 /// `nn::Linear`, `nn::Embedding`, pooling and `interpolate` are not in burn 0.21, and
 /// `activation::gelu` has the derivative of another function there; [`crate::model::Activation`] has
 /// one that is right.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use burn::module::Param;
+/// use burn::tensor::Tensor;
+/// use burn::tensor::backend::Backend;
+/// use sharpscope::prelude::*;
+///
+/// /// y = w x, fitted to points in mean squared error.
+/// struct Line(Vec<(f64, f64)>);
+///
+/// impl Task for Line {
+///     type Model<B: Backend> = Param<Tensor<B, 2>>;
+///     /// x and y, each `[samples, 1]`.
+///     type Batch<B: Backend> = (Tensor<B, 2>, Tensor<B, 2>);
+///
+///     fn model<B: Backend>(&self, placement: &Placement<B::Device>) -> Self::Model<B> {
+///         Param::from_tensor(placement.float(&[0.0], [1, 1]))
+///     }
+///
+///     fn batch<B: Backend>(
+///         &self,
+///         samples: &[usize],
+///         placement: &Placement<B::Device>,
+///     ) -> Self::Batch<B> {
+///         let column = |pick: fn(&(f64, f64)) -> f64| {
+///             let values: Vec<f64> = samples.iter().map(|&i| pick(&self.0[i])).collect();
+///             placement.float(&values, [samples.len(), 1])
+///         };
+///         (column(|point| point.0), column(|point| point.1))
+///     }
+///
+///     fn loss<B: Backend>(&self, w: &Self::Model<B>, (x, y): &Self::Batch<B>) -> Tensor<B, 1> {
+///         (x.clone().matmul(w.val()) - y.clone()).square().mean()
+///     }
+/// }
+///
+/// let device = Device::open(BackendChoice::Cpu, Precision::F64)?;
+/// let line = Arc::new(Line(vec![(1.0, 2.0), (2.0, 4.0)]));
+/// let mut loss = device.objective(line, vec![0, 1], 2)?;
+/// loss.set_parameters(&[0.0])?;
+/// // The mean of 2 x (w x - y) and of 2 x².
+/// assert!((loss.gradient(Samples::All)?.gradient[0] + 10.0).abs() < 1e-9);
+/// assert!((loss.hvp(&[1.0])?[0] - 5.0).abs() < 1e-9);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Task: Send + Sync + 'static {
     /// The module on backend `B`.
     type Model<B: Backend>: Module<B>;

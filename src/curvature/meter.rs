@@ -11,6 +11,48 @@ use crate::optim::StabilityOperator;
 use crate::rng::{self, Stream};
 
 /// Measures curvature at the objective's current parameters.
+///
+/// ```
+/// # use std::sync::Arc;
+/// #
+/// # use burn::module::Param;
+/// # use burn::tensor::Tensor;
+/// # use burn::tensor::backend::Backend;
+/// # use sharpscope::prelude::*;
+/// #
+/// # /// The loss w1² + 3 w2², whose Hessian has the eigenvalues 6 and 2.
+/// # struct Bowl;
+/// #
+/// # impl Task for Bowl {
+/// #     type Model<B: Backend> = Param<Tensor<B, 2>>;
+/// #     type Batch<B: Backend> = Tensor<B, 2>;
+/// #
+/// #     fn model<B: Backend>(&self, placement: &Placement<B::Device>) -> Self::Model<B> {
+/// #         Param::from_tensor(placement.float(&[0.0, 0.0], [1, 2]))
+/// #     }
+/// #
+/// #     fn batch<B: Backend>(&self, _: &[usize], placement: &Placement<B::Device>) -> Self::Batch<B> {
+/// #         placement.float(&[1.0, 3.0], [1, 2])
+/// #     }
+/// #
+/// #     fn loss<B: Backend>(&self, w: &Self::Model<B>, scale: &Self::Batch<B>) -> Tensor<B, 1> {
+/// #         (w.val().square() * scale.clone()).sum()
+/// #     }
+/// # }
+/// use sharpscope::linalg::Lanczos;
+///
+/// // The loss w1² + 3 w2² as a `Task` of one sample.
+/// let device = Device::open(BackendChoice::Cpu, Precision::F64)?;
+/// let mut bowl = device.objective(Arc::new(Bowl), vec![0], 1)?;
+/// bowl.set_parameters(&[1.0, 1.0])?;
+///
+/// let lanczos = Lanczos { largest: 1, smallest: 1, tolerance: 1e-6, max_iterations: 100 };
+/// let found = CurvatureMeter { lanczos, seed: 0 }.measure(&*bowl, 0)?;
+/// assert!(found.converged);
+/// assert!((found.lambda[0] - 6.0).abs() < 1e-6);
+/// assert!((found.lambda_min.unwrap() - 2.0).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CurvatureMeter {
     /// Which eigenvalues are found, and how well.

@@ -3,7 +3,7 @@
 use super::{Curvature, Hessian, Preconditioned};
 use crate::autodiff::Objective;
 use crate::error::Result;
-use crate::linalg::{Follow, Secant, Solver, StopReason, Tracked, TrackerSettings};
+use crate::linalg::{Follow, Following, Secant, Solver, StopReason, Tracked, TrackerSettings};
 use crate::optim::StabilityOperator;
 use crate::record::EventKind;
 
@@ -14,16 +14,13 @@ use crate::record::EventKind;
 /// Before the gradient at a step is evaluated, [`Tracking::probe`] says which vectors the Hessian is to
 /// be multiplied with there, so that one pass gives the gradient and these products.
 pub struct Tracking {
-    follow: Start,
+    follow: Following,
     settings: TrackerSettings,
     hessian: Option<Box<dyn Follow>>,
     preconditioned: Option<Scaled>,
     /// Parameters and gradient where curvature was measured last.
     last: Option<(Vec<f64>, Vec<f64>)>,
 }
-
-/// Begins to follow the pairs of operators of some dimension.
-type Start = fn(usize, TrackerSettings) -> Box<dyn Follow>;
 
 /// What follows D H D for a diagonal D.
 struct Scaled {
@@ -78,7 +75,7 @@ impl Tracking {
     }
 
     /// By a solver's way to follow.
-    pub(super) fn by(follow: Start, settings: TrackerSettings) -> Self {
+    pub(super) fn by(follow: Following, settings: TrackerSettings) -> Self {
         Self { follow, settings, hessian: None, preconditioned: None, last: None }
     }
 

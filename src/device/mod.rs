@@ -27,6 +27,17 @@ choices! {
 }
 
 /// An opened device and the precision in which it computes.
+///
+/// ```
+/// use sharpscope::device::{BackendChoice, Device, Precision};
+///
+/// // `BackendChoice::Auto` takes a GPU where there is one.
+/// let device = Device::open(BackendChoice::Cpu, Precision::F64)?;
+/// assert_eq!((device.backend(), device.precision()), ("cpu", Precision::F64));
+/// // As even as can be, and of at most 256 samples.
+/// assert_eq!(device.default_chunk(1000), 250);
+/// # Ok::<(), sharpscope::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Device {
     kind: Kind,

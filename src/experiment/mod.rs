@@ -1,7 +1,9 @@
 //! What the commands do, without a terminal: a run from configuration to run directory, going on with
 //! one, its spectra, comparisons of several, the checklist.
 
+#[cfg(feature = "figures")]
 pub mod compare;
+#[cfg(feature = "figures")]
 pub mod doctor;
 mod prepare;
 mod resume;

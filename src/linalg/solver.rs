@@ -60,6 +60,9 @@ pub trait Follow: Send {
     fn rescale(&mut self, diagonal: &[f64]) -> Result<()>;
 }
 
+/// Begins to follow the pairs of operators of dimension n.
+pub type Following = fn(usize, TrackerSettings) -> Box<dyn Follow>;
+
 /// What a solver can do.
 #[derive(Clone, Copy)]
 pub struct Method {
@@ -67,8 +70,8 @@ pub struct Method {
     pub both_ends: bool,
     /// Its solve from nothing.
     pub cold: fn(Extremes) -> Box<dyn EigenSolver>,
-    /// How it follows the pairs of operators of dimension n, if it does.
-    pub follow: Option<fn(usize, TrackerSettings) -> Box<dyn Follow>>,
+    /// How it follows pairs, if it does.
+    pub follow: Option<Following>,
 }
 
 /// Lists the solvers, the default first.

@@ -93,6 +93,19 @@ impl Base {
 }
 
 /// An optimizer with every hyperparameter that it takes.
+///
+/// ```
+/// use sharpscope::optim::{Hyperparameters, OptimizerSpec};
+///
+/// let given = Hyperparameters { beta2: Some(0.99), ..Hyperparameters::NONE };
+/// let spec = OptimizerSpec::resolve("adam", given)?;
+/// assert_eq!(spec.hyperparameters.beta1, Some(0.9)); // the default
+/// assert!(spec.build().is_preconditioned());
+///
+/// let error = OptimizerSpec::resolve("adm", given).unwrap_err();
+/// assert!(error.to_string().contains("did you mean 'adam'?"));
+/// # Ok::<(), sharpscope::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OptimizerSpec {
     /// Its name.

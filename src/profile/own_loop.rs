@@ -126,26 +126,47 @@ pub struct NextUpdate<'a> {
 /// Follows the curvature of a loss while somebody else trains.
 ///
 /// ```
-/// use sharpscope::config::{RunConfig, Settings};
-/// use sharpscope::experiment::prepare;
-/// use sharpscope::optim::{Hyperparameters, OptimizerSpec};
-/// use sharpscope::profiler::{NextUpdate, Profiler, ProfilerSettings};
+/// use std::sync::Arc;
 ///
-/// // Any `Objective` will do; this is the program's own.
-/// let settings = serde_json::from_str(r#"{"model": "linear", "train_size": 50, "backend": "cpu"}"#)?;
-/// let run = prepare(RunConfig::resolve(settings)?)?;
-/// let (objective, mut theta) = (run.problem.train, run.theta);
+/// use burn::module::Param;
+/// use burn::tensor::Tensor;
+/// use burn::tensor::backend::Backend;
+/// use sharpscope::prelude::*;
 ///
-/// let rule = OptimizerSpec::resolve("sgd", Hyperparameters::NONE)?.build();
-/// let mut profiler = Profiler::over(objective, run.config.precision, ProfilerSettings::default())?;
+/// /// The loss w1² + 3 w2², whose Hessian has the eigenvalues 6 and 2.
+/// struct Bowl;
+///
+/// impl Task for Bowl {
+///     type Model<B: Backend> = Param<Tensor<B, 2>>;
+///     type Batch<B: Backend> = Tensor<B, 2>;
+///
+///     fn model<B: Backend>(&self, placement: &Placement<B::Device>) -> Self::Model<B> {
+///         Param::from_tensor(placement.float(&[0.0, 0.0], [1, 2]))
+///     }
+///
+///     fn batch<B: Backend>(&self, _: &[usize], placement: &Placement<B::Device>) -> Self::Batch<B> {
+///         placement.float(&[1.0, 3.0], [1, 2])
+///     }
+///
+///     fn loss<B: Backend>(&self, w: &Self::Model<B>, scale: &Self::Batch<B>) -> Tensor<B, 1> {
+///         (w.val().square() * scale.clone()).sum()
+///     }
+/// }
+///
+/// let device = Device::open(BackendChoice::Cpu, Precision::F64)?;
+/// let settings = ProfilerSettings::default();
+/// let mut profiler = Profiler::new(Arc::new(Bowl), vec![0], None, &device, settings)?;
+/// let descent = OptimizerSpec::resolve("sgd", Hyperparameters::NONE)?.build();
+/// let mut theta = vec![1.0, 1.0];
 /// for step in 0..3 {
-///     let next = NextUpdate { lr: 0.1, optimizer: &*rule, preconditioner: None };
+///     let next = NextUpdate { lr: 0.1, optimizer: &*descent, preconditioner: None };
 ///     let row = profiler.step(step, &theta, next)?;
-///     println!("{} of {}", row.sharpness.unwrap(), row.threshold.unwrap());
-///     theta.iter_mut().for_each(|w| *w *= 0.9); // whatever training does
+///     // A sharpness of 6, where 2/η = 20 is allowed.
+///     assert!((row.edge_ratio.unwrap() - 0.3).abs() < 1e-3);
+///     theta.iter_mut().for_each(|w| *w *= 0.8); // whatever training does
 /// }
 /// assert_eq!(profiler.finish()?.steps, 3);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), Error>(())
 /// ```
 pub struct Profiler {
     objective: Box<dyn Objective>,

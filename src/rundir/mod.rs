@@ -8,10 +8,13 @@ mod checkpoint;
 mod json;
 mod manifest;
 mod own_loop;
+#[cfg_attr(not(feature = "figures"), path = "no_pictures.rs")]
+mod pictures;
 mod reader;
 mod run_directory;
 mod spectra;
 mod spectrum_tables;
+#[cfg(feature = "data")]
 mod stored;
 mod weights;
 mod writer;
@@ -27,6 +30,7 @@ pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
 pub use spectra::{spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
+#[cfg(feature = "data")]
 pub use stored::StoredRun;
 pub use weights::{read_safetensors, to_safetensors};
 pub use writer::RunWriter;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 
 use super::checkpoint::write_checkpoint;
+use super::pictures::RunPicture;
 use super::{
     Manifest, ManifestHead, Resumption, RunDirectory, StepTable, json, to_safetensors,
     write_spectrum,
@@ -11,7 +12,6 @@ use super::{
 use crate::autodiff::ParameterLayout;
 use crate::curvature::Spectrum;
 use crate::error::{Error, Result};
-use crate::figure::{FigureLabels, to_png, to_svg};
 use crate::profile::{Checkpoint, Observer, RunInfo};
 use crate::record::{Columns, Event, StepRow, Summary, cells, column_names};
 
@@ -33,12 +33,12 @@ struct Files {
     directory: RunDirectory,
     manifest: Manifest,
     seed: u64,
-    labels: FigureLabels,
+    threshold_label: String,
     columns: Vec<String>,
     layout: ParameterLayout,
     steps: csv::Writer<File>,
     events: File,
-    rows: Vec<StepRow>,
+    picture: RunPicture,
 }
 
 impl RunWriter {
@@ -128,13 +128,10 @@ impl Files {
         columns: Vec<String>,
         (steps, events): (csv::Writer<File>, File),
     ) -> Self {
-        let labels = FigureLabels {
-            title: run.title.clone(),
-            threshold: run.formula.clone().unwrap_or_else(|| "threshold".to_string()),
-        };
-        let (layout, rows) = (run.layout.clone(), run.history.rows.clone());
-        let seed = run.seed;
-        Self { directory, manifest, seed, labels, columns, layout, steps, events, rows }
+        let threshold_label = run.formula.clone().unwrap_or_else(|| "threshold".to_string());
+        let picture = RunPicture::of(run, &threshold_label);
+        let (layout, seed) = (run.layout.clone(), run.seed);
+        Self { directory, manifest, seed, threshold_label, columns, layout, steps, events, picture }
     }
 
     /// Writes summary and pictures, and completes the manifest.
@@ -144,9 +141,7 @@ impl Files {
         self.manifest.exit_code = Some(summary.status.code());
         self.manifest.error = error.map(Error::to_string);
         self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)?;
-        let svg = to_svg(&self.rows, &self.labels)?;
-        self.directory.write("sharpness.svg", svg.as_bytes())?;
-        self.directory.write("sharpness.png", &to_png(&self.rows, &self.labels)?)
+        self.picture.draw(&self.directory)
     }
 }
 
@@ -178,10 +173,10 @@ impl Observer for RunWriter {
     }
 
     fn row(&mut self, row: &StepRow) -> Result<()> {
-        let Files { directory, columns, steps, rows, .. } = self.files()?;
+        let Files { directory, columns, steps, picture, .. } = self.files()?;
         let written = steps.write_record(cells(row, columns));
         written.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(directory, e))?;
-        rows.push(row.clone());
+        picture.take(row);
         Ok(())
     }
 
@@ -200,8 +195,8 @@ impl Observer for RunWriter {
     }
 
     fn spectrum(&mut self, spectrum: &Spectrum) -> Result<()> {
-        let Files { directory, labels, .. } = self.files()?;
-        write_spectrum(directory, spectrum, &labels.threshold, &serde_json::Value::Null)
+        let Files { directory, threshold_label, .. } = self.files()?;
+        write_spectrum(directory, spectrum, threshold_label, &serde_json::Value::Null)
     }
 
     fn finished(&mut self, summary: &Summary, error: Option<&Error>) -> Result<()> {

@@ -29,6 +29,23 @@ fn detectors(s: &StabilitySettings, tolerance: f64) -> Vec<Box<dyn Detector>> {
 }
 
 /// Watches the rows of one run and names what happens in them.
+///
+/// ```
+/// use sharpscope::record::{EventKind, StepRow};
+/// use sharpscope::stability::{Monitor, StabilitySettings};
+///
+/// let row = |step: usize, sharpness: f64| StepRow {
+///     step,
+///     sharpness: Some(sharpness),
+///     threshold: Some(100.0),
+///     edge_ratio: Some(sharpness / 100.0),
+///     ..StepRow::default()
+/// };
+/// let mut monitor = Monitor::new(&StabilitySettings::default(), 1e-3);
+/// assert!(monitor.observe(&row(0, 80.0)).events.is_empty());
+/// let seen = monitor.observe(&row(1, 110.0));
+/// assert!(seen.events.iter().any(|e| matches!(e.kind, EventKind::EdgeEntered { .. })));
+/// ```
 #[derive(Debug)]
 pub struct Monitor {
     context: ContextKeeper,

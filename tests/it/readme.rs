@@ -108,10 +108,10 @@ fn value_of<'a>(words: &[&'a str], flag: &str) -> Option<&'a str> {
 
 /// The same command in little time: two steps unless later commands need more of them, curvature and validation
 /// of a few samples, where the line has no flags for that.
-fn shortened(words: &[&str]) -> String {
+fn shortened<'a>(words: &[&'a str]) -> String {
     let mut line = words.join(" ");
     let given = |flag: &str| words.contains(&flag);
-    let mut add = |flag: &str, value: &str| {
+    let mut add = |flag: &'a str, value: &str| {
         if !given(flag) {
             line += &format!(" {flag} {value}");
         }

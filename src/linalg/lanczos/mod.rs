@@ -22,6 +22,22 @@ use super::{EigenSolver, Method, SymmetricOperator};
 use crate::error::{Error, Result};
 
 /// Settings of the solver; see [`Lanczos::solve`].
+///
+/// ```
+/// use sharpscope::linalg::{DenseOperator, Lanczos, random_unit_vectors};
+/// use sharpscope::rng::{Stream, stream};
+///
+/// // Any `SymmetricOperator` will do; this one has the eigenvalues 2 - √2, 2 and 2 + √2.
+/// let entries = vec![2.0, -1.0, 0.0, -1.0, 2.0, -1.0, 0.0, -1.0, 2.0];
+/// let mut operator = DenseOperator::new(3, entries)?;
+/// let lanczos = Lanczos { largest: 1, smallest: 1, tolerance: 1e-6, max_iterations: 100 };
+/// let mut rng = stream(0, Stream::Krylov { step: 0 });
+/// let start = random_unit_vectors(3, lanczos.starts(), &mut rng);
+/// let found = lanczos.solve(&mut operator, &start)?;
+/// assert!((found.largest[0].value - (2.0 + 2.0_f64.sqrt())).abs() < 1e-9);
+/// assert!((found.smallest[0].value - (2.0 - 2.0_f64.sqrt())).abs() < 1e-9);
+/// # Ok::<(), sharpscope::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lanczos {
     /// How many of the algebraically largest eigenpairs are wanted.

@@ -17,6 +17,19 @@ use crate::linalg::lanczos::krylov::Krylov;
 use crate::linalg::{Estimate, SymmetricOperator, rademacher_vector};
 
 /// Settings of the quadrature; see [`StochasticLanczos::run`].
+///
+/// ```
+/// use sharpscope::linalg::{DenseOperator, StochasticLanczos};
+/// use sharpscope::rng::{Stream, stream};
+///
+/// let mut operator = DenseOperator::new(3, vec![1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 3.0])?;
+/// let mut rng = stream(0, Stream::Probes { step: 0 });
+/// let density = StochasticLanczos { probes: 2, iterations: 3 }.run(&mut operator, &mut rng)?;
+/// // Sums over the eigenvalues: the trace.
+/// assert!((density.sum(|lambda| lambda).value - 6.0).abs() < 1e-9);
+/// assert!(density.at(2.0, 0.1) > density.at(2.5, 0.1));
+/// # Ok::<(), sharpscope::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StochasticLanczos {
     /// Probes, at least 1; a standard error needs 2.
