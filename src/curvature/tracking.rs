@@ -9,7 +9,7 @@ use crate::record::EventKind;
 
 /// Follows the largest eigenvalues of the Hessian, and the largest of the preconditioned Hessian
 /// where there is a preconditioner and no weight decay in its metric: what decay adds there is a diagonal of
-/// full rank, under which a tracker passes over eigenvalues ([`Tracker`]).
+/// full rank, under which a tracker passes over eigenvalues ([`crate::linalg::Tracker`]).
 ///
 /// Before the gradient at a step is evaluated, [`Tracking::probe`] says which vectors the Hessian is to
 /// be multiplied with there, so that one pass gives the gradient and these products.

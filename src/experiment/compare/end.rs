@@ -38,7 +38,7 @@ impl MemberStatus {
 /// How a comparison ended.
 #[derive(Debug)]
 pub struct ComparisonEnd {
-    /// Each member's end, in the order of [`Comparison::members`].
+    /// Each member's end, in the order of [`super::Comparison::members`].
     pub statuses: Vec<MemberStatus>,
     /// Whether the user stopped it.
     pub interrupted: bool,

@@ -1,5 +1,5 @@
 //! Further quantities of a step, which are measured where they are asked for, in columns of their own. Each
-//! is a file here and a line in [`quantities!`].
+//! is a file here and a line in `quantities!`.
 
 use crate::autodiff::Objective;
 use crate::error::Result;
