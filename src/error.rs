@@ -292,6 +292,20 @@ impl Error {
         }
     }
 
+    /// The message for a reader who knows settings by flags, which are fields with dashes: for what is
+    /// written down of an error, where no command is at hand that could say which flags it has.
+    pub(crate) fn in_flags(self) -> String {
+        let remedy = match self {
+            Error::NonFinite { .. } => "; lower the learning rate or use --precision f64",
+            _ => "",
+        };
+        let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+        let flag = |field: &str| {
+            field.chars().all(plain).then(|| format!("--{}", field.replace('_', "-")))
+        };
+        format!("{}{remedy}", self.spelt(flag))
+    }
+
     /// The same error for a reader who knows settings by other names than their fields: with `name` of a
     /// field in its place, wherever it is `Some`.
     pub fn spelt(self, name: impl Fn(&str) -> Option<String>) -> Self {

@@ -124,7 +124,7 @@ impl RunConfig {
         let curvature = Curvature::resolve(&settings, &optimizer, batch_size, precision)?;
         let name = format!("{}-{}", problem.name, optimizer.slug());
         Ok(Self {
-            place: Place::resolve(&settings, name),
+            place: Place::resolve(&settings, name)?,
             model: problem.model,
             dataset: problem.dataset,
             init: settings.init,
@@ -198,11 +198,14 @@ impl RunConfig {
     /// [`crate::Error::Numerical`] if it cannot be written as JSON.
     pub fn to_json(&self) -> Result<Value> {
         let Place { out, resume, name, force } = &self.place;
+        let written = |path: &Option<PathBuf>| {
+            serde_json::to_value(path).map_err(|error| not_written(&error))
+        };
         let mut object = Map::new();
         for (key, value) in self.what()? {
             if key == "checkpoint_every" {
-                object.insert("out".to_string(), json!(out));
-                object.insert("resume".to_string(), json!(resume));
+                object.insert("out".to_string(), written(out)?);
+                object.insert("resume".to_string(), written(resume)?);
                 object.insert("name".to_string(), json!(name));
             }
             object.insert(key, value);

@@ -47,7 +47,7 @@ use crate::rng::{self, Stream};
 /// bowl.set_parameters(&[1.0, 1.0])?;
 ///
 /// let lanczos = Lanczos { largest: 1, smallest: 1, tolerance: 1e-6, max_iterations: 100 };
-/// let found = CurvatureMeter { lanczos, seed: 0 }.measure(&*bowl, 0)?;
+/// let found = CurvatureMeter::lanczos(lanczos, 0).measure(&*bowl, 0)?;
 /// assert!(found.converged);
 /// assert!((found.lambda[0] - 6.0).abs() < 1e-6);
 /// assert!((found.lambda_min.unwrap() - 2.0).abs() < 1e-6);

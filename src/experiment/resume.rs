@@ -44,8 +44,8 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
     let newly_halves = halves_now && settings.on_warning != before;
     let mut prepared = stored.prepare(RunConfig::resolve(settings)?)?;
     prepared.config.init = init;
-    prepared.config.place.out = Some(path.to_path_buf());
-    prepared.config.place.resume = Some(path.to_path_buf());
+    prepared.config.place.out = Some(stored.seen_from_there(path));
+    prepared.config.place.resume = Some(stored.seen_from_there(path));
 
     let step = checkpoint(stored, forced)?;
     let mut table = stored.table()?.clone();
@@ -82,13 +82,20 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
 fn checkpoint(stored: &StoredRun, forced: bool) -> Result<usize> {
     let step = stored.resumable()?.filter(|&step| stored.named_step().is_none_or(|n| n == step));
     let step = step.ok_or_else(|| nothing(stored))?;
-    let later = stored.directory().checkpoints().into_iter().filter(|&other| other > step).count();
-    if stored.named_step().is_some() && later > 0 && !forced {
-        let problem = format!("{later} checkpoints after step {step} would be lost");
-        let remedy = "leave the step out, or go on from there with --force";
-        return Err(Error::setting("--resume", stored.path().display(), problem, remedy));
+    let Some(named) = stored.named_step().filter(|_| !forced) else { return Ok(step) };
+    let rows = stored.directory().steps()?.cells.len();
+    // Without a step named the run would go on from here as well.
+    if stored.directory().resumable(rows) == Some(step) {
+        return Ok(step);
     }
-    Ok(step)
+    let later = stored.directory().checkpoints().into_iter().filter(|&other| other > step).count();
+    let problem = match later {
+        0 => format!("{} rows after step {step} would be lost", rows.saturating_sub(step)),
+        later => format!("{later} checkpoints after step {step} would be lost"),
+    };
+    let remedy = "leave the step out, or go on from there with --force";
+    let shown = format!("{}@{named}", stored.path().display());
+    Err(Error::setting("--resume", shown, problem, remedy))
 }
 
 /// Wall-clock time of rows, in seconds.

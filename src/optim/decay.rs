@@ -1,6 +1,8 @@
 //! Coupled weight decay (L2 regularisation) for any optimizer.
 
-use super::{GradientAt, Memory, Optimizer, StabilityContext, StabilityOperator};
+use super::{
+    GradientAt, Memory, Optimizer, OscillationGrowth, StabilityContext, StabilityOperator,
+};
 use crate::error::Result;
 
 /// Adds lambda w to the gradient that `base` descends. The loss that is descended has the Hessian
@@ -38,6 +40,10 @@ impl Optimizer for CoupledDecay {
 
     fn formula(&self) -> Option<String> {
         self.base.formula()
+    }
+
+    fn growth(&self) -> Option<OscillationGrowth> {
+        self.base.growth()
     }
 
     fn perturbed(&self) -> Option<&[f64]> {

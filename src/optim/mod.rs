@@ -85,6 +85,9 @@ impl StabilityOperator {
 /// same samples.
 pub type GradientAt<'a> = dyn FnMut(&[f64]) -> Result<Vec<f64>> + 'a;
 
+/// A factor of growth by the edge ratio.
+pub type OscillationGrowth = Box<dyn Fn(f64) -> f64 + Send + Sync>;
+
 /// An update rule with its stability threshold.
 pub trait Optimizer: Send {
     /// Whether it divides by a preconditioner of its own.
@@ -105,6 +108,12 @@ pub trait Optimizer: Send {
 
     /// The threshold's formula as shown in figures; `None` where no formula is known.
     fn formula(&self) -> Option<String>;
+
+    /// The factor by which an oscillation along an eigenvector grows in a step, as a function of the edge
+    /// ratio; `None` where gradient descent with momentum, of the same threshold, has the same.
+    fn growth(&self) -> Option<OscillationGrowth> {
+        None
+    }
 
     /// The point at which the latest step took the gradient that it descended, where that is not
     /// the point it started from (length P).

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::rule::{SecondMoment, accumulate, over_rate};
-use super::{Decay, Direction, Entry, Hyperparameters, Memory, Rule, StabilityContext};
+use super::{
+    Decay, Direction, Entry, Hyperparameters, Memory, OscillationGrowth, Rule, StabilityContext,
+};
 
 /// How fast mu goes from beta1/2 to beta1.
 const MOMENTUM_DECAY: f64 = 4e-3;
@@ -128,6 +130,21 @@ impl Rule for NAdam {
 
     fn formula(&self) -> Option<String> {
         Some("(2+2β₁)/((1+β₁-2μβ₁)η)".to_string())
+    }
+
+    /// The larger root of the polynomial above, with mu at its end, beta1: that of early steps grows a
+    /// little less.
+    fn growth(&self) -> Option<OscillationGrowth> {
+        let (beta, mu) = (self.beta1, self.beta1);
+        Some(Box::new(move |edge_ratio| {
+            let rate_times_h = edge_ratio * (2.0 + 2.0 * beta) / (1.0 + beta - 2.0 * mu * beta);
+            let b = 1.0 + beta - rate_times_h * (1.0 - mu * beta);
+            let c = beta * (1.0 - rate_times_h * (1.0 - mu));
+            match b * b - 4.0 * c {
+                under if under < 0.0 => c.sqrt(),
+                under => (b.abs() + under.sqrt()) / 2.0,
+            }
+        }))
     }
 
     fn memory(&mut self) -> Memory<'_> {

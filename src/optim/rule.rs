@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{GradientAt, Memory, Optimizer, StabilityContext, StabilityOperator};
+use super::{
+    GradientAt, Memory, Optimizer, OscillationGrowth, StabilityContext, StabilityOperator,
+};
 use crate::error::Result;
 
 /// Where a step goes: theta -= rate * numerator / P.
@@ -41,6 +43,11 @@ pub trait Rule: Send {
     /// As [`Optimizer::formula`].
     fn formula(&self) -> Option<String>;
 
+    /// As [`Optimizer::growth`].
+    fn growth(&self) -> Option<OscillationGrowth> {
+        None
+    }
+
     /// As [`Optimizer::memory`].
     fn memory(&mut self) -> Memory<'_> {
         Memory::default()
@@ -63,6 +70,10 @@ impl<R: Rule> Optimizer for R {
 
     fn formula(&self) -> Option<String> {
         Rule::formula(self)
+    }
+
+    fn growth(&self) -> Option<OscillationGrowth> {
+        Rule::growth(self)
     }
 
     fn memory(&mut self) -> Memory<'_> {

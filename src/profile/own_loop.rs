@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Extremes, Solver};
 use crate::optim::{Optimizer, Schedule, StabilityOperator};
 use crate::record::{Columns, Event, EventKind, ExitStatus, StepRow, Summary};
+use crate::stability::StabilitySettings;
 
 /// What is measured, and how well.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -178,6 +179,8 @@ pub struct Profiler {
     schedule: Option<Schedule>,
     /// Until the first step.
     observers: Vec<Box<dyn Observer>>,
+    /// Whether an observer reported that it could not begin.
+    refused: bool,
     /// From the first step on.
     recorder: Option<Recorder<'static>>,
     seen: Vec<Event>,
@@ -241,6 +244,7 @@ impl Profiler {
             name: String::new(),
             schedule: None,
             observers: Vec::new(),
+            refused: false,
             recorder: None,
             seen: Vec::new(),
             pending: None,
@@ -253,7 +257,8 @@ impl Profiler {
         self
     }
 
-    /// Measures these quantities too.
+    /// Measures these quantities too. [`Quantity::UpdateSharpness`] stays empty: the update is not known yet
+    /// when its row is measured.
     pub fn measuring(mut self, quantities: &[Quantity]) -> Self {
         self.quantities = quantities.to_vec();
         self
@@ -289,6 +294,10 @@ impl Profiler {
         let clock = Instant::now();
         self.objective.set_parameters(theta)?;
         if self.recorder.is_none() {
+            if self.refused {
+                let reason = "an observer could not begin".to_string();
+                return Err(Error::State { what: "profiling", reason });
+            }
             self.begin(step, theta, next)?;
         }
         let mut row = row::begin(step, next.lr, theta);
@@ -360,9 +369,13 @@ impl Profiler {
             first_step: step,
             ..RunInfo::of(self.objective.layout(), theta, precision)
         };
-        let monitor = monitor(precision, self.settings.tolerance, self.schedule);
+        let settings = StabilitySettings::at_resolution(precision.resolution());
+        let (tolerance, rule) = (self.settings.tolerance, next.optimizer);
+        let monitor = monitor(&settings, tolerance, self.schedule, Some(rule));
         let observers = std::mem::take(&mut self.observers);
+        self.refused = true;
         self.recorder = Some(Recorder::start(monitor, observers, &run)?);
+        self.refused = false;
         Ok(())
     }
 

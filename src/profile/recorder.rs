@@ -4,9 +4,8 @@ use std::time::Instant;
 
 use super::{Checkpoint, History, Observer, RunInfo, SummaryBuilder};
 use crate::curvature::Spectrum;
-use crate::device::Precision;
 use crate::error::{Error, Result};
-use crate::optim::Schedule;
+use crate::optim::{Optimizer, Schedule};
 use crate::record::{Event, EventKind, ExitStatus, StepRow, Summary};
 use crate::stability::{Monitor, StabilitySettings};
 
@@ -138,13 +137,20 @@ impl std::fmt::Debug for Recorder<'_> {
     }
 }
 
-/// A monitor of a run in that precision, whose eigenvalues were asked to meet `tolerance`, and which
-/// knows the coming learning rates where there is a schedule.
-pub fn monitor(precision: Precision, tolerance: f64, schedule: Option<Schedule>) -> Monitor {
-    let settings = StabilitySettings::at_resolution(precision.resolution());
-    let monitor = Monitor::new(&settings, tolerance);
-    match schedule {
-        Some(schedule) => monitor.with_schedule(schedule),
+/// A monitor of a run whose eigenvalues were asked to meet `tolerance`. It knows how the optimizer's
+/// oscillations grow and, where there is a schedule, the coming learning rates.
+pub fn monitor(
+    settings: &StabilitySettings,
+    tolerance: f64,
+    schedule: Option<Schedule>,
+    optimizer: Option<&dyn Optimizer>,
+) -> Monitor {
+    let mut monitor = Monitor::new(settings, tolerance);
+    if let Some(schedule) = schedule {
+        monitor = monitor.with_schedule(schedule);
+    }
+    match optimizer.and_then(Optimizer::growth) {
+        Some(growth) => monitor.with_growth(growth),
         None => monitor,
     }
 }

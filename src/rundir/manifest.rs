@@ -60,7 +60,8 @@ impl Manifest {
             schema_version: SCHEMA_VERSION,
             version: env!("CARGO_PKG_VERSION").to_string(),
             git_revision: git_revision(),
-            working_directory: std::env::current_dir().ok(),
+            // JSON has no other names than those of UTF-8.
+            working_directory: std::env::current_dir().ok().filter(|dir| dir.to_str().is_some()),
             started: now(),
             resumed: Vec::new(),
             finished: None,

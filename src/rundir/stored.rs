@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use super::reader::ManifestHead;
-use super::{CheckpointState, RunDirectory, StepTable};
+use super::{CheckpointState, RunDirectory, ScheduleHead, StepTable};
 use crate::autodiff::ParameterLayout;
 use crate::config::{RunConfig, Settings};
 use crate::data;
@@ -54,6 +54,9 @@ impl StoredRun {
         let (table, rows, events) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let stored = Self { directory, step, head, table, rows, events };
         if let Some(step) = step {
+            if stored.head.is_none() && !stored.directory.file("steps.csv").is_file() {
+                return Err(stored.no_manifest());
+            }
             stored.check_checkpoint("RUN@STEP", step)?;
         }
         Ok(stored)
@@ -82,14 +85,22 @@ impl StoredRun {
     pub fn settings(&self) -> Result<Settings> {
         let path = self.directory.file("manifest.json");
         let wrong = |problem: String| Error::file(&path, None, problem, REMEDY);
-        let head = self.head.as_ref().ok_or_else(|| wrong("there is none".to_string()))?;
+        let head = self.head.as_ref().ok_or_else(|| self.no_manifest())?;
         if head.config.get("model").is_none() {
             return Err(wrong("it does not say which model was trained".to_string()));
         }
         let settings = Settings::of_manifest(&head.config)
             .map_err(|e| wrong(format!("its config cannot be used ({e})")))?;
         let dataset = settings.dataset.map(|name| self.seen_from_here(name));
-        Ok(Settings { out: None, force: None, resume: None, dataset, ..settings })
+        // None at all, where the default depends on the batch.
+        let none = head.config.get("sharpness_batches").is_some_and(serde_json::Value::is_null);
+        let sharpness_batches = if none { Some(0) } else { settings.sharpness_batches };
+        let settings = Settings { dataset, sharpness_batches, ..settings };
+        Ok(Settings { out: None, force: None, resume: None, ..settings })
+    }
+
+    fn no_manifest(&self) -> Error {
+        Error::file(self.directory.file("manifest.json"), None, "there is none", REMEDY)
     }
 
     /// Its configuration, checked.
@@ -109,6 +120,15 @@ impl StoredRun {
                 path.to_string_lossy().into_owned()
             }
             _ => name,
+        }
+    }
+
+    /// A path as paths in the manifest are seen: from the folder that the run was started in.
+    pub(crate) fn seen_from_there(&self, path: &Path) -> PathBuf {
+        let from = self.head.as_ref().and_then(|head| head.working_directory.as_ref());
+        match (from, std::env::current_dir(), std::path::absolute(path)) {
+            (Some(from), Ok(here), Ok(absolute)) if *from != here => absolute,
+            _ => path.to_path_buf(),
         }
     }
 
@@ -170,15 +190,13 @@ impl StoredRun {
         let config = self.head.as_ref().map(|head| &head.config);
         let tolerance = config.and_then(|config| config["tolerance"].as_f64());
         let tolerance = tolerance.unwrap_or(TOLERANCE);
+        let settings = settings
+            .unwrap_or_else(|| StabilitySettings::at_resolution(self.precision().resolution()));
         // The rows of somebody else's loop come without a schedule.
-        let schedule = self.config().ok().map(|config| config.learning_rate());
-        match (settings, schedule) {
-            (None, schedule) => monitor(self.precision(), tolerance, schedule),
-            (Some(settings), None) => Monitor::new(&settings, tolerance),
-            (Some(settings), Some(schedule)) => {
-                Monitor::new(&settings, tolerance).with_schedule(schedule)
-            }
-        }
+        let config = self.config().ok();
+        let schedule = config.as_ref().map(|config| config.learning_rate());
+        let optimizer = config.map(|config| config.optimizer.build());
+        monitor(&settings, tolerance, schedule, optimizer.as_deref())
     }
 
     /// The checkpoint that the run was opened at (`RUN@STEP`), if one was named.
@@ -229,7 +247,28 @@ impl StoredRun {
     /// # Errors
     /// [`Error::File`] if what is there cannot be read.
     pub fn checkpoint_state(&self, step: usize) -> Result<Option<CheckpointState>> {
-        self.directory.checkpoint_state(step)
+        let Some(mut state) = self.directory.checkpoint_state(step)? else { return Ok(None) };
+        let factor = self.change_since(step, &state.schedule)?;
+        state.schedule.rate_factor *= factor;
+        state.schedule.next_lr *= factor;
+        Ok(Some(state))
+    }
+
+    /// What the rates from update `step` on are multiplied by more than the checkpoint there says: a run that
+    /// went on from it was told to lower them by an earlier warning.
+    fn change_since(&self, step: usize, stood: &ScheduleHead) -> Result<f64> {
+        let told = self.events()?.iter().rev().find_map(|event| match event.kind {
+            EventKind::ActionTaken { action, next_step, lr } if next_step == step => {
+                Some((action.rate_factor(), lr))
+            }
+            _ => None,
+        });
+        Ok(match told {
+            Some((factor, lr)) if factor != 1.0 && (lr / stood.next_lr - 1.0).abs() > 1e-6 => {
+                factor
+            }
+            _ => 1.0,
+        })
     }
 
     /// Where training stood at a checkpoint, for an optimizer of the run's kind.
@@ -242,7 +281,11 @@ impl StoredRun {
         layout: &ParameterLayout,
         optimizer: &mut dyn Optimizer,
     ) -> Result<TrainingState> {
-        self.directory.training_state(step, layout, optimizer)
+        let mut state = self.directory.training_state(step, layout, optimizer)?;
+        if let Some(head) = self.directory.checkpoint_state(step)? {
+            state.rate_factor *= self.change_since(step, &head.schedule)?;
+        }
+        Ok(state)
     }
 
     /// The latest checkpoint that can be gone on from, no later than the one that was named; the start

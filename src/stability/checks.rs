@@ -28,6 +28,17 @@ pub(super) fn at_least(key: &str, value: usize, least: usize) -> Result<()> {
     }
 }
 
+/// That there are at least as many as `other` wants.
+pub(super) fn not_below(key: &str, value: usize, other: &str, least: usize) -> Result<()> {
+    match value < least {
+        true => {
+            let remedy = format!("give {least} or more, or lower {other}");
+            Err(Error::setting(key, value, format!("below {other}"), remedy))
+        }
+        false => Ok(()),
+    }
+}
+
 /// That what is entered at `high` is not left at once, at `low`.
 pub(super) fn ordered(low: (&str, f64), high: (&str, f64)) -> Result<()> {
     let ((key, value), (bound, above)) = (low, high);

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::{at_least, factor, ordered, positive};
+use super::checks::{at_least, factor, not_below, ordered, positive};
 use super::trend::{median, robust_deviation};
 use super::{Context, Detector};
 use crate::error::Result;
@@ -66,7 +66,12 @@ impl SpikeSettings {
         positive("spike_deviations", self.spike_deviations)?;
         // Two losses have a middle and a deviation about it.
         at_least("spike_window_least", self.spike_window_least, 2)?;
-        at_least("spike_window", self.spike_window, self.spike_window_least)?;
+        not_below(
+            "spike_window",
+            self.spike_window,
+            "spike_window_least",
+            self.spike_window_least,
+        )?;
         at_least("spike_hold", self.spike_hold, 1)?;
         at_least("spike_longest", self.spike_longest, self.spike_hold.saturating_add(1))?;
         let end = ("spike_end_factor", self.spike_end_factor);

@@ -16,7 +16,7 @@ use crate::profile::{
     Update, action_taken, monitor, row, threshold,
 };
 use crate::record::{Event, EventKind, ExitStatus, Summary, WarningAction};
-use crate::stability::Monitor;
+use crate::stability::{Monitor, StabilitySettings};
 
 /// How it is trained and how often it is measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,9 +68,11 @@ pub struct TrainingEnd {
 }
 
 impl TrainSettings {
-    /// The monitor of such a run.
-    pub fn monitor(&self) -> Monitor {
-        monitor(self.precision, self.meter.meter.extremes.tolerance, Some(self.schedule))
+    /// The monitor of such a run with that optimizer.
+    pub fn monitor(&self, optimizer: &dyn Optimizer) -> Monitor {
+        let settings = StabilitySettings::at_resolution(self.precision.resolution());
+        let tolerance = self.meter.meter.extremes.tolerance;
+        monitor(&settings, tolerance, Some(self.schedule), Some(optimizer))
     }
 }
 
@@ -109,7 +111,8 @@ impl Trainer<'_> {
         observers: Vec<Box<dyn Observer + '_>>,
         run: &RunInfo,
     ) -> Result<TrainingEnd> {
-        let mut recorder = Recorder::start(self.settings.monitor(), observers, run)?;
+        let mut recorder =
+            Recorder::start(self.settings.monitor(&*self.optimizer), observers, run)?;
         let (status, error) = match self.steps(state, &mut recorder) {
             Ok(status) => (status, None),
             Err(error) => (ExitStatus::Failed, Some(error)),

@@ -58,7 +58,7 @@ impl Comparison {
         match self.jobs {
             1 => work(),
             jobs => {
-                let pools = pools(jobs)?;
+                let pools = pools(jobs.min(self.members.len()).max(1))?;
                 thread::scope(|scope| {
                     for pool in &pools {
                         scope.spawn(|| pool.install(work));
@@ -117,7 +117,7 @@ impl Member {
     ) -> MemberStatus {
         match self.try_run(force, observer, interrupted) {
             Ok(status) => status,
-            Err(error) => MemberStatus::Failed { reason: error.to_string() },
+            Err(error) => MemberStatus::Failed { reason: error.in_flags() },
         }
     }
 
@@ -128,7 +128,16 @@ impl Member {
         interrupted: &AtomicBool,
     ) -> Result<MemberStatus> {
         let started = match self.half_done().filter(|_| !force) {
-            Some(stored) => go_on(&stored, Settings::default())?,
+            Some(stored) => match go_on(&stored, Settings::default()) {
+                // Another process has it.
+                Err(error @ Error::Output { .. }) => return Err(error),
+                Err(error) => {
+                    let folder = self.directory.display();
+                    tracing::warn!("{folder} cannot be gone on with and is begun anew: {error}");
+                    self.start()?
+                }
+                Ok(started) => started,
+            },
             None => self.start()?,
         };
         let rows = Rows { member: self, observer };
@@ -139,13 +148,13 @@ impl Member {
             }
             (ExitStatus::Interrupted, _) => MemberStatus::Unfinished,
             (ExitStatus::Failed, error) => MemberStatus::Failed {
-                reason: error.map_or_else(|| "unknown".to_string(), |error| error.to_string()),
+                reason: error.map_or_else(|| "unknown".to_string(), Error::in_flags),
             },
         })
     }
 
-    /// The member from its beginning. What is there now failed, was killed before its first checkpoint,
-    /// or is to be replaced.
+    /// The member from its beginning. What is there now failed, was killed before its first checkpoint, is
+    /// damaged, or is to be replaced.
     fn start(&self) -> Result<Started> {
         let place = Place { force: true, ..self.config.place.clone() };
         prepare(RunConfig { place, ..self.config.clone() })?.start()

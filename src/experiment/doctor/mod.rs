@@ -11,7 +11,7 @@ mod seeds;
 use serde::Serialize;
 
 use crate::config::RunConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{Event, StepRow};
 use crate::rundir::StoredRun;
 
@@ -97,16 +97,15 @@ impl Run<'_> {
 /// [`crate::Error::File`] for what is no run directory, or whose table or events are damaged.
 pub fn examine(stored: &StoredRun) -> Result<Vec<Finding>> {
     let (rows, events) = (stored.rows()?, stored.events()?);
-    let config = stored.config().map_err(|error| error.to_string());
+    let config = stored.config().map_err(Error::in_flags);
     let run = Run { stored, config, rows, events };
-    let prepared = stored.problem_as_it_is().map_err(|error| error.to_string());
+    let prepared = stored.problem_as_it_is().map_err(Error::in_flags);
     let mut findings = vec![rows::ending(&run)];
     findings.extend(problem::findings(&run, &prepared));
     findings.push(seeds::finding(stored.path()));
     findings.extend(rows::findings(&run));
     findings.push(problem::checkpoint(&run));
-    let repeated =
-        prepared.and_then(|p| repeat::finding(&run, p).map_err(|error| error.to_string()));
+    let repeated = prepared.and_then(|p| repeat::finding(&run, p).map_err(Error::in_flags));
     findings.push(repeated.unwrap_or_else(|error| {
         let text = format!("no step could be repeated in double precision: {error}");
         Finding::new(repeat::CHECK, Verdict::NotKnown, None, text)

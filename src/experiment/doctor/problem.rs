@@ -97,7 +97,7 @@ fn data(run: &Run<'_>, prepared: &Prepared) -> Finding {
                 format!("{} has the checksum that the run recorded", prepared.config.dataset);
             Finding::new(CHECK, Verdict::Pass, samples, text)
         }
-        Err(error) => Finding::new(CHECK, Verdict::Warn, samples, error.to_string()),
+        Err(error) => Finding::new(CHECK, Verdict::Warn, samples, error.in_flags()),
     }
 }
 

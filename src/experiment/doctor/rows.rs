@@ -19,6 +19,11 @@ pub(super) fn ending(run: &Run<'_>) -> Finding {
     let status = run.stored.summary().map(|summary| summary.status);
     let stopped = status == Some(ExitStatus::StoppedOnWarning);
     let complete = wanted.is_none_or(|wanted| rows == wanted);
+    if let Some(step) = run.stored.named_step() {
+        let of = wanted.map_or_else(String::new, |wanted| format!(" of {wanted}"));
+        let text = format!("looked at as it stood at step {step}{of}; its end is not judged");
+        return Finding::new("ending", Verdict::NotKnown, rows as f64, text);
+    }
     let text = match code {
         Some(0) if stopped => {
             format!("a spike warning ended it after {rows} steps, as it was told to")

@@ -142,9 +142,7 @@ struct Products<'a> {
 /// What is known of an operator from the steps before.
 ///
 /// ```
-/// use sharpscope::linalg::{
-///     DenseOperator, Products, SymmetricOperator, Tracker, TrackerSettings,
-/// };
+/// use sharpscope::linalg::{DenseOperator, SymmetricOperator, Tracker, TrackerSettings};
 ///
 /// let mut tracker = Tracker::new(3, TrackerSettings::new(1, 1e-3));
 /// for top in [3.0, 3.1, 3.2] {
@@ -153,7 +151,7 @@ struct Products<'a> {
 ///     let x = tracker.directions().to_vec();
 ///     let mut ax = vec![0.0; x.len()];
 ///     operator.apply_block(&x, &mut ax)?;
-///     let found = tracker.update(&mut operator, Products { x: &x, ax: &ax }, None)?;
+///     let found = tracker.update(&mut operator, &ax, None)?;
 ///     assert!((found.pairs[0].value - top).abs() < 1e-3 * top);
 /// }
 /// # Ok::<(), sharpscope::Error>(())

@@ -120,7 +120,7 @@ impl Lanczos {
     /// A limit of products that is seldom met for `wanted` pairs at one end: twenty blocks, and at least 100
     /// products. (Small networks took about eight blocks to a residual of 1e-3.)
     pub fn usual_limit(wanted: usize) -> usize {
-        (20 * (wanted + 1)).max(100)
+        wanted.saturating_add(1).saturating_mul(20).max(100)
     }
 
     /// How many random start vectors find repeated eigenvalues as often as they are wanted, and skip

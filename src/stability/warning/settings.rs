@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::stability::checks::{at_least, finite, positive, share};
+use crate::error::{Error, Result};
+use crate::stability::checks::{at_least, finite, not_below, positive, share};
 
 /// When a spike is warned of. The bounds within which the models' features lie are not among these:
 /// they are part of what the features are (see [`super::Signal::features`]).
@@ -55,6 +55,9 @@ impl Default for WarningSettings {
     }
 }
 
+/// Steps that an oscillation is followed ahead at most, at each row.
+const MOST_LOOKED_AHEAD: usize = 1_000_000;
+
 impl WarningSettings {
     /// Checks that the constants can be used.
     ///
@@ -66,8 +69,20 @@ impl WarningSettings {
         share("visible_share", self.visible_share)?;
         positive("coherent_scatter", self.coherent_scatter)?;
         at_least("imminent_horizon", self.imminent_horizon, 1)?;
-        at_least("warning_horizon", self.warning_horizon, self.imminent_horizon)?;
+        not_below(
+            "warning_horizon",
+            self.warning_horizon,
+            "imminent_horizon",
+            self.imminent_horizon,
+        )?;
+        not_below("warning_horizon", self.warning_horizon, "build_up_rows", self.build_up_rows)?;
         at_least("visible_horizons", self.visible_horizons, 1)?;
+        let looked_ahead = self.visible_horizons.saturating_mul(self.warning_horizon);
+        if looked_ahead > MOST_LOOKED_AHEAD {
+            let problem = format!("times warning_horizon it is {looked_ahead} steps");
+            let remedy = format!("lower one of the two, to {MOST_LOOKED_AHEAD} at most");
+            return Err(Error::setting("visible_horizons", self.visible_horizons, problem, remedy));
+        }
         // Three points make a line with a scatter about it.
         at_least("growth_rows", self.growth_rows, 3)?;
         at_least("build_up_rows", self.build_up_rows, 1)?;

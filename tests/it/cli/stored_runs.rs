@@ -150,3 +150,72 @@ fn a_run_is_read_from_another_folder() {
     let refusal = run_in("there", "spectrum ../r --step 0").refusal().unwrap();
     assert!(refusal.contains("the dataset has changed since"), "{refusal}");
 }
+
+/// None at all is none when it is read back, whatever the default is.
+#[test]
+fn a_run_without_batch_sharpness_goes_on_without() {
+    let place = Place::new();
+    place.run_well(&small("--batch-size 20 --sharpness-batches 0 --steps 4 --out r"));
+    place.run_well("run --resume r --steps 6");
+    let table = Table::of(place.made("r"));
+    assert_eq!(table.rows.len(), 6);
+    assert!(!table.header.contains("batch_sharpness_se"));
+}
+
+#[test]
+fn what_is_no_run_is_not_blamed_on_its_step() {
+    let place = Place::new();
+    for command in ["spectrum", "events", "doctor", "run --steps 9 --resume"] {
+        let refusal = place.run(&format!("{command} nothing@4")).refusal().unwrap();
+        assert!(refusal.contains("manifest.json: there is none"), "{command}: {refusal}");
+    }
+}
+
+/// The rows of later steps are not lost either, where no checkpoint marks them.
+#[test]
+fn a_run_is_not_begun_anew_by_naming_its_start() {
+    let place = with_checkpoints("");
+    std::fs::remove_dir_all(place.made("r/checkpoints")).unwrap();
+    let refusal = place.run("run --resume r@0 --steps 14").refusal().unwrap();
+    assert!(refusal.contains("r@0: 12 rows after step 0 would be lost"), "{refusal}");
+}
+
+/// A run that was told to halve its rate when it went on, and was killed before its next checkpoint.
+#[test]
+fn a_halving_that_no_checkpoint_has_is_not_forgotten() {
+    let place = Place::new();
+    let run = "run --backend cpu --train-size 100 --validation-size 0 --lr 0.4 --every 2";
+    place.run_well(&format!("{run} --steps 50 --out r"));
+    assert!(read(place.made("r/events.jsonl")).contains("spike_warning"), "the test needs one");
+    place.run_well("run --resume r --steps 60 --on-warning halve-lr");
+    let halved = Table::of(place.made("r")).number(50, "lr");
+    assert_eq!(halved, 0.2);
+    std::fs::remove_file(place.made("r/summary.json")).unwrap();
+    edit(place.made("r/manifest.json"), |manifest| manifest["exit_code"] = Value::Null);
+    for name in names_in(place.made("r/checkpoints")).iter().filter(|name| name.contains("60")) {
+        std::fs::remove_file(place.made("r/checkpoints").join(name)).unwrap();
+    }
+    let done = place.run_well("run --resume r --steps 60");
+    assert!(done.err.contains("goes on at step 50"), "{}", done.err);
+    assert_eq!(Table::of(place.made("r")).number(50, "lr"), halved);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_json_cannot_name_is_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let place = Place::new();
+    let mut program = place.program();
+    program.args(place.arguments(&small("--out"))).arg(OsStr::from_bytes(b"r\xff"));
+    let refusal = Done::of(&mut program).refusal().unwrap();
+    assert!(refusal.contains("--out") && refusal.contains("UTF-8"), "{refusal}");
+    // Where the folder that it is run in has such a name, the manifest does not say.
+    let folder = place.made("").join(OsStr::from_bytes(b"f\xff"));
+    std::fs::create_dir(&folder).unwrap();
+    let mut program = place.program();
+    let done = Done::of(program.current_dir(&folder).args(place.arguments(&small("--out r"))));
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert_eq!(json_file(folder.join("r/manifest.json"))["working_directory"], Value::Null);
+}

@@ -98,6 +98,18 @@ fn a_member_that_was_stopped_goes_on_from_its_checkpoint() {
     assert_eq!(resumed(&watch), RUNS);
 }
 
+/// One whose checkpoint is damaged is begun anew, and does not stay failed.
+#[test]
+fn a_member_that_cannot_be_gone_on_with_is_done_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let out = parent.path().join("c");
+    Watch::stopping_at(RUNS[1], 1).run(&four_runs(&out));
+    std::fs::write(out.join(RUNS[1]).join("checkpoints/step-2.safetensors"), b"").unwrap();
+    let end = Watch::default().run(&four_runs(&out));
+    assert_eq!(end.exit_code(), 0, "{:?}", end.statuses);
+    assert_eq!(Table::of(out.join(RUNS[1])).rows.len(), 4);
+}
+
 #[cfg(unix)]
 #[test]
 fn interrupted_or_killed_the_same_command_goes_on() {

@@ -86,6 +86,32 @@ fn with_epsilon_alone_in_p_nadam_is_stable_up_to_the_threshold_of_its_momentum()
     }
 }
 
+/// Beyond its edge NAdam oscillates as it says, with mu at its end.
+#[test]
+fn nadams_oscillation_grows_by_the_factor_that_it_states() {
+    let lr = 0.003;
+    for beta1 in [0.0, 0.5, 0.9] {
+        for edge_ratio in [1.05, 1.3, 2.0] {
+            let mut nadam = warmed_up(Box::new(NAdam::new(beta1, 0.999, EPSILON, STANDING[1])));
+            let context = StabilityContext { lr, grad_norm: None };
+            let curvature = edge_ratio * nadam.threshold(&context).unwrap() * EPSILON;
+            let mut theta = [1e-30, 0.0];
+            let mut path = vec![theta[0]];
+            for _ in 0..40 {
+                let gradient = [curvature * theta[0], 0.0];
+                nadam.step(lr, &mut theta, &gradient, &mut nowhere).unwrap();
+                path.push(theta[0]);
+            }
+            let grown = (path[40] / path[30]).abs().powf(0.1);
+            let stated = nadam.growth().unwrap()(edge_ratio);
+            assert!(
+                (grown / stated - 1.0).abs() < 1e-3,
+                "beta1 {beta1}, ratio {edge_ratio}: {grown}, not {stated}"
+            );
+        }
+    }
+}
+
 /// With the momentum decay that it has by name, mu is beta1 in late steps.
 #[test]
 fn late_steps_of_nadam_are_stable_up_to_nesterovs_threshold_at_a_smaller_rate() {
