@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 /// The keys of a line of `events.jsonl` that are not numbers of its kind.
 const STEP: &str = "step";
 const KIND: &str = "kind";
-const ASSUMES: &str = "assumes";
 
 use crate::names::choices;
 
@@ -23,20 +22,26 @@ pub struct Event {
 
 /// An event as it is written.
 #[derive(Serialize)]
-struct Line {
-    step: usize,
-    #[serde(flatten)]
-    kind: EventKind,
-    assumes: String,
+#[serde(untagged)]
+enum Line {
+    Known {
+        step: usize,
+        #[serde(flatten)]
+        kind: EventKind,
+        assumes: &'static str,
+    },
+    Other(Map<String, Value>),
 }
 
 impl From<Event> for Line {
-    fn from(Event { step, mut kind }: Event) -> Self {
-        let assumes = kind.assumes().to_string();
-        if let EventKind::Other(event) = &mut kind {
-            event.shift_remove(ASSUMES);
+    fn from(Event { step, kind }: Event) -> Self {
+        match kind {
+            EventKind::Other(event) => {
+                let step = (STEP.to_string(), Value::from(step));
+                Line::Other(std::iter::once(step).chain(event).collect())
+            }
+            kind => Line::Known { step, assumes: kind.assumes(), kind },
         }
-        Self { step, kind, assumes }
     }
 }
 
@@ -54,10 +59,6 @@ impl<'de> Deserialize<'de> for Event {
         };
         Ok(Self { step, kind })
     }
-}
-
-fn text<'a>(event: &'a Map<String, Value>, key: &str) -> &'a str {
-    event.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Writes out [`EventKind`] from its entries: what an event is, how it is named, what it assumes and which
@@ -81,7 +82,7 @@ macro_rules! event_kinds {
                 $kind { $($(#[$what])* $field: $type,)* },
             )*
             /// An event of a kind that only a later version knows, as it was read.
-            #[serde(untagged, skip_deserializing)]
+            #[serde(skip)]
             Other(Map<String, Value>),
         }
 
@@ -98,10 +99,10 @@ macro_rules! event_kinds {
             }
 
             /// The assumption that the event rests on, in a few words.
-            pub fn assumes(&self) -> &str {
+            pub fn assumes(&self) -> &'static str {
                 match self {
                     $(EventKind::$kind { .. } => $assumes,)*
-                    EventKind::Other(event) => text(event, ASSUMES),
+                    EventKind::Other(_) => "what a later version says",
                 }
             }
         }
