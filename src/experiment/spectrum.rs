@@ -108,7 +108,12 @@ pub fn measure(run: &StoredRun, request: &Request) -> Result<Measurement> {
     let (step, path) = run.checkpoint(request.step)?;
     let layout = prepared.problem.train.layout().clone();
     let theta = read_safetensors(&path, &layout)?;
-    let optimizer = prepared.config.optimizer.build();
+    let mut optimizer = prepared.config.optimizer.build();
+    // Some thresholds depend on the steps taken.
+    if run.directory().checkpoint_is_complete(step) {
+        let state = run.state(step, &layout, &mut *optimizer)?;
+        optimizer.restore(&state.optimizer)?;
+    }
     let operator = match request.preconditioned {
         false => StabilityOperator::default(),
         true => preconditioner(run, step, &prepared, &layout)?,
