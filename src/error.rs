@@ -295,15 +295,19 @@ impl Error {
     /// The message for a reader who knows settings by flags, which are fields with dashes: for what is
     /// written down of an error, where no command is at hand that could say which flags it has.
     pub(crate) fn in_flags(self) -> String {
-        let remedy = match self {
+        let remedy = self.remedy_in_training();
+        let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+        let error = self.spelt(|field| field.chars().all(plain).then(|| flag(field)));
+        format!("{error}{remedy}")
+    }
+
+    /// What to do about an error that does not say so, since it knows of no training; put behind its
+    /// message.
+    pub(crate) fn remedy_in_training(&self) -> &'static str {
+        match self {
             Error::NonFinite { .. } => "; lower the learning rate or use --precision f64",
             _ => "",
-        };
-        let plain = |c: char| c.is_ascii_lowercase() || c == '_';
-        let flag = |field: &str| {
-            field.chars().all(plain).then(|| format!("--{}", field.replace('_', "-")))
-        };
-        format!("{}{remedy}", self.spelt(flag))
+        }
     }
 
     /// The same error for a reader who knows settings by other names than their fields: with `name` of a
@@ -329,6 +333,11 @@ impl Error {
             other => other,
         }
     }
+}
+
+/// The flag of a setting's field or key.
+pub(crate) fn flag(name: &str) -> String {
+    format!("--{}", name.replace('_', "-"))
 }
 
 /// That a vector has the length needed, or [`Error::Length`].

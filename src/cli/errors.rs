@@ -8,7 +8,7 @@ use crate::error::Error;
 pub(super) fn message(error: anyhow::Error, command: &Command) -> String {
     match error.downcast::<Error>() {
         Ok(error) => {
-            let remedy = remedy(&error);
+            let remedy = error.remedy_in_training();
             let error = anyhow::Error::from(error.spelt(|field| flag(command, field)));
             format!("{error:#}{remedy}")
         }
@@ -21,14 +21,6 @@ fn flag(command: &Command, field: &str) -> Option<String> {
     let sets = |long: &&str| long.replace('-', "_") == field;
     let long = command.get_arguments().filter_map(Arg::get_long).find(sets)?;
     Some(format!("--{long}"))
-}
-
-/// What to do about an error that does not say so, since it knows of no training.
-fn remedy(error: &Error) -> &'static str {
-    match error {
-        Error::NonFinite { .. } => "; lower the learning rate or use --precision f64",
-        _ => "",
-    }
 }
 
 #[cfg(test)]

@@ -9,47 +9,33 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{CompareSettings, Form, Setting, Settings, Value, Visit, Visitor, flag};
 
-impl Args for Settings {
-    fn augment_args(command: Command) -> Command {
-        with_flags::<Self>(command)
-    }
+/// Makes the settings of a struct flags.
+macro_rules! as_flags {
+    ($($Settings:ty),+) => {
+        $(impl Args for $Settings {
+            fn augment_args(command: Command) -> Command {
+                with_flags::<Self>(command)
+            }
 
-    fn augment_args_for_update(command: Command) -> Command {
-        with_flags::<Self>(command)
-    }
+            fn augment_args_for_update(command: Command) -> Command {
+                with_flags::<Self>(command)
+            }
+        }
+
+        impl FromArgMatches for $Settings {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                Ok(given(matches))
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                *self = given::<Self>(matches).or(std::mem::take(self));
+                Ok(())
+            }
+        })+
+    };
 }
 
-impl Args for CompareSettings {
-    fn augment_args(command: Command) -> Command {
-        with_flags::<Self>(command)
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        with_flags::<Self>(command)
-    }
-}
-
-impl FromArgMatches for Settings {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(given(matches))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = given::<Self>(matches).or(std::mem::take(self));
-        Ok(())
-    }
-}
-
-impl FromArgMatches for CompareSettings {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(given(matches))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = given::<Self>(matches).or(std::mem::take(self));
-        Ok(())
-    }
-}
+as_flags!(Settings, CompareSettings);
 
 fn with_flags<S: Visit>(command: Command) -> Command {
     let mut flags = Flags(Vec::new());

@@ -19,6 +19,7 @@ mod settings;
 mod value;
 mod values;
 
+pub(crate) use crate::error::flag;
 pub use crate::linalg::Solver;
 pub use batch_size::BatchSize;
 pub use compare_settings::CompareSettings;
@@ -28,7 +29,7 @@ pub use place::Place;
 pub use quantities::Quantities;
 pub use run_config::RunConfig;
 pub use seeds::Seeds;
-pub(crate) use setting::{Setting, Visit, Visitor, flag};
+pub(crate) use setting::{Setting, Visit, Visitor};
 pub use settings::Settings;
 pub use value::TargetColumn;
 pub(crate) use value::{Form, Value};

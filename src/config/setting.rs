@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserializer, MapAccess};
 
 use super::value::{ReadOptional, Value};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, flag};
 
 /// A setting: a flag of the command line and a key of a config, which is the flag with underscores
 /// for dashes.
@@ -45,11 +45,6 @@ impl Unfit {
     pub fn new(value: impl ToString, problem: &'static str, remedy: impl Into<String>) -> Self {
         Self { value: value.to_string(), problem, remedy: remedy.into() }
     }
-}
-
-/// The flag of a key.
-pub(crate) fn flag(name: &str) -> String {
-    format!("--{}", name.replace('_', "-"))
 }
 
 /// Whoever does something with each setting.

@@ -3,7 +3,7 @@
 use super::{Curvature, Hessian, Preconditioned};
 use crate::autodiff::Objective;
 use crate::error::Result;
-use crate::linalg::{Follow, Following, Secant, Solver, StopReason, Tracked, TrackerSettings};
+use crate::linalg::{Follow, Following, Secant, StopReason, Tracked, TrackerSettings};
 use crate::optim::StabilityOperator;
 use crate::record::EventKind;
 
@@ -66,16 +66,8 @@ impl From<Repair> for EventKind {
 }
 
 impl Tracking {
-    /// By Davidson's method, with nothing known yet.
-    pub fn new(settings: TrackerSettings) -> Self {
-        let Some(follow) = Solver::Davidson.method().follow else {
-            unreachable!("Davidson's method follows")
-        };
-        Self::by(follow, settings)
-    }
-
-    /// By a solver's way to follow.
-    pub(super) fn by(follow: Following, settings: TrackerSettings) -> Self {
+    /// By a solver's way to follow, with nothing known yet.
+    pub fn by(follow: Following, settings: TrackerSettings) -> Self {
         Self { follow, settings, hessian: None, preconditioned: None, last: None }
     }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Prepared;
 use crate::linalg::{Lanczos, StochasticLanczos, norm};
 use crate::model::{Activation, ModelSpec};
-use crate::optim::{StabilityContext, StabilityOperator};
+use crate::optim::{Optimizer, StabilityContext, StabilityOperator};
 use crate::rng::{self, Stream};
 use crate::rundir::{StoredRun, preconditioner_file, read_safetensors, spectrum_stem};
 
@@ -107,16 +107,18 @@ pub fn measure(run: &StoredRun, request: &Request) -> Result<Measurement> {
     let mut prepared = run.problem(request.backend)?;
     let (step, path) = run.checkpoint(request.step)?;
     let layout = prepared.problem.train.layout().clone();
-    let theta = read_safetensors(&path, &layout)?;
     let mut optimizer = prepared.config.optimizer.build();
-    // Some thresholds depend on the steps taken.
-    if run.directory().checkpoint_is_complete(step) {
+    let theta = if run.directory().checkpoint_is_complete(step) {
         let state = run.state(step, &layout, &mut *optimizer)?;
+        // Some thresholds depend on the steps taken.
         optimizer.restore(&state.optimizer)?;
-    }
+        state.theta
+    } else {
+        read_safetensors(&path, &layout)?
+    };
     let operator = match request.preconditioned {
         false => StabilityOperator::default(),
-        true => preconditioner(run, step, &prepared, &layout)?,
+        true => preconditioner(run, step, &prepared, &*optimizer)?,
     };
     if let Some(factor) = request.reparametrize {
         check_relu(&prepared.config.model, factor)?;
@@ -199,9 +201,8 @@ fn preconditioner(
     run: &StoredRun,
     step: usize,
     prepared: &Prepared,
-    layout: &crate::autodiff::ParameterLayout,
+    optimizer: &dyn Optimizer,
 ) -> Result<StabilityOperator> {
-    let optimizer = prepared.config.optimizer.build();
     let shift = optimizer.operator().shift;
     if !optimizer.is_preconditioned() {
         if shift > 0.0 {
@@ -217,6 +218,7 @@ fn preconditioner(
         let remedy = "give a --step with a checkpoint after the start";
         return Err(Error::setting("--preconditioned", true, problem, remedy));
     }
+    let layout = prepared.problem.train.layout();
     Ok(StabilityOperator { preconditioner: Some(read_safetensors(&path, layout)?), shift })
 }
 

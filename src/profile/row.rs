@@ -16,10 +16,11 @@ pub(crate) fn enter_evaluation(row: &mut StepRow, full: &GradientEvaluation) {
     row.grad_norm = Some(norm(&full.gradient));
 }
 
-/// Enters the norms of the update from `before` to `after` (length P each).
-pub(crate) fn enter_update(row: &mut StepRow, before: &[f64], after: &[f64]) {
+/// Enters the norms of the update from `before` to `after` (length P each), and returns it.
+pub(crate) fn enter_update(row: &mut StepRow, before: &[f64], after: &[f64]) -> Vec<f64> {
     let change: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
     let update = norm(&change);
     row.update_norm = Some(update);
     row.relative_update = row.param_norm.filter(|&norm| norm != 0.0).map(|norm| update / norm);
+    change
 }

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
+use crate::names::choices;
+
 /// The keys of a line of `events.jsonl` that are not numbers of its kind.
 const STEP: &str = "step";
 const KIND: &str = "kind";
-
-use crate::names::choices;
 
 /// One line of `events.jsonl`: the step, the kind with its numbers, and `assumes`, the assumption
 /// that the event rests on (see [`EventKind::assumes`]).

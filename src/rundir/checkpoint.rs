@@ -212,9 +212,13 @@ impl RunDirectory {
     /// The latest checkpoint that can be gone on from, where there are so many rows; the start, where
     /// there is none.
     pub fn resumable(&self, rows: usize) -> Option<usize> {
-        let complete = |&step: &usize| step <= rows && self.checkpoint_is_complete(step);
-        let last = self.checkpoints().into_iter().rev().find(complete);
-        last.or((rows == 0).then_some(0))
+        self.last_complete(rows).or((rows == 0).then_some(0))
+    }
+
+    /// The latest complete checkpoint at or before `step`.
+    pub(super) fn last_complete(&self, step: usize) -> Option<usize> {
+        let complete = |&other: &usize| other <= step && self.checkpoint_is_complete(other);
+        self.checkpoints().into_iter().rev().find(complete)
     }
 
     /// Removes checkpoints and spectra of later steps, which the run will come to again.

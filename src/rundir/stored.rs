@@ -282,8 +282,8 @@ impl StoredRun {
         optimizer: &mut dyn Optimizer,
     ) -> Result<TrainingState> {
         let mut state = self.directory.training_state(step, layout, optimizer)?;
-        if let Some(head) = self.directory.checkpoint_state(step)? {
-            state.rate_factor *= self.change_since(step, &head.schedule)?;
+        if let Some(head) = self.checkpoint_state(step)? {
+            state.rate_factor = head.schedule.rate_factor;
         }
         Ok(state)
     }
@@ -299,8 +299,7 @@ impl StoredRun {
 
     /// The latest checkpoint at or before `step` that training can go on from; the start otherwise.
     pub fn complete_before(&self, step: usize) -> usize {
-        let complete = |&n: &usize| n <= step && self.directory.checkpoint_is_complete(n);
-        self.checkpoints().into_iter().rev().find(complete).unwrap_or(0)
+        self.directory.last_complete(step).unwrap_or(0)
     }
 
     /// Updates after `from` and up to `to` at which the rates were changed on a warning, each with the

@@ -35,6 +35,8 @@ pub(super) struct Step {
     pub row: StepRow,
     /// The parameters that the update starts from (length P).
     pub before: Vec<f64>,
+    /// The update (length P); empty until it is taken.
+    pub change: Vec<f64>,
     /// The minibatch, as positions among the training samples.
     pub batch: Option<Vec<usize>>,
     /// Over all training samples, where that was evaluated.

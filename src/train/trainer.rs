@@ -135,7 +135,7 @@ impl Trainer<'_> {
             }
             self.update(&mut step, &mut at)?;
             self.save(&step, recorder)?;
-            self.measure(&mut step, &at, tracking.as_mut(), recorder)?;
+            self.measure(&mut step, tracking.as_mut(), recorder)?;
             if let Some(status) = self.tell(step, &mut at, recorder)? {
                 return Ok(status);
             }
@@ -196,6 +196,7 @@ impl Trainer<'_> {
             state,
             row: row::begin(number, lr, &at.theta),
             before: at.theta.clone(),
+            change: Vec::new(),
             batch,
             full: None,
             products: None,
@@ -237,7 +238,7 @@ impl Trainer<'_> {
         let gradient = &step.descended().gradient;
         self.descend(step.row.lr, &mut at.theta, gradient, step.samples())?;
         at.theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
-        row::enter_update(&mut step.row, &step.before, &at.theta);
+        step.change = row::enter_update(&mut step.row, &step.before, &at.theta);
         Ok(())
     }
 
@@ -296,7 +297,6 @@ impl Trainer<'_> {
     fn measure(
         &mut self,
         step: &mut Step,
-        at: &Loop,
         tracking: Option<&mut Tracking>,
         recorder: &mut Recorder<'_>,
     ) -> Result<()> {
@@ -305,7 +305,7 @@ impl Trainer<'_> {
             step.row.hvps += self.spectrum(step, recorder)?;
         }
         if step.measures {
-            step.remark = self.curvature(step, &at.theta, tracking)?;
+            step.remark = self.curvature(step, tracking)?;
         }
         if step.spectrum || step.measures {
             step.row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
@@ -334,22 +334,20 @@ impl Trainer<'_> {
         Ok(spectrum.products)
     }
 
-    /// Completes the row of the update to `after` with its curvature. Returns what is to be told of it besides: an audit's
+    /// Completes the row with its curvature. Returns what is to be told of it besides: an audit's
     /// finding, or that a product was not finite.
     fn curvature(
         &mut self,
         step: &mut Step,
-        after: &[f64],
         tracking: Option<&mut Tracking>,
     ) -> Result<Option<EventKind>> {
         let perturbed = self.optimizer.perturbed();
         if perturbed.is_some() {
             self.problem.train.set_parameters(&step.before)?;
         }
-        let change: Vec<f64> = after.iter().zip(&step.before).map(|(a, b)| a - b).collect();
         let start = Start {
             theta: &step.before,
-            update: Some(&change),
+            update: Some(&step.change),
             gradient: step.full.as_ref().map(|full| &full.gradient[..]),
             products: step.products.as_deref(),
         };

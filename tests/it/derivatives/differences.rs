@@ -15,7 +15,7 @@ const WIDTH: f64 = 1e-5;
 const DIFFERENCES: f64 = 1e-8;
 
 /// `(f(theta + h d) - f(theta - h d)) / 2h`.
-fn central_difference(
+pub fn central_difference(
     objective: &mut dyn Objective,
     theta: &[f64],
     direction: &[f64],

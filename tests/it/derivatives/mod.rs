@@ -9,7 +9,7 @@ pub mod activations;
 mod algebra;
 mod chunks;
 mod closed_forms;
-mod differences;
+pub mod differences;
 mod modules;
 mod pytorch;
 mod refusals;

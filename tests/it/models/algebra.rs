@@ -2,32 +2,16 @@
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use sharpscope::autodiff::{Objective, Samples as Over, check_determinism};
+use sharpscope::autodiff::{Samples as Over, check_determinism};
 use sharpscope::device::Precision;
 use sharpscope::linalg::{dot, norm, random_unit_vector};
 
 use super::cases;
+use crate::derivatives::differences::central_difference;
 use crate::derivatives::{assert_close, cpu, gradient, normal};
 
-/// Half width of central differences.
-const WIDTH: f64 = 1e-5;
 /// Rounding costs some eps / 1e-5 = 2e-11 of the loss, and the third derivative some 1e-10.
 const DIFFERENCES: f64 = 1e-7;
-
-/// `(f(theta + h d) - f(theta - h d)) / 2h`.
-fn central_difference(
-    objective: &mut dyn Objective,
-    theta: &[f64],
-    direction: &[f64],
-    f: impl Fn(&dyn Objective) -> Vec<f64>,
-) -> Vec<f64> {
-    let [ahead, behind] = [WIDTH, -WIDTH].map(|h| {
-        let moved: Vec<f64> = theta.iter().zip(direction).map(|(t, d)| t + h * d).collect();
-        objective.set_parameters(&moved).unwrap();
-        f(objective)
-    });
-    ahead.iter().zip(behind).map(|(ahead, behind)| (ahead - behind) / (2.0 * WIDTH)).collect()
-}
 
 #[test]
 fn gradients_and_products_agree_with_central_differences() {
