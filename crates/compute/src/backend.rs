@@ -6,10 +6,11 @@ use burn::tensor::ops::{
     FloatTensor, TransactionOps, TransactionPrimitive, TransactionPrimitiveData,
 };
 use burn::tensor::{BoolDType, DType, Element, TensorData};
+use sharpscope_kernels as kernels;
 use sharpscope_tangents::Elementwise;
 
 use crate::dispatch::{Engine, Lower, Reading, engine, on, with_kernel};
-use crate::{Compute, ComputeDevice, ComputeQTensor, ComputeTensor, Place, kernels};
+use crate::{Compute, ComputeDevice, ComputeQTensor, ComputeTensor, Place};
 
 impl BackendTypes for Compute {
     type Device = ComputeDevice;

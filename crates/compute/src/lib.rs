@@ -25,7 +25,6 @@ mod adapters;
 mod backend;
 mod device;
 mod dispatch;
-mod kernels;
 mod opened;
 mod ops;
 mod tensor;

@@ -5,7 +5,7 @@ use burn::tensor::ops::{ActivationOps, FloatTensor};
 
 use crate::Compute;
 use crate::dispatch::{dispatch, with_kernel};
-use crate::kernels;
+use sharpscope_kernels as kernels;
 
 impl ActivationOps<Self> for Compute {
     fn sigmoid(tensor: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -11,7 +11,7 @@ use burn::tensor::{
 
 use crate::Compute;
 use crate::dispatch::{dispatch, moved, read, with_kernel};
-use crate::kernels;
+use sharpscope_kernels as kernels;
 
 impl FloatTensorOps<Self> for Compute {
     fn float_exp(tensor: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -6,52 +6,47 @@
 //!
 //! Largest errors in single precision, in units in the last place: exp 1, tanh 3, erf 2, sigmoid 4.
 
-use burn::backend::Flex;
-use burn::backend::flex::FlexTensor;
-use burn::tensor::{Bytes, DType};
+use burn_backend::DType;
+use burn_backend::ops::{ActivationOps, FloatTensorOps};
+use burn_flex::{Flex, FlexTensor};
+use burn_std::Bytes;
 use rten_simd::ops::{BitOps, FloatOps, NumOps};
 use rten_simd::{Isa, SimdUnaryOp};
 use rten_vecmath::{Exp, ExtendInit, Sigmoid, Tanh};
 
-use burn::tensor::ops::{ActivationOps, FloatTensorOps};
-use sharpscope_tangents::Elementwise;
-
 /// exp(x).
-pub(crate) fn exp(x: FlexTensor) -> FlexTensor {
+pub fn exp(x: FlexTensor) -> FlexTensor {
     map(x, &Exp {}, Flex::float_exp)
 }
 
 /// tanh(x).
-pub(crate) fn tanh(x: FlexTensor) -> FlexTensor {
+pub fn tanh(x: FlexTensor) -> FlexTensor {
     map(x, &Tanh {}, Flex::float_tanh)
 }
 
 /// erf(x).
-pub(crate) fn erf(x: FlexTensor) -> FlexTensor {
+pub fn erf(x: FlexTensor) -> FlexTensor {
     map(x, &Erf {}, Flex::float_erf)
 }
 
 /// 1 / (1 + exp(-x)).
-pub(crate) fn sigmoid(x: FlexTensor) -> FlexTensor {
+pub fn sigmoid(x: FlexTensor) -> FlexTensor {
     map(x, &Sigmoid {}, Flex::sigmoid)
 }
 
 /// 1 - y^2.
-pub(crate) fn tanh_slope(y: FlexTensor) -> FlexTensor {
-    map(y, &OneMinusSquare {}, Flex::tanh_slope)
+pub fn tanh_slope(y: FlexTensor) -> FlexTensor {
+    map(y, &OneMinusSquare {}, |y| {
+        Flex::float_add_scalar(Flex::float_neg(Flex::float_mul(y.clone(), y)), 1.into())
+    })
 }
 
 /// a b + c d.
-pub(crate) fn sum_of_products(
-    a: FlexTensor,
-    b: FlexTensor,
-    c: FlexTensor,
-    d: FlexTensor,
-) -> FlexTensor {
+pub fn sum_of_products(a: FlexTensor, b: FlexTensor, c: FlexTensor, d: FlexTensor) -> FlexTensor {
     let factors = [&a, &b, &c, &d];
     let same = |x: &&FlexTensor| dense_single(x) && x.layout().shape() == a.layout().shape();
     if !factors.iter().all(same) {
-        return Flex::sum_of_products(a, b, c, d);
+        return Flex::float_add(Flex::float_mul(a, b), Flex::float_mul(c, d));
     }
     let len = a.layout().num_elements();
     let [w, x, y, z] = factors.map(|factor| &factor.storage::<f32>()[..len]);

@@ -1,0 +1,10 @@
+//! Kernels for tensors of burn's CPU backend.
+//!
+//! burn-flex walks tensors that are transposed or broadcast element by element, evaluates functions one
+//! number after the other and convolutions as loops. The functions here do the same by the tensors'
+//! strides, several numbers at a time, in single and in double precision; what they do not cover they
+//! leave to burn-flex. Each uses one thread: whoever calls them divides the work.
+
+mod functions;
+
+pub use functions::{erf, exp, sigmoid, sum_of_products, tanh, tanh_slope};
