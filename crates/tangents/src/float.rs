@@ -11,61 +11,10 @@ use burn::tensor::{
 };
 
 use crate::arithmetic::{self, one_minus_square, one_plus_square, recip_sqrt};
+use crate::delegate::{comparisons, comparisons_with_a_number, new_tensors, of_values};
 use crate::dual::Remembered;
 use crate::selection::{self, flat, index_dtype, picked};
 use crate::{DualTensor, Elementwise, SAMPLED_GRID, Tangents, elementwise, no_rule, scan};
-
-/// New tensors, which depend on no direction.
-macro_rules! constants {
-    ($(fn $name:ident($($argument:ident: $type:ty),* $(,)?);)*) => {
-        $(
-            fn $name($($argument: $type),*) -> FloatTensor<Self> {
-                DualTensor::constant(B::$name($($argument),*))
-            }
-        )*
-    };
-}
-
-/// Functions of the values alone: their results are no floats.
-macro_rules! of_values {
-    ($(fn $name:ident(tensor $(, $argument:ident: $type:ty)* $(,)?) -> $returned:ty;)*) => {
-        $(
-            fn $name(tensor: FloatTensor<Self> $(, $argument: $type)*) -> $returned {
-                B::$name(tensor.primal $(, $argument)*)
-            }
-        )*
-    };
-}
-
-/// Comparisons, of the values alone.
-macro_rules! comparisons {
-    ($($name:ident)*) => {
-        $(
-            fn $name(
-                lhs: FloatTensor<Self>,
-                rhs: FloatTensor<Self>,
-                out_dtype: BoolDType,
-            ) -> BoolTensor<Self> {
-                B::$name(lhs.primal, rhs.primal, out_dtype)
-            }
-        )*
-    };
-}
-
-/// Comparisons with a number.
-macro_rules! comparisons_with_a_number {
-    ($($name:ident)*) => {
-        $(
-            fn $name(
-                lhs: FloatTensor<Self>,
-                rhs: Scalar,
-                out_dtype: BoolDType,
-            ) -> BoolTensor<Self> {
-                B::$name(lhs.primal, rhs, out_dtype)
-            }
-        )*
-    };
-}
 
 /// Linear functions of a tensor.
 macro_rules! linear {
@@ -103,47 +52,13 @@ macro_rules! elementwise {
 
 #[allow(clippy::clone_on_copy, noop_method_call, reason = "the macros clone every argument")]
 impl<B: Elementwise> FloatTensorOps<Self> for Tangents<B> {
-    constants! {
-        fn float_from_data(data: TensorData, device: &Device<Self>);
-        fn float_random(
-            shape: Shape,
-            distribution: Distribution,
-            device: &Device<Self>,
-            dtype: FloatDType,
-        );
-        fn float_zeros(shape: Shape, device: &Device<Self>, dtype: FloatDType);
-        fn float_ones(shape: Shape, device: &Device<Self>, dtype: FloatDType);
-        fn float_full(shape: Shape, value: Scalar, device: &Device<Self>, dtype: FloatDType);
-        fn float_empty(shape: Shape, device: &Device<Self>, dtype: FloatDType);
-    }
+    new_tensors! { DualTensor::constant }
 
-    of_values! {
-        fn float_into_int(tensor, out_dtype: IntDType) -> IntTensor<Self>;
-        fn float_argmax(tensor, dim: usize, out_dtype: IntDType) -> IntTensor<Self>;
-        fn float_argmin(tensor, dim: usize, out_dtype: IntDType) -> IntTensor<Self>;
-        fn float_argtopk(tensor, dim: usize, k: usize, out_dtype: IntDType) -> IntTensor<Self>;
-        fn float_argsort(
-            tensor,
-            dim: usize,
-            descending: bool,
-            out_dtype: IntDType,
-        ) -> IntTensor<Self>;
-        fn float_any(tensor, out_dtype: BoolDType) -> BoolTensor<Self>;
-        fn float_any_dim(tensor, dim: usize, out_dtype: BoolDType) -> BoolTensor<Self>;
-        fn float_all(tensor, out_dtype: BoolDType) -> BoolTensor<Self>;
-        fn float_all_dim(tensor, dim: usize, out_dtype: BoolDType) -> BoolTensor<Self>;
-        fn float_is_nan(tensor, out_dtype: BoolDType) -> BoolTensor<Self>;
-        fn float_is_inf(tensor, out_dtype: BoolDType) -> BoolTensor<Self>;
-    }
+    of_values! { |tensor| tensor.primal }
 
-    comparisons! {
-        float_equal float_not_equal float_greater float_greater_equal float_lower float_lower_equal
-    }
+    comparisons! { |tensor| tensor.primal }
 
-    comparisons_with_a_number! {
-        float_equal_elem float_not_equal_elem float_greater_elem float_greater_equal_elem
-        float_lower_elem float_lower_equal_elem
-    }
+    comparisons_with_a_number! { |tensor| tensor.primal }
 
     linear! {
         fn float_cast(tensor, dtype: FloatDType);

@@ -64,6 +64,7 @@ mod int;
 mod layers;
 mod module;
 mod quantized;
+mod recording;
 mod scan;
 mod selection;
 
@@ -73,6 +74,7 @@ use burn::tensor::{Tensor, TensorPrimitive};
 
 pub use dual::DualTensor;
 pub use elementwise::Elementwise;
+pub use recording::{LinearProgram, RecordedTensor, Recording, Tape, known, value};
 
 /// A backend decorator: tensors of `B` that carry their derivatives along k directions.
 #[derive(Debug, Clone, Copy, Default)]
