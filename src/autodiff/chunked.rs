@@ -4,8 +4,7 @@
 //! The loss over all samples is the mean over chunks weighted by their sizes, so that a ragged last
 //! chunk changes nothing, and activations are held for the chunks in work only.
 
-use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -31,16 +30,17 @@ pub(super) struct Chunked<B: Backend, A: Backend<Device = B::Device>, T: Task> {
     /// What the task says of its outputs, once it was asked.
     says: OnceLock<Says>,
     chunk_size: usize,
-    chunks: Vec<ChunkOf<A, T>>,
+    chunks: Chunks<A, T>,
+    /// The batch that was asked for last: it is, more than once.
+    batch: Mutex<Option<(Vec<usize>, Chunks<A, T>)>>,
 }
 
 /// A chunk of a task's samples on a backend.
 pub(super) type ChunkOf<A, T> = Chunk<<T as Task>::Batch<A>>;
 
-/// Chunks that are there, or were uploaded for a batch.
-type Chunks<'a, A, T> = Cow<'a, [ChunkOf<A, T>]>;
+/// Chunks of all samples, or of a batch.
+pub(super) type Chunks<A, T> = Arc<[ChunkOf<A, T>]>;
 
-#[derive(Clone)]
 pub(super) struct Chunk<Batch> {
     pub batch: Batch,
     /// Its place in the list.
@@ -88,14 +88,15 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
             theta: Vec::new(),
             says: OnceLock::new(),
             chunk_size,
-            chunks: Vec::new(),
+            chunks: Arc::new([]),
+            batch: Mutex::new(None),
         };
         chunked.chunks = chunked.upload(&chunked.samples);
         chunked.set_parameters(&vec![0.0; chunked.layout.len()])?;
         Ok(chunked)
     }
 
-    fn upload(&self, samples: &[usize]) -> Vec<ChunkOf<A, T>> {
+    fn upload(&self, samples: &[usize]) -> Chunks<A, T> {
         samples
             .chunks(self.chunk_size)
             .enumerate()
@@ -112,25 +113,32 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
         &self.chunks
     }
 
-    /// The chunks of these samples, those of a batch being uploaded for it, and how many samples
-    /// they are.
+    /// The chunks of these samples, and how many samples they are. A batch is uploaded unless it is the
+    /// one before.
     ///
     /// # Errors
     /// [`Error::Setting`] for a batch that is empty or out of range.
-    pub fn of(&self, samples: Samples<'_>) -> Result<(Chunks<'_, A, T>, usize)> {
-        match samples {
-            Samples::All => Ok((Cow::Borrowed(&self.chunks), self.samples.len())),
-            Samples::Batch(positions) => {
-                let numbers: Option<Vec<usize>> =
-                    positions.iter().map(|&at| self.samples.get(at).copied()).collect();
-                let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else {
-                    let remedy = format!("give positions below {}", self.samples.len());
-                    let problem = "empty, or beyond the samples";
-                    return Err(Error::setting("batch", positions.len(), problem, remedy));
-                };
-                Ok((Cow::Owned(self.upload(&numbers)), numbers.len()))
-            }
+    pub fn of(&self, samples: Samples<'_>) -> Result<(Chunks<A, T>, usize)> {
+        let positions = match samples {
+            Samples::All => return Ok((self.chunks.clone(), self.samples.len())),
+            Samples::Batch(positions) => positions,
+        };
+        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, chunks)) = &*batch
+            && known == positions
+        {
+            return Ok((chunks.clone(), positions.len()));
         }
+        let numbers: Option<Vec<usize>> =
+            positions.iter().map(|&at| self.samples.get(at).copied()).collect();
+        let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else {
+            let remedy = format!("give positions below {}", self.samples.len());
+            let problem = "empty, or beyond the samples";
+            return Err(Error::setting("batch", positions.len(), problem, remedy));
+        };
+        let chunks = self.upload(&numbers);
+        *batch = Some((positions.to_vec(), chunks.clone()));
+        Ok((chunks, numbers.len()))
     }
 
     /// A flat vector (length P) on the device, cut by parameter.
@@ -146,6 +154,33 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
         Ok(self.layout.entries().iter().map(piece).collect())
     }
 
+    /// Vectors one after the other (length P each) on the device, at most `most` of them in a stack:
+    /// `[vectors, elements]` for each parameter.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for a length that is no multiple of P.
+    pub fn stacks(
+        &self,
+        what: &'static str,
+        block: &[f64],
+        most: usize,
+    ) -> Result<Vec<Vec<Tensor<B, 2>>>> {
+        let dim = self.layout.len();
+        if dim == 0 || !block.len().is_multiple_of(dim) {
+            check_length(what, block.len(), dim)?;
+        }
+        let stack = |vectors: &[f64]| {
+            let count = vectors.len() / dim;
+            let piece = |entry: &ParameterEntry| {
+                let part = entry.offset..entry.offset + entry.len;
+                let parts = vectors.chunks(dim).flat_map(|v| &v[part.clone()]).copied();
+                self.placement.float(&parts.collect::<Vec<f64>>(), [count, entry.len])
+            };
+            self.layout.entries().iter().map(piece).collect()
+        };
+        Ok(block.chunks((most * dim).max(1)).map(stack).collect())
+    }
+
     /// Moves to these parameters.
     ///
     /// # Errors
@@ -158,7 +193,7 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
     /// Loss and accuracy over all samples; `plain` takes a value off the tape.
     pub fn evaluate(
         &self,
-        model: impl Fn() -> T::Model<A>,
+        model: impl Fn(&ChunkOf<A, T>) -> T::Model<A>,
         plain: impl Fn(Tensor<A, 1>) -> Tensor<B, 1> + Sync,
     ) -> Result<Evaluation> {
         let task = &self.task;
@@ -187,13 +222,14 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
         check_output_matrix(&*self.task, matrix, *self.says.get_or_init(ask))
     }
 
-    /// The sum over chunks of `compute(model(), chunk)`, read back at once. As many chunks as there
-    /// are workers are in work at a time; they are added in their own order, so that rounding does not
-    /// depend on that number. Each has a model of its own: leaves of a tape are not shared.
+    /// The sum over chunks of `compute(prepare(chunk), chunk)`, read back at once. As many chunks as
+    /// there are workers are in work at a time; they are added in their own order, so that rounding does
+    /// not depend on that number. What is prepared, on this thread, is a model of the chunk's own: leaves
+    /// of a tape are not shared.
     pub fn sum<M, F>(
         &self,
         chunks: &[ChunkOf<A, T>],
-        model: impl Fn() -> M,
+        prepare: impl Fn(&ChunkOf<A, T>) -> M,
         compute: F,
     ) -> Result<Vec<f64>>
     where
@@ -202,8 +238,8 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
     {
         let mut total: Option<Tensor<B, 1>> = None;
         for group in chunks.chunks(self.placement.workers.max(1)) {
-            let jobs: Vec<_> = group.iter().map(|chunk| (model(), chunk)).collect();
-            let one = |(model, chunk): (_, &Chunk<_>)| compute(model, chunk);
+            let jobs: Vec<_> = group.iter().map(|chunk| (prepare(chunk), chunk)).collect();
+            let one = |(prepared, chunk): (_, &Chunk<_>)| compute(prepared, chunk);
             let parts: Vec<Tensor<B, 1>> = match jobs.len() {
                 1 => jobs.into_iter().map(one).collect(),
                 _ => jobs.into_par_iter().map(one).collect(),

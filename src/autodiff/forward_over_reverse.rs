@@ -1,31 +1,49 @@
-//! Gradient and Hessian-vector products by forward-over-reverse differentiation.
+//! Gradient and Hessian-vector products by forward-over-reverse differentiation, linearised.
 //!
-//! The parameters carry tangents v_1, ..., v_k ([`Tangents`]) below one tape. One backward pass gives
-//! the gradient as a value and H v_1, ..., H v_k as its tangents (Pearlmutter 1994): the values are
-//! computed once for all of them.
+//! The parameters carry tangents ([`sharpscope_tangents::Tangents`]) below one tape. One backward pass
+//! gives the gradient as a value and H v as its tangent along v (Pearlmutter 1994). What is done to the
+//! tangents on the way depends on the parameters only, so that it is noted once and then done to each v
+//! ([`sharpscope_tangents::Recording`]).
 
 use std::sync::Arc;
 
-use burn::backend::Autodiff;
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use burn::tensor::backend::{AutodiffBackend, Backend};
-use sharpscope_tangents::{Elementwise, Tangents, constant, split, with_tangents};
+use sharpscope_tangents::{Elementwise, Recording, Tangents, Tape, constant, known, split, value};
 
-use super::chunked::{Chunked, joined, share, split_evaluation};
-use super::output_product::{OutputLoss, loss_of, outputs_of, weigh};
+use super::chunked::{Chunk, ChunkOf, Chunked, joined, share, split_evaluation};
+use super::linearised::{
+    Kepts, Linearised, Noted, Outputs, Parameters, Value, differentiate, plain, with_parameters,
+};
+use super::memory::Memory;
+use super::output_product::{OutputLoss, loss_of, weigh};
 use super::{
     Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Samples, Task,
 };
 use crate::device::Placement;
 use crate::error::{Result, check_length};
 
-/// Tensors of `B` with tangents, recorded on a tape.
-type Recorded<B> = Autodiff<Tangents<B>>;
+/// Tensors of `B` with tangents that are noted.
+type Dual<B> = Tangents<Recording<B>>;
+
+/// Directions that are multiplied at once: more do not make a product cheaper, and take memory.
+const MOST_DIRECTIONS: usize = 8;
 
 /// The loss of a [`Task`] over some of its samples, on backend `B`.
 pub struct ForwardObjective<B: Elementwise, T: Task> {
-    chunked: Chunked<B, Recorded<B>, T>,
+    chunked: Chunked<B, Noted<B>, T>,
+    memory: Memory,
+    most_directions: usize,
+    kept: Kepts<B>,
+}
+
+/// What there is to do for a chunk.
+enum Work<B: Elementwise, M> {
+    /// Its gradient alone.
+    Gradient(M),
+    /// Its linearisation.
+    Linearise(M, Tape<B>),
+    /// Nothing: it is linearised.
+    Linearised(Arc<Linearised<B>>),
 }
 
 impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
@@ -40,110 +58,91 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
         samples: Vec<usize>,
         chunk_size: usize,
     ) -> Result<Self> {
-        Ok(Self { chunked: Chunked::new(task, placement, samples, chunk_size)? })
+        let chunked = Chunked::new(task, placement, samples, chunk_size)?;
+        let kept = Kepts::of(chunked.all().len());
+        let memory = Memory::default();
+        Ok(Self { chunked, memory, most_directions: MOST_DIRECTIONS, kept })
     }
 
-    /// The model at theta, the parameters changing along `tangents` (each cut by parameter), and
-    /// `recorded` or not.
-    fn model(&self, tangents: &[Vec<Tensor<B, 1>>], recorded: bool) -> T::Model<Recorded<B>> {
-        let mut loader = Loader::<B> { pieces: &self.chunked.theta, tangents, next: 0, recorded };
-        self.chunked.template.clone().map(&mut loader)
+    /// The same, keeping linearisations within `memory`; within a quarter of the machine's otherwise.
+    pub fn with_memory(self, memory: Memory) -> Self {
+        Self { memory, ..self }
     }
 
-    fn tangents(&self, block: &[f64]) -> Result<Vec<Vec<Tensor<B, 1>>>> {
-        let dim = self.dim();
-        if dim == 0 || !block.len().is_multiple_of(dim) {
-            check_length("block of vectors", block.len(), dim)?;
-        }
-        block.chunks(dim).map(|v| self.chunked.pieces("vector", v)).collect()
+    /// The same, multiplying at most so many directions at once.
+    pub fn with_most_directions(self, most: usize) -> Self {
+        Self { most_directions: most.clamp(1, MOST_DIRECTIONS), ..self }
+    }
+
+    /// The model at theta.
+    fn model(&self, parameters: Parameters<'_, B>) -> T::Model<Noted<B>> {
+        with_parameters(self.chunked.template.clone(), &self.chunked.theta, parameters)
+    }
+
+    fn tape(&self) -> Tape<B> {
+        Tape::new(&self.chunked.placement.device)
     }
 
     /// The products with the vectors of `block`, then the gradient, loss and accuracy where they are
-    /// `wanted`.
+    /// `wanted`; and over how many samples.
     fn pass(&self, samples: Samples<'_>, block: &[f64], wanted: bool) -> Result<(Vec<f64>, usize)> {
         let (chunks, count) = self.chunked.of(samples)?;
-        let tangents = self.tangents(block)?;
-        let task = &self.chunked.task;
-        let model = || self.model(&tangents, true);
-        let read = self.chunked.sum(&chunks, model, |model, chunk| {
-            let (loss, correct) = match wanted {
-                true => task.evaluate(&model, &chunk.batch),
-                false => (task.loss(&model, &chunk.batch), None),
+        let directions = self.chunked.stacks("block of vectors", block, self.most_directions)?;
+        let Self { chunked: Chunked { task, layout, .. }, memory, .. } = self;
+        let store = self.kept.linearised(samples, chunks.len());
+        let prepare = |chunk: &ChunkOf<Noted<B>, T>| match store.get(chunk.number) {
+            Some(kept) => Work::Linearised(kept),
+            None if block.is_empty() => Work::Gradient(self.model(Parameters::Leaves)),
+            None => {
+                let tape = self.tape();
+                Work::Linearise(self.model(Parameters::ChangingLeaves(&tape)), tape)
+            }
+        };
+        let compute = |work: Work<B, _>, chunk: &Chunk<_>| {
+            let linearised = match work {
+                Work::Gradient(model) => {
+                    let value = differentiate(&**task, &model, &chunk.batch);
+                    return evaluated(Vec::new(), value, chunk.weight);
+                }
+                Work::Linearised(linearised) => linearised,
+                Work::Linearise(model, tape) => {
+                    let linearised = Linearised::new(&**task, &model, &chunk.batch, tape);
+                    store.offer(chunk.number, linearised, memory)
+                }
             };
-            let pieces = gradient_pieces::<B, _>(&model, loss.backward(), tangents.len(), wanted);
+            let products = directions
+                .iter()
+                .map(|stack| together(linearised.hessian.apply(stack.clone()), stack, layout));
+            let products: Vec<Tensor<B, 1>> = products.collect();
             match wanted {
-                true => joined(pieces, plain(loss), correct.map(plain), chunk.weight),
-                false => share(Tensor::cat(pieces, 0), chunk.weight),
+                true => evaluated(products, linearised.value.clone(), chunk.weight),
+                false => share(Tensor::cat(products, 0), chunk.weight),
             }
-        })?;
-        Ok((read, count))
+        };
+        Ok((self.chunked.sum(&chunks, prepare, compute)?, count))
     }
 }
 
-fn plain<B: Elementwise, const D: usize>(tensor: Tensor<Recorded<B>, D>) -> Tensor<B, D> {
-    split(tensor.inner()).0
+/// `products`, then gradient, loss and accuracy of a chunk.
+fn evaluated<B: Elementwise>(
+    mut products: Vec<Tensor<B, 1>>,
+    value: Value<B>,
+    weight: f64,
+) -> Tensor<B, 1> {
+    products.extend(value.gradient);
+    joined(products, value.loss, value.correct, weight)
 }
 
-struct Loader<'a, B: Backend> {
-    pieces: &'a [Tensor<B, 1>],
-    tangents: &'a [Vec<Tensor<B, 1>>],
-    next: usize,
-    recorded: bool,
-}
-
-impl<B: Elementwise> ModuleMapper<Recorded<B>> for Loader<'_, B> {
-    fn map_float<const D: usize>(
-        &mut self,
-        param: Param<Tensor<Recorded<B>, D>>,
-    ) -> Param<Tensor<Recorded<B>, D>> {
-        let shape = param.lazy_shape().dims::<D>();
-        let shaped = |piece: &Tensor<B, 1>| piece.clone().reshape(shape);
-        let tangents = self.tangents.iter().map(|pieces| shaped(&pieces[self.next])).collect();
-        let dual = with_tangents::<B, D>(shaped(&self.pieces[self.next]), tangents);
-        self.next += 1;
-        let leaf = Tensor::from_inner(dual).set_require_grad(self.recorded);
-        Param::initialized(param.id, leaf)
-    }
-}
-
-/// The gradient's derivatives along `count` directions, one direction after the other, and then its
-/// value where that is `wanted`, each cut by parameter.
-fn gradient_pieces<B: Elementwise, M: Module<Recorded<B>>>(
-    model: &M,
-    gradients: <Recorded<B> as AutodiffBackend>::Gradients,
-    count: usize,
-    wanted: bool,
-) -> Vec<Tensor<B, 1>> {
-    struct Collector<B: Elementwise> {
-        gradients: <Recorded<B> as AutodiffBackend>::Gradients,
-        /// By direction, then by parameter; the value last.
-        pieces: Vec<Vec<Tensor<B, 1>>>,
-        wanted: bool,
-    }
-
-    impl<B: Elementwise> ModuleVisitor<Recorded<B>> for Collector<B> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Recorded<B>, D>>) {
-            let leaf = param.val();
-            let len = leaf.shape().num_elements();
-            let count = self.pieces.len() - usize::from(self.wanted);
-            // A parameter that the loss does not depend on has no gradient, and one that the gradient
-            // does not depend on no tangents.
-            let (value, tangents) = match leaf.grad_remove(&mut self.gradients) {
-                Some(gradient) => split(gradient),
-                None => (plain(leaf).zeros_like(), None),
-            };
-            let tangents = tangents.unwrap_or_else(|| vec![value.zeros_like(); count]);
-            let value = self.wanted.then_some(value);
-            for (pieces, piece) in self.pieces.iter_mut().zip(tangents.into_iter().chain(value)) {
-                pieces.push(piece.reshape([len]));
-            }
-        }
-    }
-
-    let pieces = vec![Vec::new(); count + usize::from(wanted)];
-    let mut collector = Collector { gradients, pieces, wanted };
-    model.visit(&mut collector);
-    collector.pieces.into_iter().flatten().collect()
+/// What a program made of a stack of directions, one direction after the other.
+fn together<B: Elementwise>(
+    outputs: Vec<Option<Tensor<B, 2>>>,
+    directions: &[Tensor<B, 2>],
+    layout: &ParameterLayout,
+) -> Tensor<B, 1> {
+    let count = directions[0].dims()[0];
+    let pieces = outputs.into_iter().zip(directions);
+    let pieces = pieces.map(|(piece, direction)| piece.unwrap_or_else(|| direction.zeros_like()));
+    Tensor::cat(pieces.collect(), 1).reshape([count * layout.len()])
 }
 
 impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
@@ -156,11 +155,12 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
     }
 
     fn set_parameters(&mut self, theta: &[f64]) -> Result<()> {
+        self.kept = Kepts::of(self.chunked.all().len());
         self.chunked.set_parameters(theta)
     }
 
     fn evaluate(&self) -> Result<Evaluation> {
-        self.chunked.evaluate(|| self.model(&[], false), plain)
+        self.chunked.evaluate(|_| self.model(Parameters::Constant), plain)
     }
 
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
@@ -175,6 +175,9 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
     }
 
     fn hvps(&self, block: &[f64]) -> Result<Vec<f64>> {
+        if block.is_empty() {
+            return Ok(Vec::new());
+        }
         Ok(self.pass(Samples::All, block, false)?.0)
     }
 
@@ -187,24 +190,36 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
 
     fn output_product(&self, matrix: OutputMatrix, v: &[f64]) -> Result<Vec<f64>> {
         check_length("vector", v.len(), self.dim())?;
-        let Chunked { task, placement, .. } = &self.chunked;
-        let chunks = self.chunked.all();
-        self.chunked.check_output_matrix(matrix, || self.model(&[], false))?;
-        let tangents = self.tangents(v)?;
-        // Forward for J v, without a tape, and then backward for J', without tangents.
-        let models = || (self.model(&tangents, false), self.model(&[], true));
-        self.chunked.sum(chunks, models, |(changing, recorded), chunk| {
-            let (values, change) = split(outputs_of(&**task, &changing, &chunk.batch).inner());
-            let change = match change.and_then(|mut change| change.pop()) {
-                Some(change) => change,
+        let Self { chunked: Chunked { task, placement, layout, .. }, memory, kept, .. } = self;
+        self.chunked.check_output_matrix(matrix, || self.model(Parameters::Constant))?;
+        let directions = self.chunked.stacks("vector", v, 1)?.remove(0);
+        let prepare = |chunk: &ChunkOf<Noted<B>, T>| match kept.outputs.get(chunk.number) {
+            Some(outputs) => Err(outputs),
+            None => {
+                let tape = self.tape();
+                let changing = self.model(Parameters::Changing(&tape));
+                Ok((changing, self.model(Parameters::Leaves), tape))
+            }
+        };
+        self.chunked.sum(self.chunked.all(), prepare, |work, chunk| {
+            let outputs = match work {
+                Err(outputs) => outputs,
+                Ok((changing, leaves, tape)) => {
+                    let models = (&changing, &leaves);
+                    let outputs = Outputs::new(&**task, models, &chunk.batch, tape);
+                    kept.outputs.offer(chunk.number, outputs, memory)
+                }
+            };
+            let values = outputs.values.clone();
+            let [rows, columns] = values.dims();
+            let change = match outputs.jacobian.apply(directions.clone()).remove(0) {
+                Some(change) => change.reshape([rows, columns]),
                 None => values.zeros_like(),
             };
             let loss = LossForward::<B, T> { task, batch: &chunk.batch };
             let weighted = weigh(matrix, &loss, placement, chunk.number, values, change);
-            let outputs = outputs_of(&**task, &recorded, &chunk.batch);
-            let total = (outputs * Tensor::from_inner(constant(weighted))).sum();
-            let pieces = gradient_pieces::<B, _>(&recorded, total.backward(), 0, true);
-            share(Tensor::cat(pieces, 0), chunk.weight)
+            let pieces = outputs.transposed.apply(vec![weighted.reshape([1, rows * columns])]);
+            share(together(pieces, &directions, layout), chunk.weight)
         })
     }
 }
@@ -212,13 +227,13 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
 /// The loss of a chunk as a function of the outputs.
 struct LossForward<'a, B: Elementwise, T: Task> {
     task: &'a T,
-    batch: &'a T::Batch<Recorded<B>>,
+    batch: &'a T::Batch<Noted<B>>,
 }
 
 impl<B: Elementwise, T: Task> LossForward<'_, B, T> {
     /// The gradient, which changes as the outputs do.
-    fn gradient_at(&self, outputs: Tensor<Tangents<B>, 2>) -> Tensor<Tangents<B>, 2> {
-        let leaf = Tensor::<Recorded<B>, 2>::from_inner(outputs).require_grad();
+    fn gradient_at(&self, outputs: Tensor<Dual<B>, 2>) -> Tensor<Dual<B>, 2> {
+        let leaf = Tensor::<Noted<B>, 2>::from_inner(outputs).require_grad();
         let loss = loss_of(self.task, leaf.clone(), self.batch);
         leaf.grad(&loss.backward()).unwrap_or_else(|| leaf.inner().zeros_like())
     }
@@ -230,13 +245,18 @@ impl<B: Elementwise, T: Task> OutputLoss<B> for LossForward<'_, B, T> {
     }
 
     fn gradient(&self, outputs: Tensor<B, 2>) -> Tensor<B, 2> {
-        split(self.gradient_at(constant(outputs))).0
+        value(split(self.gradient_at(constant(known(outputs)))).0)
     }
 
     fn hessian_product(&self, outputs: Tensor<B, 2>, change: Tensor<B, 2>) -> Tensor<B, 2> {
-        let gradient = self.gradient_at(with_tangents(outputs, vec![change.clone()]));
+        let [rows, columns] = change.dims();
+        let tape = Tape::new(&change.device());
+        let gradient = split(self.gradient_at(tape.direction(outputs))).1;
         // A loss that is linear in the outputs has no curvature there.
-        let product = split(gradient).1.and_then(|mut tangents| tangents.pop());
-        product.unwrap_or_else(|| change.zeros_like())
+        let hessian = tape.finish(vec![gradient.and_then(|mut gradient| gradient.pop())]);
+        match hessian.apply(vec![change.clone().reshape([1, rows * columns])]).remove(0) {
+            Some(product) => product.reshape([rows, columns]),
+            None => change.zeros_like(),
+        }
     }
 }

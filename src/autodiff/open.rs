@@ -27,6 +27,13 @@ impl Device {
         })
     }
 
+    /// How many directions a stack of them may have, so that no tensor of a chunk is larger than the
+    /// device holds.
+    fn most_directions<T: Task>(&self, task: &T, chunk: usize) -> Option<usize> {
+        let (opened, per_sample) = (self.opened()?, task.largest_tensor()?);
+        Some(most_samples(opened, per_sample).ok()? / chunk.max(1))
+    }
+
     /// The loss of `task` over `samples` on this device, at most `chunk` samples at a time, and no more
     /// than its largest tensor allows. On wgpu each result is [`crate::Error::DeviceFailed`] if the
     /// device dropped any work on the way to it.
@@ -44,7 +51,13 @@ impl Device {
             let placement = self.placement();
             Ok(match self.differentiation() {
                 Differentiation::Forward => {
-                    Box::new(ForwardObjective::<Compute, T>::new(task, placement, samples, chunk)?)
+                    let most = self.most_directions(&*task, chunk);
+                    let forward =
+                        ForwardObjective::<Compute, T>::new(task, placement, samples, chunk)?;
+                    Box::new(match most {
+                        Some(most) => forward.with_most_directions(most),
+                        None => forward,
+                    })
                 }
                 Differentiation::Reverse => {
                     Box::new(ReverseObjective::<Compute, T>::new(task, placement, samples, chunk)?)

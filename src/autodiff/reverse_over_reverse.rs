@@ -63,7 +63,7 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
     }
 
     fn evaluate(&self) -> Result<Evaluation> {
-        self.chunked.evaluate(|| self.model(Tracking::None), plain)
+        self.chunked.evaluate(|_| self.model(Tracking::None), plain)
     }
 
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
@@ -71,7 +71,7 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
         let task = &self.chunked.task;
         let read = self.chunked.sum(
             &chunks,
-            || self.model(Tracking::Outer),
+            |_| self.model(Tracking::Outer),
             |model, chunk| {
                 let (loss, correct) = task.evaluate(&model, &chunk.batch);
                 let gradient = outer_gradient(&model, loss.backward()).inner();
@@ -89,7 +89,7 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
         let task = &self.chunked.task;
         self.chunked.sum(
             &chunks,
-            || self.model(Tracking::Both),
+            |_| self.model(Tracking::Both),
             |model, chunk| {
                 let loss = task.loss(&model, &chunk.batch);
                 let gradient = outer_gradient(&model, loss.backward());
@@ -107,7 +107,7 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
         let v: Tensor<B, 1> = placement.float(v, [v.len()]);
         // A model for each tape: burn clears what looks unused at the end of any backward pass, on
         // any thread, and a leaf between two tapes may look so.
-        let models = || (self.model(Tracking::Outer), self.model(Tracking::Outer));
+        let models = |_: &_| (self.model(Tracking::Outer), self.model(Tracking::Outer));
         self.chunked.sum(chunks, models, |(model, again), chunk| {
             let outputs = outputs_of(&**task, &model, &chunk.batch);
             let values = plain(outputs.clone());

@@ -53,7 +53,11 @@ impl<B: Elementwise> Elementwise for Tangents<B> {}
 impl<B: Backend> Elementwise for burn::backend::Autodiff<B> {}
 
 #[cfg(feature = "flex")]
-impl Elementwise for burn::backend::Flex {}
+impl Elementwise for burn::backend::Flex {
+    fn identity(tensor: &FloatTensor<Self>) -> Option<usize> {
+        Some(tensor.bytes().as_ptr() as usize)
+    }
+}
 
 #[cfg(feature = "ndarray")]
 impl Elementwise for burn::backend::NdArray {}

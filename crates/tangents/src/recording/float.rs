@@ -10,8 +10,9 @@ use burn::tensor::{
 };
 
 use super::Recording;
+use super::operation::Operation;
 use super::stacked::{
-    folded, for_all, indices_for_all, lead, mask_for_all, matmul_left, matmul_right, two_by_two,
+    for_all, indices_for_all, lead, mask_for_all, matmul_left, matmul_right, two_by_two,
 };
 use super::tensor::{LinearTensor, RecordedTensor, not_linear};
 use crate::Elementwise;
@@ -57,23 +58,6 @@ macro_rules! picked {
     };
 }
 
-/// Linear functions that change no shape and take a stack as they take a tensor.
-macro_rules! alike {
-    ($(fn $name:ident(tensor $(, $argument:ident: $type:ty)*);)*) => {
-        $(
-            fn $name(tensor: FloatTensor<Self> $(, $argument: $type)*) -> FloatTensor<Self> {
-                match tensor {
-                    RecordedTensor::Known(x) => RecordedTensor::Known(B::$name(x $(, $argument)*)),
-                    RecordedTensor::Linear(x) => {
-                        let shape = x.shape.clone();
-                        x.then(shape, &[], move |x, _| B::$name(x $(, $argument)*))
-                    }
-                }
-            }
-        )*
-    };
-}
-
 /// Linear functions along an axis that is kept; `$shape` is the result's, given the argument's.
 macro_rules! along_an_axis {
     ($(fn $name:ident(tensor, dim: usize $(, $argument:ident: $type:ty)*), $shape:expr;)*) => {
@@ -112,6 +96,7 @@ fn broadcast(left: &Shape, right: &Shape) -> Shape {
 /// A sum or difference.
 fn combined<B: Elementwise>(
     operation: &'static str,
+    sum: bool,
     l: RecordedTensor<B>,
     r: RecordedTensor<B>,
     f: fn(FloatTensor<B>, FloatTensor<B>) -> FloatTensor<B>,
@@ -120,17 +105,25 @@ fn combined<B: Elementwise>(
         (RecordedTensor::Known(l), RecordedTensor::Known(r)) => RecordedTensor::Known(f(l, r)),
         (RecordedTensor::Linear(l), RecordedTensor::Linear(r)) => {
             let shape = broadcast(&l.shape, &r.shape);
-            l.with(r, shape, &[], move |l, r, _| f(l, r))
+            match sum {
+                true => l.by_with(r, shape, Operation::Add),
+                false => l.with(r, shape, &[], move |l, r, _| f(l, r)),
+            }
         }
         _ => not_linear(operation),
     }
 }
 
+/// What is linear times a number.
+fn times<B: Elementwise>(x: LinearTensor<B>, by: f64) -> RecordedTensor<B> {
+    let shape = x.shape.clone();
+    x.by(shape, Operation::Scale(by))
+}
+
 /// What is linear times a factor.
 fn scaled<B: Elementwise>(x: LinearTensor<B>, factor: FloatTensor<B>) -> RecordedTensor<B> {
     let shape = broadcast(&x.shape, &factor.shape());
-    let factor = for_all::<B>(factor);
-    x.then(shape, &[&factor.clone()], move |x, _| B::float_mul(x, factor.clone()))
+    x.by(shape, Operation::Multiply(for_all::<B>(factor)))
 }
 
 /// A function linear in each of two tensors, neither of which has a form for several directions.
@@ -256,12 +249,6 @@ impl<B: Elementwise> FloatTensorOps<Self> for Recording<B> {
         );
     }
 
-    alike! {
-        fn float_neg(tensor);
-        fn float_mul_scalar(tensor, factor: Scalar);
-        fn float_div_scalar(tensor, divisor: Scalar);
-    }
-
     along_an_axis! {
         fn float_sum_dim(tensor, dim: usize), |shape, dim| with_length(shape, dim, 1);
         fn float_mean_dim(tensor, dim: usize), |shape, dim| with_length(shape, dim, 1);
@@ -324,11 +311,11 @@ impl<B: Elementwise> FloatTensorOps<Self> for Recording<B> {
     }
 
     fn float_add(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self> {
-        combined("a sum", lhs, rhs, B::float_add)
+        combined("a sum", true, lhs, rhs, B::float_add)
     }
 
     fn float_sub(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self> {
-        combined("a difference", lhs, rhs, B::float_sub)
+        combined("a difference", false, lhs, rhs, B::float_sub)
     }
 
     fn float_mul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -348,11 +335,30 @@ impl<B: Elementwise> FloatTensorOps<Self> for Recording<B> {
                 RecordedTensor::Known(B::float_div(l, r))
             }
             (RecordedTensor::Linear(x), RecordedTensor::Known(divisor)) => {
-                let shape = broadcast(&x.shape, &divisor.shape());
-                let divisor = for_all::<B>(divisor);
-                x.then(shape, &[&divisor.clone()], move |x, _| B::float_div(x, divisor.clone()))
+                scaled(x, B::float_recip(divisor))
             }
             _ => not_linear("a quotient"),
+        }
+    }
+
+    fn float_neg(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
+        match tensor {
+            RecordedTensor::Known(x) => RecordedTensor::Known(B::float_neg(x)),
+            RecordedTensor::Linear(x) => times(x, -1.0),
+        }
+    }
+
+    fn float_mul_scalar(tensor: FloatTensor<Self>, factor: Scalar) -> FloatTensor<Self> {
+        match tensor {
+            RecordedTensor::Known(x) => RecordedTensor::Known(B::float_mul_scalar(x, factor)),
+            RecordedTensor::Linear(x) => times(x, factor.elem()),
+        }
+    }
+
+    fn float_div_scalar(tensor: FloatTensor<Self>, divisor: Scalar) -> FloatTensor<Self> {
+        match tensor {
+            RecordedTensor::Known(x) => RecordedTensor::Known(B::float_div_scalar(x, divisor)),
+            RecordedTensor::Linear(x) => times(x, divisor.elem::<f64>().recip()),
         }
     }
 
@@ -692,10 +698,8 @@ impl<B: Elementwise> Elementwise for Recording<B> {
                 RecordedTensor::Linear(d),
             ) => {
                 let shape = broadcast(&a.shape, &b.shape());
-                let (b, c) = (for_all::<B>(b), for_all::<B>(c));
-                a.with(d, shape, &[&b.clone(), &c.clone()], move |a, d, _| {
-                    B::sum_of_products(a, b.clone(), c.clone(), d)
-                })
+                let operation = Operation::SumOfProducts(for_all::<B>(b), for_all::<B>(c));
+                a.by_with(d, shape, operation)
             }
             (a, b, c, d) => {
                 let product = |x, y| Self::float_mul(x, y);
@@ -703,14 +707,4 @@ impl<B: Elementwise> Elementwise for Recording<B> {
             }
         }
     }
-}
-
-/// Used by operations that treat the samples of a batch alike.
-pub(super) fn batched<B: Elementwise>(
-    x: LinearTensor<B>,
-    factors: &[&FloatTensor<B>],
-    shape: Shape,
-    f: impl Fn(FloatTensor<B>) -> FloatTensor<B> + Send + Sync + 'static,
-) -> RecordedTensor<B> {
-    x.then(shape, factors, move |x, count| folded::<B>(x, count, &f))
 }

@@ -35,6 +35,8 @@ mod activation;
 mod deformed;
 mod float;
 mod layers;
+mod merge;
+mod operation;
 mod program;
 mod stacked;
 mod tape;

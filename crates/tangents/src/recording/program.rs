@@ -7,8 +7,10 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Shape, Tensor, TensorMetadata, TensorPrimitive};
 
+use super::merge::{Numbered, merged};
+use super::operation::Operation;
 use super::stacked::lead;
-use super::tape::{Apply, Step};
+use super::tape::Step;
 use crate::Elementwise;
 
 /// A linear function of directions, done to as many at once as are given.
@@ -31,7 +33,7 @@ struct Place {
 
 struct Planned<B: Backend> {
     arguments: Vec<Place>,
-    apply: Apply<B>,
+    operation: Operation<B>,
     shape: Shape,
     result: usize,
 }
@@ -48,7 +50,7 @@ impl<B: Backend> Debug for LinearProgram<B> {
     }
 }
 
-impl<B: Backend> LinearProgram<B> {
+impl<B: Elementwise> LinearProgram<B> {
     /// Steps that lead to no output are dropped; a tensor is let go at its last use, and its slot used
     /// again.
     pub(super) fn new(
@@ -58,59 +60,97 @@ impl<B: Backend> LinearProgram<B> {
     ) -> Self {
         let first = directions.len();
         let total = first + steps.len();
-        let mut needed = vec![false; total];
-        outputs.iter().flatten().for_each(|&number| needed[number] = true);
-        for (at, step) in steps.iter().enumerate().rev() {
-            if needed[first + at] {
-                step.arguments.iter().for_each(|&number| needed[number] = true);
-            }
+        let mut is_output = vec![false; total];
+        outputs.iter().flatten().for_each(|&number| is_output[number] = true);
+        let steps = needed(first, steps, &is_output);
+        let mut uses = vec![0; total];
+        for Numbered { step, .. } in &steps {
+            step.arguments.iter().for_each(|&number| uses[number] += 1);
         }
+        let steps = merged(steps, &uses, &is_output);
+
         // The step that uses a tensor last; what is an output is used after all of them.
         let mut last = vec![usize::MAX; total];
-        for (at, step) in steps.iter().enumerate().filter(|(at, _)| needed[first + at]) {
+        for (at, Numbered { step, .. }) in steps.iter().enumerate() {
             step.arguments.iter().for_each(|&number| last[number] = at);
         }
         outputs.iter().flatten().for_each(|&number| last[number] = usize::MAX);
-
-        let mut slots: Vec<usize> = (0..first).collect();
-        slots.resize(total, usize::MAX);
-        let mut free = Vec::new();
-        let mut count = first;
-        let mut planned = Vec::new();
-        let mut kept = HashSet::new();
-        let mut bytes = 0;
-        for (at, step) in steps.into_iter().enumerate().filter(|(at, _)| needed[first + at]) {
-            let mut arguments: Vec<Place> = step
-                .arguments
-                .iter()
-                .map(|&number| Place { slot: slots[number], last: last[number] == at })
-                .collect();
-            // The same tensor twice: taken at the second time only.
-            for i in 0..arguments.len() {
-                let again = arguments[i + 1..].iter().any(|place| place.slot == arguments[i].slot);
-                arguments[i].last &= !again;
-            }
-            free.extend(arguments.iter().filter(|place| place.last).map(|place| place.slot));
-            let result = free.pop().unwrap_or_else(|| {
-                count += 1;
-                count - 1
-            });
-            slots[first + at] = result;
-            for (identity, size) in step.factors {
+        let mut slots = Slots::new(first, total);
+        let (mut kept, mut bytes) = (HashSet::new(), 0);
+        let mut planned = Vec::with_capacity(steps.len());
+        for (at, Numbered { number, step }) in steps.into_iter().enumerate() {
+            let arguments = slots.take(&step.arguments, |number| last[number] == at);
+            for (identity, size) in step.operation.kept() {
                 if identity.is_none_or(|identity| kept.insert(identity)) {
                     bytes += size;
                 }
             }
-            planned.push(Planned { arguments, apply: step.apply, shape: step.shape, result });
+            let Step { operation, shape, .. } = step;
+            planned.push(Planned { arguments, operation, shape, result: slots.put(number) });
         }
-        let mut places: Vec<Option<Place>> = Vec::with_capacity(outputs.len());
+        let mut places = Vec::with_capacity(outputs.len());
         for (at, output) in outputs.iter().enumerate() {
             let last = !outputs[at + 1..].contains(output);
-            places.push(output.map(|number| Place { slot: slots[number], last }));
+            places.push(output.map(|number| Place { slot: slots.of[number], last }));
         }
-        Self { directions, steps: planned, outputs: places, slots: count, bytes }
+        Self { directions, steps: planned, outputs: places, slots: slots.count, bytes }
+    }
+}
+
+/// The steps that lead to an output, each with the number of its result.
+fn needed<B: Backend>(first: usize, steps: Vec<Step<B>>, is_output: &[bool]) -> Vec<Numbered<B>> {
+    let mut needed = is_output.to_vec();
+    for (at, step) in steps.iter().enumerate().rev() {
+        if needed[first + at] {
+            step.arguments.iter().for_each(|&number| needed[number] = true);
+        }
+    }
+    let numbered = steps.into_iter().enumerate();
+    let numbered = numbered.map(|(at, step)| Numbered { number: first + at, step });
+    numbered.filter(|numbered| needed[numbered.number]).collect()
+}
+
+/// Where tensors are held while a program is done.
+struct Slots {
+    /// By the tensor's number.
+    of: Vec<usize>,
+    free: Vec<usize>,
+    count: usize,
+}
+
+impl Slots {
+    fn new(directions: usize, tensors: usize) -> Self {
+        let mut of: Vec<usize> = (0..directions).collect();
+        of.resize(tensors, usize::MAX);
+        Self { of, free: Vec::new(), count: directions }
     }
 
+    /// Where arguments are; a slot is free once its tensor is taken for the last time.
+    fn take(&mut self, arguments: &[usize], is_last: impl Fn(usize) -> bool) -> Vec<Place> {
+        let mut places = Vec::with_capacity(arguments.len());
+        for (at, &number) in arguments.iter().enumerate() {
+            // The same tensor twice is taken at the second time.
+            let last = is_last(number) && !arguments[at + 1..].contains(&number);
+            if last {
+                self.free.push(self.of[number]);
+            }
+            places.push(Place { slot: self.of[number], last });
+        }
+        places
+    }
+
+    /// A slot for the result of this number.
+    fn put(&mut self, number: usize) -> usize {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.count += 1;
+            self.count - 1
+        });
+        self.of[number] = slot;
+        slot
+    }
+}
+
+impl<B: Backend> LinearProgram<B> {
     /// Bytes of the values that it keeps.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -144,7 +184,7 @@ impl<B: Elementwise> LinearProgram<B> {
         };
         for step in &self.steps {
             let arguments = step.arguments.iter().map(|place| take(&mut slots, place)).collect();
-            let result = (step.apply)(arguments, count);
+            let result = step.operation.apply(arguments, count);
             debug_assert_eq!(
                 result.shape(),
                 lead(count, &step.shape),

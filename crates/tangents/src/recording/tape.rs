@@ -4,26 +4,22 @@ use core::fmt::{Debug, Formatter, Result};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::backend::Backend;
-use burn::tensor::ops::{Device, FloatTensor};
+use burn::tensor::ops::Device;
 use burn::tensor::{DType, Shape, Tensor, TensorMetadata, TensorPrimitive};
 
 use super::Recording;
+use super::operation::Operation;
 use super::program::LinearProgram;
 use super::tensor::{LinearTensor, RecordedTensor};
 use crate::{DualTensor, Elementwise, Tangents};
-
-/// A linear function of tensors that are stacked along a leading axis, for this many directions.
-pub(super) type Apply<B> = Box<dyn Fn(Vec<FloatTensor<B>>, usize) -> FloatTensor<B> + Send + Sync>;
 
 /// One operation on tensors that depend on directions.
 pub(super) struct Step<B: Backend> {
     /// Numbers of the tensors it takes.
     pub arguments: Vec<usize>,
-    pub apply: Apply<B>,
+    pub operation: Operation<B>,
     /// Of the result, for one direction.
     pub shape: Shape,
-    /// What it keeps of the values: which tensors, if the backend can tell, and their bytes.
-    pub factors: Vec<(Option<usize>, usize)>,
 }
 
 struct Inner<B: Backend> {
@@ -87,12 +83,9 @@ impl<B: Elementwise> Tape<B> {
         arguments: Vec<usize>,
         shape: Shape,
         dtype: DType,
-        factors: &[&FloatTensor<B>],
-        apply: impl Fn(Vec<FloatTensor<B>>, usize) -> FloatTensor<B> + Send + Sync + 'static,
+        operation: Operation<B>,
     ) -> RecordedTensor<B> {
-        let bytes = |x: &FloatTensor<B>| x.shape().num_elements() * x.dtype().size();
-        let factors = factors.iter().map(|x| (B::identity(x), bytes(x))).collect();
-        let step = Step { arguments, apply: Box::new(apply), shape: shape.clone(), factors };
+        let step = Step { arguments, operation, shape: shape.clone() };
         let mut steps = self.0.steps.lock().unwrap_or_else(PoisonError::into_inner);
         let number = steps.directions.len() + steps.steps.len();
         steps.steps.push(step);
@@ -101,7 +94,7 @@ impl<B: Elementwise> Tape<B> {
     }
 
     /// The program that makes these tensors of directions; `None` stands for one that no direction
-    /// changes. What leads to none of them is left out.
+    /// changes. What leads to none of them is left out, and products in a row are made one.
     ///
     /// # Panics
     /// If a tensor is of another tape.

@@ -6,6 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::{Device, FloatTensor};
 use burn::tensor::{DType, Shape, TensorMetadata};
 
+use super::operation::{Operation, kept};
 use super::tape::Tape;
 use crate::Elementwise;
 
@@ -116,13 +117,13 @@ impl<B: Elementwise> LinearTensor<B> {
             let tensor = tensors.pop().expect("one argument");
             step(tensor, count)
         };
-        self.tape.note(vec![self.number], shape, dtype, factors, step)
+        self.tape.note(vec![self.number], shape, dtype, other(factors, step))
     }
 
     /// [`LinearTensor::then`] with a second linear function.
     pub(super) fn with(
         self,
-        other: Self,
+        right: Self,
         shape: Shape,
         factors: &[&FloatTensor<B>],
         step: impl Fn(FloatTensor<B>, FloatTensor<B>, usize) -> FloatTensor<B> + Send + Sync + 'static,
@@ -133,7 +134,22 @@ impl<B: Elementwise> LinearTensor<B> {
             step(left, right, count)
         };
         let dtype = self.dtype;
-        self.tape.note(vec![self.number, other.number], shape, dtype, factors, step)
+        self.tape.note(vec![self.number, right.number], shape, dtype, other(factors, step))
+    }
+
+    /// An operation on this tensor that is not any.
+    pub(super) fn by(self, shape: Shape, operation: Operation<B>) -> RecordedTensor<B> {
+        self.tape.note(vec![self.number], shape, self.dtype, operation)
+    }
+
+    /// An operation on this tensor and another that is not any.
+    pub(super) fn by_with(
+        self,
+        right: Self,
+        shape: Shape,
+        operation: Operation<B>,
+    ) -> RecordedTensor<B> {
+        self.tape.note(vec![self.number, right.number], shape, self.dtype, operation)
     }
 
     /// `each` of this tensor, one direction after the other: for operations that have no form for
@@ -174,7 +190,7 @@ pub(super) fn side_by_side<B: Elementwise>(
         }
     }
     let tape = tape.expect("a tensor among them is linear");
-    tape.note(numbers, shape, dtype, &[], move |arguments, count| {
+    let apply = move |arguments: Vec<FloatTensor<B>>, count| {
         let mut arguments = arguments.into_iter();
         let part = |part: &Option<FloatTensor<B>>| match part {
             None => arguments.next().expect("an argument for each linear tensor"),
@@ -184,5 +200,15 @@ pub(super) fn side_by_side<B: Elementwise>(
             }
         };
         B::float_cat(parts.iter().map(part).collect(), dim + 1)
-    })
+    };
+    tape.note(numbers, shape, dtype, other(&[], apply))
+}
+
+/// An operation of which nothing is known.
+fn other<B: Elementwise>(
+    factors: &[&FloatTensor<B>],
+    apply: impl Fn(Vec<FloatTensor<B>>, usize) -> FloatTensor<B> + Send + Sync + 'static,
+) -> Operation<B> {
+    let kept = factors.iter().map(|factor| kept::<B>(factor)).collect();
+    Operation::Other { apply: Box::new(apply), kept }
 }

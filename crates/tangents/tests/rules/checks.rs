@@ -12,10 +12,10 @@ const STEP: f64 = 1e-5;
 /// What that leaves, with derivatives of order ten.
 const DIFFERENCES: f64 = 2e-8;
 /// Rounding of different but equivalent formulas.
-const ROUNDING: f64 = 1e-10;
+pub const ROUNDING: f64 = 1e-10;
 
 /// Number of directions.
-const K: usize = 3;
+pub const K: usize = 3;
 
 pub type Vectors = Vec<Vec<f64>>;
 
@@ -42,7 +42,7 @@ pub fn values<B: Backend>(tensor: Tensor<B, 1>) -> Vec<f64> {
     tensor.into_data().to_vec().expect("a tensor in double precision")
 }
 
-fn lens(row: &Row) -> impl Iterator<Item = usize> {
+pub fn lens(row: &Row) -> impl Iterator<Item = usize> {
     row.shapes.iter().map(|shape| shape.iter().product())
 }
 
@@ -53,7 +53,7 @@ pub fn point(row: &Row) -> Vectors {
 }
 
 /// A direction; zero for the inputs that are held.
-fn direction(row: &Row, j: usize, held: &[bool]) -> Vectors {
+pub fn direction(row: &Row, j: usize, held: &[bool]) -> Vectors {
     let one = |(i, len): (usize, usize)| match held[i] {
         true => vec![0.0; len],
         false => numbers(len, (100 * (j + 1) + i) as u64).iter().map(|x| 2.0 * x - 1.0).collect(),
@@ -76,7 +76,7 @@ fn difference(point: &Vectors, direction: &Vectors, f: impl Fn(&Vectors) -> Vec<
     above.iter().zip(below).map(|(a, b)| (a - b) / (2.0 * STEP)).collect()
 }
 
-fn compare(what: &str, found: &[f64], expected: &[f64], tolerance: f64) -> Result<(), String> {
+pub fn compare(what: &str, found: &[f64], expected: &[f64], tolerance: f64) -> Result<(), String> {
     if found.len() != expected.len() {
         return Err(format!("{what}: {} numbers for {}", found.len(), expected.len()));
     }
@@ -92,7 +92,7 @@ fn compare(what: &str, found: &[f64], expected: &[f64], tolerance: f64) -> Resul
 }
 
 /// Inputs of which those not held have tangents.
-fn dual_inputs(point: &Vectors, directions: &[Vectors], held: &[bool]) -> Vec<Tensor<Dual, 1>> {
+pub fn dual_inputs(point: &Vectors, directions: &[Vectors], held: &[bool]) -> Vec<Tensor<Dual, 1>> {
     let one = |(i, x): (usize, &Vec<f64>)| {
         let tangents = match held[i] {
             true => Vec::new(),
@@ -104,7 +104,7 @@ fn dual_inputs(point: &Vectors, directions: &[Vectors], held: &[bool]) -> Vec<Te
 }
 
 /// Every choice of inputs to hold but for all of them.
-fn choices(inputs: usize) -> impl Iterator<Item = Vec<bool>> {
+pub fn choices(inputs: usize) -> impl Iterator<Item = Vec<bool>> {
     (0..(1usize << inputs) - 1).map(move |bits| (0..inputs).map(|i| bits >> i & 1 == 1).collect())
 }
 
@@ -152,7 +152,7 @@ fn loss<B: Backend>(f: Function<B>, inputs: Vec<Tensor<B, 1>>) -> Tensor<B, 1> {
 }
 
 /// The gradient at leaves; zeros where the loss does not depend on one.
-fn gradient<B: AutodiffBackend>(
+pub fn gradient<B: AutodiffBackend>(
     f: Function<B>,
     leaves: &[Tensor<B, 1>],
 ) -> Vec<Tensor<B::InnerBackend, 1>> {
@@ -163,7 +163,7 @@ fn gradient<B: AutodiffBackend>(
     leaves.iter().map(one).collect()
 }
 
-fn flat<B: Backend>(tensors: Vec<Tensor<B, 1>>) -> Vec<f64> {
+pub fn flat<B: Backend>(tensors: Vec<Tensor<B, 1>>) -> Vec<f64> {
     tensors.into_iter().flat_map(values).collect()
 }
 

@@ -5,10 +5,12 @@ mod arithmetic;
 mod checks;
 mod layers;
 mod nesting;
+mod replays;
 mod rows;
 mod selection;
 
 use checks::{first_order, second_order};
+use replays::{replayed_gradients, replayed_tangents};
 use rows::Row;
 
 fn all_rows() -> Vec<Row> {
@@ -32,4 +34,14 @@ fn tangents_are_the_derivatives_of_the_value() {
 #[test]
 fn tangents_of_gradients_are_hessian_vector_products() {
     every(second_order);
+}
+
+#[test]
+fn a_replay_gives_the_tangents() {
+    every(replayed_tangents);
+}
+
+#[test]
+fn a_replay_of_a_gradient_gives_hessian_vector_products() {
+    every(replayed_gradients);
 }

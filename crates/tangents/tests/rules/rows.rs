@@ -2,11 +2,13 @@
 
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::Tensor;
-use sharpscope_tangents::Tangents;
+use sharpscope_tangents::{Recording, Tangents};
 
 pub type Dual = Tangents<Flex>;
+pub type Noted = Tangents<Recording<Flex>>;
 pub type Tape = Autodiff<Flex>;
 pub type TapeOverDual = Autodiff<Dual>;
+pub type TapeOverNoted = Autodiff<Noted>;
 pub type TapeOverTape = Autodiff<Autodiff<Flex>>;
 
 /// A function of vectors on backend `B`.
@@ -32,8 +34,10 @@ pub struct Row {
     pub second: Second,
     pub plain: Function<Flex>,
     pub dual: Function<Dual>,
+    pub noted: Function<Noted>,
     pub tape: Function<Tape>,
     pub tape_over_dual: Function<TapeOverDual>,
+    pub tape_over_noted: Function<TapeOverNoted>,
     pub tape_over_tape: Function<TapeOverTape>,
 }
 
@@ -58,8 +62,10 @@ macro_rules! rows {
                 second: $crate::rows::Second::$second,
                 plain: function,
                 dual: function,
+                noted: function,
                 tape: function,
                 tape_over_dual: function,
+                tape_over_noted: function,
                 tape_over_tape: function,
             }
         }),*]
