@@ -41,20 +41,6 @@ pub fn tanh_slope(y: FlexTensor) -> FlexTensor {
     })
 }
 
-/// a b + c d.
-pub fn sum_of_products(a: FlexTensor, b: FlexTensor, c: FlexTensor, d: FlexTensor) -> FlexTensor {
-    let factors = [&a, &b, &c, &d];
-    let same = |x: &&FlexTensor| dense_single(x) && x.layout().shape() == a.layout().shape();
-    if !factors.iter().all(same) {
-        return Flex::float_add(Flex::float_mul(a, b), Flex::float_mul(c, d));
-    }
-    let len = a.layout().num_elements();
-    let [w, x, y, z] = factors.map(|factor| &factor.storage::<f32>()[..len]);
-    let pairs = w.iter().zip(x).zip(y.iter().zip(z));
-    let sum: Vec<f32> = pairs.map(|((w, x), (y, z))| w * x + y * z).collect();
-    FlexTensor::new(Bytes::from_elems(sum), a.layout().clone(), DType::F32)
-}
-
 /// Whether a tensor is in single precision, its elements in order from the start of its storage.
 fn dense_single(x: &FlexTensor) -> bool {
     x.dtype() == DType::F32 && x.is_contiguous() && x.layout().start_offset() == 0

@@ -5,6 +5,24 @@
 //! strides, several numbers at a time, in single and in double precision; what they do not cover they
 //! leave to burn-flex. Each uses one thread: whoever calls them divides the work.
 
+mod arithmetic;
+mod broadcast;
+mod contiguous;
+mod element;
+mod fold;
 mod functions;
+mod pool;
+mod products;
+mod reduction;
+mod strides;
+mod unary;
 
-pub use functions::{erf, exp, sigmoid, sum_of_products, tanh, tanh_slope};
+pub use arithmetic::{add, div, mul, relu_backward, sub};
+pub use contiguous::{contiguous, reshape};
+pub use functions::{erf, exp, sigmoid, tanh, tanh_slope};
+pub use pool::{recycle, take};
+pub use products::sum_of_products;
+pub use reduction::{max_dim, mean, mean_dim, sum, sum_dim};
+pub use unary::{
+    add_scalar, div_scalar, mul_scalar, neg, powi_scalar, recip, relu, sqrt, sub_scalar,
+};
