@@ -1,6 +1,5 @@
 //! What is no tensor operation: types, devices, names, reading several tensors at once.
 
-use burn::backend::Flex;
 use burn::tensor::backend::{Backend, BackendTypes, DTypeUsageSet, ExecutionError};
 use burn::tensor::ops::{
     FloatTensor, TransactionOps, TransactionPrimitive, TransactionPrimitiveData,
@@ -9,7 +8,7 @@ use burn::tensor::{BoolDType, DType, Element, TensorData};
 use sharpscope_kernels as kernels;
 use sharpscope_tangents::Elementwise;
 
-use crate::dispatch::{Engine, Lower, Reading, engine, on, with_kernel};
+use crate::dispatch::{Engine, Lower, Reading, engine, with_kernels};
 use crate::{Compute, ComputeDevice, ComputeQTensor, ComputeTensor, Place};
 
 impl BackendTypes for Compute {
@@ -103,23 +102,14 @@ where
 }
 
 impl Elementwise for Compute {
-    fn tanh_slope(y: FloatTensor<Self>) -> FloatTensor<Self> {
-        with_kernel!(tanh_slope(y), kernels::tanh_slope)
-    }
-
-    fn sum_of_products(
-        a: FloatTensor<Self>,
-        b: FloatTensor<Self>,
-        c: FloatTensor<Self>,
-        d: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        match a.place() {
-            Place::Cpu => {
-                let [a, b, c, d] = [a, b, c, d].map(Flex::tensor);
-                kernels::sum_of_products(a, b, c, d).into()
-            }
-            place => on!(place, sum_of_products(a, b, c, d)),
-        }
+    with_kernels! {
+        fn tanh_slope(y: FloatTensor<Self>) => kernels::tanh_slope;
+        fn sum_of_products(
+            a: FloatTensor<Self>,
+            b: FloatTensor<Self>,
+            c: FloatTensor<Self>,
+            d: FloatTensor<Self>,
+        ) => kernels::sum_of_products;
     }
 
     fn identity(tensor: &FloatTensor<Self>) -> Option<usize> {

@@ -104,13 +104,22 @@ macro_rules! on {
     };
 }
 
-/// An operation of one tensor that has a kernel of ours on the CPU.
-macro_rules! with_kernel {
-    ($name:ident($tensor:ident), $kernel:path) => {
-        match $tensor.into_cpu() {
-            Ok(tensor) => $kernel(tensor).into(),
-            Err(tensor) => $crate::dispatch::on!(tensor.place(), $name(tensor)),
-        }
+/// Functions of these signatures that call a kernel of ours on the CPU, and the one of the same name
+/// elsewhere.
+macro_rules! with_kernels {
+    ($(fn $name:ident($($argument:ident: $type:ty),* $(,)?) => $kernel:path;)*) => {
+        $(
+            fn $name($($argument: $type),*) -> burn::tensor::ops::FloatTensor<Self> {
+                let told = [$($crate::dispatch::Argument::place(&$argument)),*];
+                match $crate::dispatch::place(&told) {
+                    $crate::Place::Cpu => {
+                        type Cpu = burn::backend::Flex;
+                        $kernel($($crate::dispatch::Lower::<Cpu>::lower($argument)),*).into()
+                    }
+                    place => $crate::dispatch::on!(place, $name($($argument),*)),
+                }
+            }
+        )*
     };
 }
 
@@ -151,7 +160,7 @@ macro_rules! read {
     }};
 }
 
-pub(crate) use {dispatch, engine, moved, on, read, with_kernel};
+pub(crate) use {dispatch, engine, moved, on, read, with_kernels};
 
 impl Engine for Flex {
     fn tensor(tensor: ComputeTensor) -> FlexTensor {

@@ -8,6 +8,7 @@
 mod arithmetic;
 mod broadcast;
 mod contiguous;
+mod convolution;
 mod element;
 mod fold;
 mod functions;
@@ -19,6 +20,10 @@ mod unary;
 
 pub use arithmetic::{add, div, mul, relu_backward, sub};
 pub use contiguous::{contiguous, reshape};
+pub use convolution::{
+    conv1d, conv1d_bias_backward, conv1d_weight_backward, conv1d_x_backward, conv2d,
+    conv2d_bias_backward, conv2d_weight_backward, conv2d_x_backward,
+};
 pub use functions::{erf, exp, sigmoid, tanh, tanh_slope};
 pub use pool::{recycle, take};
 pub use products::sum_of_products;

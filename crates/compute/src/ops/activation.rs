@@ -4,18 +4,18 @@ use burn::tensor::Scalar;
 use burn::tensor::ops::{ActivationOps, FloatTensor};
 
 use crate::Compute;
-use crate::dispatch::{dispatch, with_kernel};
+use crate::dispatch::{dispatch, with_kernels};
 use sharpscope_kernels as kernels;
 
 impl ActivationOps<Self> for Compute {
-    fn sigmoid(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        with_kernel!(sigmoid(tensor), kernels::sigmoid)
+    with_kernels! {
+        fn sigmoid(tensor: FloatTensor<Self>) => kernels::sigmoid;
+        fn relu(tensor: FloatTensor<Self>) => kernels::relu;
+        fn relu_backward(output: FloatTensor<Self>, grad: FloatTensor<Self>) => kernels::relu_backward;
     }
 
     dispatch! {
         fn leaky_relu(tensor: FloatTensor<Self>, negative_slope: Scalar) -> FloatTensor<Self>;
-        fn relu(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn relu_backward(output: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
         fn gelu(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn prelu(tensor: FloatTensor<Self>, alpha: FloatTensor<Self>) -> FloatTensor<Self>;
         fn gelu_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;

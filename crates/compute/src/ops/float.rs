@@ -10,20 +10,32 @@ use burn::tensor::{
 };
 
 use crate::Compute;
-use crate::dispatch::{dispatch, moved, read, with_kernel};
+use crate::dispatch::{dispatch, moved, read, with_kernels};
 use sharpscope_kernels as kernels;
 
 impl FloatTensorOps<Self> for Compute {
-    fn float_exp(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        with_kernel!(float_exp(tensor), kernels::exp)
-    }
-
-    fn float_tanh(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        with_kernel!(float_tanh(tensor), kernels::tanh)
-    }
-
-    fn float_erf(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        with_kernel!(float_erf(tensor), kernels::erf)
+    with_kernels! {
+        fn float_exp(tensor: FloatTensor<Self>) => kernels::exp;
+        fn float_tanh(tensor: FloatTensor<Self>) => kernels::tanh;
+        fn float_erf(tensor: FloatTensor<Self>) => kernels::erf;
+        fn float_add(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) => kernels::add;
+        fn float_sub(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) => kernels::sub;
+        fn float_mul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) => kernels::mul;
+        fn float_div(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) => kernels::div;
+        fn float_add_scalar(lhs: FloatTensor<Self>, rhs: Scalar) => kernels::add_scalar;
+        fn float_sub_scalar(lhs: FloatTensor<Self>, rhs: Scalar) => kernels::sub_scalar;
+        fn float_mul_scalar(lhs: FloatTensor<Self>, rhs: Scalar) => kernels::mul_scalar;
+        fn float_div_scalar(lhs: FloatTensor<Self>, rhs: Scalar) => kernels::div_scalar;
+        fn float_neg(tensor: FloatTensor<Self>) => kernels::neg;
+        fn float_recip(tensor: FloatTensor<Self>) => kernels::recip;
+        fn float_sqrt(tensor: FloatTensor<Self>) => kernels::sqrt;
+        fn float_powi_scalar(lhs: FloatTensor<Self>, rhs: Scalar) => kernels::powi_scalar;
+        fn float_sum(tensor: FloatTensor<Self>) => kernels::sum;
+        fn float_sum_dim(tensor: FloatTensor<Self>, dim: usize) => kernels::sum_dim;
+        fn float_mean(tensor: FloatTensor<Self>) => kernels::mean;
+        fn float_mean_dim(tensor: FloatTensor<Self>, dim: usize) => kernels::mean_dim;
+        fn float_max_dim(tensor: FloatTensor<Self>, dim: usize) => kernels::max_dim;
+        fn float_reshape(tensor: FloatTensor<Self>, shape: Shape) => kernels::reshape;
     }
 
     fn float_into_data(
@@ -60,17 +72,9 @@ impl FloatTensorOps<Self> for Compute {
             dim: usize,
             times: usize,
         ) -> FloatTensor<Self>;
-        fn float_add(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_add_scalar(lhs: FloatTensor<Self>, rhs: Scalar) -> FloatTensor<Self>;
         fn float_clamp_min(tensor: FloatTensor<Self>, min: Scalar) -> FloatTensor<Self>;
         fn float_clamp_max(tensor: FloatTensor<Self>, max: Scalar) -> FloatTensor<Self>;
         fn float_clamp(tensor: FloatTensor<Self>, min: Scalar, max: Scalar) -> FloatTensor<Self>;
-        fn float_sub(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_sub_scalar(lhs: FloatTensor<Self>, rhs: Scalar) -> FloatTensor<Self>;
-        fn float_mul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_mul_scalar(lhs: FloatTensor<Self>, rhs: Scalar) -> FloatTensor<Self>;
-        fn float_div(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_div_scalar(lhs: FloatTensor<Self>, rhs: Scalar) -> FloatTensor<Self>;
         fn float_remainder(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_remainder_scalar(lhs: FloatTensor<Self>, rhs: Scalar) -> FloatTensor<Self>;
         fn float_matmul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -79,8 +83,6 @@ impl FloatTensorOps<Self> for Compute {
             rhs: FloatTensor<Self>,
             dim: usize,
         ) -> FloatTensor<Self>;
-        fn float_neg(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_recip(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_transpose(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_swap_dims(
             tensor: FloatTensor<Self>,
@@ -89,7 +91,6 @@ impl FloatTensorOps<Self> for Compute {
         ) -> FloatTensor<Self>;
         fn float_permute(tensor: FloatTensor<Self>, axes: &[usize]) -> FloatTensor<Self>;
         fn float_flip(tensor: FloatTensor<Self>, axes: &[usize]) -> FloatTensor<Self>;
-        fn float_reshape(tensor: FloatTensor<Self>, shape: Shape) -> FloatTensor<Self>;
         fn float_gather(
             dim: usize,
             tensor: FloatTensor<Self>,
@@ -201,12 +202,8 @@ impl FloatTensorOps<Self> for Compute {
             require_grad: bool,
         ) -> FloatTensor<Self>;
         fn float_is_require_grad(tensor: &FloatTensor<Self>) -> bool;
-        fn float_sum(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_sum_dim(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
         fn float_prod(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_prod_dim(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
-        fn float_mean(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_mean_dim(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
         fn float_cumsum(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
         fn float_cumprod(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
         fn float_cummin(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
@@ -216,11 +213,9 @@ impl FloatTensorOps<Self> for Compute {
         fn float_log1p(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_powf(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_powi(lhs: FloatTensor<Self>, rhs: IntTensor<Self>) -> FloatTensor<Self>;
-        fn float_powi_scalar(lhs: FloatTensor<Self>, rhs: Scalar) -> FloatTensor<Self>;
         fn float_powi_scalar_impl(lhs: FloatTensor<Self>, rhs: Scalar) -> FloatTensor<Self>;
         fn float_powf_scalar(tensor: FloatTensor<Self>, value: Scalar) -> FloatTensor<Self>;
         fn float_powf_scalar_impl(tensor: FloatTensor<Self>, value: Scalar) -> FloatTensor<Self>;
-        fn float_sqrt(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_abs(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_cos(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_sin(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -257,7 +252,6 @@ impl FloatTensorOps<Self> for Compute {
             out_dtype: IntDType,
         ) -> IntTensor<Self>;
         fn float_max(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_max_dim(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
         fn float_max_dim_with_indices(
             tensor: FloatTensor<Self>,
             dim: usize,

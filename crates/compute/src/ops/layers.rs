@@ -6,10 +6,61 @@ use burn::tensor::ops::{
     MaxPool1dWithIndices, MaxPool2dBackward, MaxPool2dWithIndices, ModuleOps, UnfoldOptions,
 };
 
+use sharpscope_kernels as kernels;
+
 use crate::Compute;
-use crate::dispatch::dispatch;
+use crate::dispatch::{dispatch, with_kernels};
 
 impl ModuleOps<Self> for Compute {
+    with_kernels! {
+        fn conv1d(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            bias: Option<FloatTensor<Self>>,
+            options: ConvOptions<1>,
+        ) => kernels::conv1d;
+        fn conv1d_x_backward(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            output_grad: FloatTensor<Self>,
+            options: ConvOptions<1>,
+        ) => kernels::conv1d_x_backward;
+        fn conv1d_weight_backward(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            output_grad: FloatTensor<Self>,
+            options: ConvOptions<1>,
+        ) => kernels::conv1d_weight_backward;
+        fn conv1d_bias_backward(
+            x: FloatTensor<Self>,
+            bias: FloatTensor<Self>,
+            output_grad: FloatTensor<Self>,
+        ) => kernels::conv1d_bias_backward;
+        fn conv2d(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            bias: Option<FloatTensor<Self>>,
+            options: ConvOptions<2>,
+        ) => kernels::conv2d;
+        fn conv2d_x_backward(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            output_grad: FloatTensor<Self>,
+            options: ConvOptions<2>,
+        ) => kernels::conv2d_x_backward;
+        fn conv2d_weight_backward(
+            x: FloatTensor<Self>,
+            weight: FloatTensor<Self>,
+            output_grad: FloatTensor<Self>,
+            options: ConvOptions<2>,
+        ) => kernels::conv2d_weight_backward;
+        fn conv2d_bias_backward(
+            x: FloatTensor<Self>,
+            bias: FloatTensor<Self>,
+            output_grad: FloatTensor<Self>,
+        ) => kernels::conv2d_bias_backward;
+    }
+
     dispatch! {
         fn embedding(weights: FloatTensor<Self>, indices: IntTensor<Self>) -> FloatTensor<Self>;
         fn embedding_backward(
@@ -31,52 +82,6 @@ impl ModuleOps<Self> for Compute {
             output_grad: FloatTensor<Self>,
         ) -> FloatTensor<Self>;
         fn linear_bias_backward(output_grad: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn conv1d(
-            x: FloatTensor<Self>,
-            weight: FloatTensor<Self>,
-            bias: Option<FloatTensor<Self>>,
-            options: ConvOptions<1>,
-        ) -> FloatTensor<Self>;
-        fn conv1d_x_backward(
-            x: FloatTensor<Self>,
-            weight: FloatTensor<Self>,
-            output_grad: FloatTensor<Self>,
-            options: ConvOptions<1>,
-        ) -> FloatTensor<Self>;
-        fn conv1d_weight_backward(
-            x: FloatTensor<Self>,
-            weight: FloatTensor<Self>,
-            output_grad: FloatTensor<Self>,
-            options: ConvOptions<1>,
-        ) -> FloatTensor<Self>;
-        fn conv1d_bias_backward(
-            x: FloatTensor<Self>,
-            bias: FloatTensor<Self>,
-            output_grad: FloatTensor<Self>,
-        ) -> FloatTensor<Self>;
-        fn conv2d(
-            x: FloatTensor<Self>,
-            weight: FloatTensor<Self>,
-            bias: Option<FloatTensor<Self>>,
-            options: ConvOptions<2>,
-        ) -> FloatTensor<Self>;
-        fn conv2d_x_backward(
-            x: FloatTensor<Self>,
-            weight: FloatTensor<Self>,
-            output_grad: FloatTensor<Self>,
-            options: ConvOptions<2>,
-        ) -> FloatTensor<Self>;
-        fn conv2d_weight_backward(
-            x: FloatTensor<Self>,
-            weight: FloatTensor<Self>,
-            output_grad: FloatTensor<Self>,
-            options: ConvOptions<2>,
-        ) -> FloatTensor<Self>;
-        fn conv2d_bias_backward(
-            x: FloatTensor<Self>,
-            bias: FloatTensor<Self>,
-            output_grad: FloatTensor<Self>,
-        ) -> FloatTensor<Self>;
         fn deform_conv2d(
             x: FloatTensor<Self>,
             offset: FloatTensor<Self>,

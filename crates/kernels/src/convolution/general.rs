@@ -1,0 +1,169 @@
+//! Convolutions of any stride, padding and dilation: products with the input's windows.
+
+use super::geometry::{Geometry, Images};
+use super::product::{Left, Product, row_stride};
+use super::real::Real;
+use super::windows::{Windows, transpose};
+use pulp::Arch;
+
+/// The convolution's output, `[images, channels_out, height, width]`.
+pub(super) fn output<T: Real>(
+    geometry: Geometry,
+    x: Images<'_, T>,
+    weight: Images<'_, T>,
+    bias: Option<&[T]>,
+) -> Vec<T> {
+    let Geometry { images, channels_out, .. } = geometry;
+    let pixels = geometry.pixels_out();
+    let mut output = vec![T::ZERO; images * channels_out * pixels];
+    let mut windows = Windows::new(geometry);
+    let weight = windowed(geometry, weight);
+    // In columns.
+    let stride = row_stride(channels_out);
+    let mut columns = vec![T::ZERO; geometry.window() * stride];
+    let shape = [channels_out, geometry.window()];
+    transpose(&weight, row_stride(geometry.window()), shape, &mut columns, stride);
+    let mut block = vec![T::ZERO; windows.block * stride];
+    for index in 0..images {
+        let output = &mut output[index * channels_out * pixels..][..channels_out * pixels];
+        let (image, channel_stride) = x.image(index);
+        windows.read(image, channel_stride);
+        for range in windows.blocks() {
+            windows.unfold(range.clone());
+            Product {
+                a: Left::Rows(&windows.rows, windows.stride),
+                b: &columns,
+                b_stride: stride,
+                c: &mut block,
+                c_stride: stride,
+                rows: range.len(),
+                inner: geometry.window(),
+                columns: channels_out,
+                add: false,
+            }
+            .evaluate();
+            let shape = [range.len(), channels_out];
+            transpose(&block, stride, shape, &mut output[range.start..], pixels);
+        }
+        if let Some(bias) = bias {
+            for (plane, bias) in output.chunks_exact_mut(pixels).zip(bias) {
+                plane.iter_mut().for_each(|value| *value += *bias);
+            }
+        }
+    }
+    output
+}
+
+/// The gradient by the input, of its shape.
+pub(super) fn input_gradient<T: Real>(
+    geometry: Geometry,
+    weight: Images<'_, T>,
+    output_gradient: Images<'_, T>,
+) -> Vec<T> {
+    let Geometry { images, channels_in, channels_out, .. } = geometry;
+    let len = channels_in * geometry.pixels_in();
+    let mut gradient = vec![T::ZERO; images * len];
+    let mut windows = Windows::new(geometry);
+    let weight = windowed(geometry, weight);
+    for index in 0..images {
+        let (image, channel_stride) = output_gradient.image(index);
+        for range in windows.blocks() {
+            Product {
+                a: Left::Columns(&image[range.start..], channel_stride),
+                b: &weight,
+                b_stride: windows.stride,
+                c: &mut windows.rows,
+                c_stride: windows.stride,
+                rows: range.len(),
+                inner: channels_out,
+                columns: geometry.window(),
+                add: false,
+            }
+            .evaluate();
+            windows.fold(range);
+        }
+        windows.write(&mut gradient[index * len..][..len]);
+    }
+    gradient
+}
+
+/// The gradient by the weights, of their shape.
+pub(super) fn weight_gradient<T: Real>(
+    geometry: Geometry,
+    x: Images<'_, T>,
+    output_gradient: Images<'_, T>,
+) -> Vec<T> {
+    let Geometry { images, channels_in, channels_out, kernel, .. } = geometry;
+    let mut windows = Windows::new(geometry);
+    let stride = windows.stride;
+    let mut sum = vec![T::ZERO; channels_out * stride];
+    for index in 0..images {
+        let (image, channel_stride) = x.image(index);
+        windows.read(image, channel_stride);
+        let (image, channel_stride) = output_gradient.image(index);
+        for range in windows.blocks() {
+            windows.unfold(range.clone());
+            Product {
+                a: Left::Rows(&image[range.start..], channel_stride),
+                b: &windows.rows,
+                b_stride: stride,
+                c: &mut sum,
+                c_stride: stride,
+                rows: channels_out,
+                inner: range.len(),
+                columns: geometry.window(),
+                add: true,
+            }
+            .evaluate();
+        }
+    }
+    let area = kernel[0] * kernel[1];
+    let mut gradient = vec![T::ZERO; channels_out * geometry.window()];
+    for (to, from) in gradient.chunks_exact_mut(geometry.window()).zip(sum.chunks_exact(stride)) {
+        transpose(from, channels_in, [area, channels_in], to, area);
+    }
+    gradient
+}
+
+/// The weights in the order of a window's numbers, an output channel a row.
+fn windowed<T: Real>(geometry: Geometry, weight: Images<'_, T>) -> Vec<T> {
+    let Geometry { channels_in, channels_out, kernel, .. } = geometry;
+    let area = kernel[0] * kernel[1];
+    let stride = row_stride(geometry.window());
+    let mut windowed = vec![T::ZERO; channels_out * stride];
+    for (index, to) in windowed.chunks_exact_mut(stride).enumerate() {
+        let (from, channel_stride) = weight.image(index);
+        transpose(from, channel_stride, [channels_in, area], to, channels_in);
+    }
+    windowed
+}
+
+/// The gradient by the bias: sums over images and pixels of a gradient of this many images, channels
+/// and pixels.
+pub(super) fn bias_gradient<T: Real>(
+    output_gradient: Images<'_, T>,
+    [images, channels, pixels]: [usize; 3],
+) -> Vec<T> {
+    const LANES: usize = 32;
+    let mut sums = vec![T::ZERO; channels];
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for index in 0..images {
+                let (image, channel_stride) = output_gradient.image(index);
+                for (channel, sum) in sums.iter_mut().enumerate() {
+                    let plane = &image[channel * channel_stride..][..pixels];
+                    let (chunks, rest) = plane.as_chunks::<LANES>();
+                    let mut lanes = [T::ZERO; LANES];
+                    for chunk in chunks {
+                        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += *value);
+                    }
+                    let mut plane_sum = T::ZERO;
+                    lanes.iter().chain(rest).for_each(|value| plane_sum += *value);
+                    *sum += plane_sum;
+                }
+            }
+        },
+    );
+    sums
+}
