@@ -69,6 +69,7 @@ class Problem:
         if self.loss not in LOSSES:
             raise SystemExit(f"unknown loss {self.loss!r}")
         self.parameters = [p.detach().clone().requires_grad_() for p in self.parameters]
+        self.training_targets: torch.Tensor | None = None
 
     @property
     def size(self) -> int:
@@ -92,13 +93,21 @@ class Problem:
                 x = ACTIVATIONS[self.activation](x)
         return x
 
+    def targets(self, labels: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
+        """One-hot labels in the shape of the outputs; those of training samples are made once."""
+        if labels is self.labels and self.training_targets is not None:
+            return self.training_targets
+        targets = F.one_hot(labels, outputs.shape[1]).to(outputs.dtype)
+        if labels is self.labels:
+            self.training_targets = targets
+        return targets
+
     def loss_on(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The mean loss on the given samples."""
         outputs = self.forward(inputs)
         if self.loss == "ce":
             return F.cross_entropy(outputs, labels)
-        targets = F.one_hot(labels, outputs.shape[1]).to(outputs.dtype)
-        return 0.5 * (outputs - targets).square().sum(dim=1).mean()
+        return 0.5 * (outputs - self.targets(labels, outputs)).square().sum(dim=1).mean()
 
     def gradient(self) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The training loss and its gradient, one tensor for each parameter tensor."""
