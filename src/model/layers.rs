@@ -92,7 +92,9 @@ impl<B: Backend> LayerNorm<B> {
     /// `[rows, width]` for `[rows, width]`.
     pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let centred = x.clone() - x.mean_dim(1);
-        let deviation = (centred.clone().square().mean_dim(1) + Self::EPSILON).sqrt();
-        centred / deviation * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
+        let variance = centred.clone().square().mean_dim(1) + Self::EPSILON;
+        // Quotients that are as many as there are rows, and no more.
+        let inverse = variance.sqrt().recip();
+        centred * inverse * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
     }
 }

@@ -6,7 +6,6 @@
 //! layouts.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Int, Tensor};
 use serde::Serialize;
@@ -240,7 +239,7 @@ impl<B: Backend> Transformer<B> {
         let positions = self.positions.table().slice([0..context, 0..width]);
         let stream: Tensor<B, 3> = embedded.reshape([windows, context, width]);
         let mut x = (stream + positions.unsqueeze()).reshape([windows * context, width]);
-        let future = Tensor::<B, 2, Bool>::tril_mask([context, context], 0, &x.device());
+        let future = masked(context, &x);
         for block in &self.blocks {
             x = block.forward(x, [windows, context], &future);
         }
@@ -253,12 +252,7 @@ impl<B: Backend> Transformer<B> {
 }
 
 impl<B: Backend> Block<B> {
-    fn forward(
-        &self,
-        x: Tensor<B, 2>,
-        shape: [usize; 2],
-        future: &Tensor<B, 2, Bool>,
-    ) -> Tensor<B, 2> {
+    fn forward(&self, x: Tensor<B, 2>, shape: [usize; 2], future: &Tensor<B, 4>) -> Tensor<B, 2> {
         let x = x.clone() + self.self_attn.forward(self.norm1.forward(x), shape, future);
         let inner = Activation::Gelu.forward(self.linear1.forward(self.norm2.forward(x.clone())));
         x + self.linear2.forward(inner)
@@ -270,10 +264,8 @@ impl<B: Backend> SelfAttention<B> {
         &self,
         x: Tensor<B, 2>,
         [windows, context]: [usize; 2],
-        future: &Tensor<B, 2, Bool>,
+        future: &Tensor<B, 4>,
     ) -> Tensor<B, 2> {
-        // What exp makes zero of in either precision, without the infinities that make 0 * inf.
-        const MASKED: f64 = -1e9;
         let [rows, width] = x.dims();
         let size = width / self.heads;
         let projected = affine(x, self.in_proj_weight.val(), Some(self.in_proj_bias.val()));
@@ -282,10 +274,29 @@ impl<B: Backend> SelfAttention<B> {
             part.reshape([windows, context, self.heads, size]).swap_dims(1, 2)
         });
         // Not a division: burn's derivative of that takes the reciprocal in single precision.
-        let scores: Tensor<B, 4> = queries.matmul(keys.transpose()) * (size as f64).sqrt().recip();
-        let mask = future.clone().unsqueeze::<4>().expand([windows, self.heads, context, context]);
-        let weights = softmax(scores.mask_fill(mask, MASKED), 3);
+        let queries = queries * (size as f64).sqrt().recip();
+        let scores: Tensor<B, 4> = queries.matmul(keys.transpose()) + future.clone();
+        let weights = attention_weights(scores);
         let mixed = weights.matmul(values).swap_dims(1, 2).reshape([rows, width]);
         self.out_proj.forward(mixed)
     }
+}
+
+/// What is added to the scores, `[1, 1, context, context]`: nothing, or for tokens to come what exp makes
+/// zero of in either precision, without the infinities that make 0 * inf. The score itself is lost in its
+/// rounding or below it, and its derivative is multiplied by that zero.
+fn masked<B: Backend>(context: usize, like: &Tensor<B, 2>) -> Tensor<B, 4> {
+    const MASKED: f64 = -1e9;
+    let future = Tensor::<B, 2, Bool>::tril_mask([context, context], 0, &like.device());
+    let zeros = Tensor::zeros([context, context], (&like.device(), like.dtype()));
+    zeros.mask_fill(future, MASKED).unsqueeze()
+}
+
+/// softmax along the last axis. burn's own divides each exponential, and its derivative does so again and
+/// more; here there is a reciprocal for each row.
+fn attention_weights<B: Backend>(scores: Tensor<B, 4>) -> Tensor<B, 4> {
+    // A shift changes nothing: no derivative goes through it.
+    let largest = scores.clone().detach().max_dim(3);
+    let exp = (scores - largest).exp();
+    exp.clone() * exp.sum_dim(3).recip()
 }
