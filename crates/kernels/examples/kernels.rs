@@ -3,16 +3,23 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use burn_backend::DType;
 use burn_backend::ops::{ActivationOps, FloatTensorOps};
+use burn_backend::{BoolStore, DType};
 use burn_flex::{Flex, FlexTensor, Layout};
-use burn_std::{Bytes, Shape};
+use burn_std::{Bytes, Shape, Slice};
 use sharpscope_kernels as ours;
 
 fn tensor(shape: &[usize]) -> FlexTensor {
     let len: usize = shape.iter().product();
     let values: Vec<f32> = (0..len).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(shape)), DType::F32)
+}
+
+fn mask(shape: &[usize]) -> FlexTensor {
+    let len: usize = shape.iter().product();
+    let values: Vec<u8> = (0..len).map(|i| (i % 3 == 0) as u8).collect();
+    let layout = Layout::contiguous(Shape::from(shape));
+    FlexTensor::new(Bytes::from_elems(values), layout, DType::Bool(BoolStore::Native))
 }
 
 /// The least mean of several runs.
@@ -40,6 +47,7 @@ fn main() {
     elementwise();
     copies();
     reductions();
+    of_transformers();
 }
 
 fn elementwise() {
@@ -143,4 +151,48 @@ fn reductions() {
     compare("sum_dim 1 [64, 10]", &|| ours::sum_dim(small.clone(), 1), &|| {
         Flex::float_sum_dim(small.clone(), 1)
     });
+}
+
+fn of_transformers() {
+    let scores = tensor(&[200, 2, 32, 32]);
+    compare("softmax [200, 2, 32, 32]", &|| ours::softmax(scores.clone(), 3), &|| {
+        Flex::softmax(scores.clone(), 3)
+    });
+    let logits = tensor(&[6400, 96]);
+    compare("log_softmax [6400, 96]", &|| ours::log_softmax(logits.clone(), 1), &|| {
+        Flex::log_softmax(logits.clone(), 1)
+    });
+    let p = ours::softmax(scores.clone(), 3);
+    compare(
+        "softmax_tangent [200, 2, 32, 32]",
+        &|| ours::softmax_tangent(p.clone(), scores.clone()),
+        &|| {
+            let product = Flex::float_mul(p.clone(), scores.clone());
+            let sum = Flex::float_sum_dim(product.clone(), 3);
+            Flex::float_sub(product, Flex::float_mul(p.clone(), sum))
+        },
+    );
+    let future = mask(&[1, 1, 32, 32]);
+    compare(
+        "mask_fill [200, 2, 32, 32], [1, 1, 32, 32]",
+        &|| ours::mask_fill(scores.clone(), future.clone(), (-1e9).into()),
+        &|| Flex::float_mask_fill(scores.clone(), future.clone(), (-1e9).into()),
+    );
+    let zero = tensor(&[1, 1, 1, 1]);
+    compare(
+        "mask_where [200, 2, 32, 32], [1, 1, 32, 32]",
+        &|| ours::mask_where(scores.clone(), future.clone(), zero.clone()),
+        &|| Flex::float_mask_where(scores.clone(), future.clone(), zero.clone()),
+    );
+    let parts = || (0..3).map(|_| tensor(&[6400, 32])).collect::<Vec<_>>();
+    let parts = parts();
+    compare("cat of three [6400, 32] along 1", &|| ours::cat(parts.clone(), 1), &|| {
+        Flex::float_cat(parts.clone(), 1)
+    });
+    let slices = [Slice::new(0, None, 1), Slice::new(32, Some(64), 1)];
+    compare(
+        "slice_assign [6400, 96] [.., 32..64]",
+        &|| ours::slice_assign(logits.clone(), &slices, parts[0].clone()),
+        &|| Flex::float_slice_assign(logits.clone(), &slices, parts[0].clone()),
+    );
 }

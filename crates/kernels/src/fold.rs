@@ -149,3 +149,22 @@ fn fold_wide<T: Real, F: Fold>(
         }
     }
 }
+
+/// The sum of the products of two rows' elements.
+#[inline(always)]
+pub(crate) fn dot<T: Real>(x: &[T], y: &[T]) -> T {
+    let mut lanes = [T::ZERO; 16];
+    let ((x, rest_of_x), (y, rest_of_y)) = (x.as_chunks::<16>(), y.as_chunks::<16>());
+    for (x, y) in x.iter().zip(y) {
+        for i in 0..16 {
+            lanes[i] = lanes[i] + x[i] * y[i];
+        }
+    }
+    let rest = rest_of_x.iter().zip(rest_of_y).fold(T::ZERO, |sum, (x, y)| sum + *x * *y);
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] = lanes[i] + lanes[i + half];
+        }
+    }
+    lanes[0] + rest
+}

@@ -1,7 +1,10 @@
 //! Each kernel against burn's own operation and against loops over indices.
 
 mod arithmetic;
+mod cat;
 mod contiguous;
+mod mask;
 mod reduction;
+mod softmax;
 mod tensors;
 mod unary;
