@@ -8,14 +8,17 @@ use sharpscope_kernels as kernels;
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Microseconds of a call: the least of several.
+/// Microseconds of a call: the least of those of half a second.
 fn time(mut call: impl FnMut() -> FlexTensor) -> f64 {
-    let calls = (0..7).map(|_| {
+    let [mut least, mut total] = [f64::INFINITY, 0.0];
+    while total < 5e5 {
         let start = Instant::now();
         black_box(call());
-        start.elapsed().as_secs_f64() * 1e6
-    });
-    calls.fold(f64::INFINITY, f64::min)
+        let elapsed = start.elapsed().as_secs_f64() * 1e6;
+        least = least.min(elapsed);
+        total += elapsed;
+    }
+    least
 }
 
 fn tensor(shape: [usize; 4]) -> FlexTensor {
@@ -51,18 +54,12 @@ fn main() {
         let (x, w, b, g) = (|| x.clone(), || w.clone(), || b.clone(), || g.clone());
         let options = || options.clone();
         let calls: [(&str, f64, Call, Call); 4] = [
-            (
-                "output",
-                flop,
-                &|| kernels::conv2d(x(), w(), Some(b()), options()),
-                &|| Flex::conv2d(x(), w(), Some(b()), options()),
-            ),
-            (
-                "by x",
-                flop,
-                &|| kernels::conv2d_x_backward(x(), w(), g(), options()),
-                &|| Flex::conv2d_x_backward(x(), w(), g(), options()),
-            ),
+            ("output", flop, &|| kernels::conv2d(x(), w(), Some(b()), options()), &|| {
+                Flex::conv2d(x(), w(), Some(b()), options())
+            }),
+            ("by x", flop, &|| kernels::conv2d_x_backward(x(), w(), g(), options()), &|| {
+                Flex::conv2d_x_backward(x(), w(), g(), options())
+            }),
             (
                 "by weights",
                 flop,

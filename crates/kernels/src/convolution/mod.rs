@@ -7,6 +7,7 @@ mod general;
 mod geometry;
 mod product;
 mod real;
+mod shifted;
 mod windows;
 
 use burn_backend::DType;
@@ -15,6 +16,7 @@ use burn_flex::{Flex, FlexTensor, Layout};
 use burn_std::{Bytes, Shape};
 use geometry::{Geometry, Images, with_dense_planes};
 use real::Real;
+use shifted::{Shifted, reflected};
 
 /// Convolution of x `[n, channels_in, height, width]` with weights
 /// `[channels_out, channels_in, kernel_height, kernel_width]`, plus a bias `[channels_out]`.
@@ -145,11 +147,14 @@ fn output<T: Real>(
     weight: FlexTensor,
     bias: Option<FlexTensor>,
 ) -> FlexTensor {
-    let [x, weight] = [x, weight].map(with_dense_planes);
+    let [x, weight] = [with_dense_planes(x), weight.to_contiguous()];
     let bias = bias.map(|bias| bias.to_contiguous());
     let bias = bias.as_ref().map(|bias| bias.storage());
     let Geometry { images, channels_out, output: [height, width], .. } = geometry;
-    let values = general::output::<T>(geometry, Images::new(&x), Images::new(&weight), bias);
+    let values = match Shifted::new(geometry) {
+        Some(shifted) => shifted.output::<T>(Images::new(&x), weight.storage(), bias),
+        None => general::output::<T>(geometry, Images::new(&x), Images::new(&weight), bias),
+    };
     tensor(values, Shape::new([images, channels_out, height, width]))
 }
 
@@ -158,10 +163,18 @@ fn input_gradient<T: Real>(
     weight: FlexTensor,
     output_grad: FlexTensor,
 ) -> FlexTensor {
-    let [weight, output_grad] = [weight, output_grad].map(with_dense_planes);
-    let Geometry { images, channels_in, input: [height, width], .. } = geometry;
-    let values =
-        general::input_gradient::<T>(geometry, Images::new(&weight), Images::new(&output_grad));
+    let [weight, output_grad] = [weight.to_contiguous(), with_dense_planes(output_grad)];
+    let gradient = Images::new(&output_grad);
+    let Geometry { images, channels_in, channels_out, input: [height, width], kernel, .. } =
+        geometry;
+    let values = match geometry.adjoint().and_then(Shifted::new) {
+        Some(shifted) => {
+            let channels = [channels_out, channels_in];
+            let weight = reflected::<T>(weight.storage(), channels, kernel[0] * kernel[1]);
+            shifted.output(gradient, &weight, None)
+        }
+        None => general::input_gradient::<T>(geometry, Images::new(&weight), gradient),
+    };
     tensor(values, Shape::new([images, channels_in, height, width]))
 }
 
@@ -180,7 +193,8 @@ fn weight_gradient<T: Real>(
 fn bias_gradient<T: Real>(bias: FlexTensor, output_grad: FlexTensor) -> FlexTensor {
     let [images, channels, height, width] = output_grad.layout().shape().dims();
     let output_grad = with_dense_planes(output_grad);
-    let sums = general::bias_gradient::<T>(Images::new(&output_grad), [images, channels, height * width]);
+    let sums =
+        general::bias_gradient::<T>(Images::new(&output_grad), [images, channels, height * width]);
     tensor(sums, bias.layout().shape().clone())
 }
 
@@ -194,8 +208,7 @@ fn raised(tensor: FlexTensor) -> FlexTensor {
     let [n, channels, length] = layout.shape().dims();
     let strides = layout.strides();
     let strides = vec![strides[0], strides[1], length as isize * strides[2], strides[2]];
-    let layout =
-        Layout::new(Shape::new([n, channels, 1, length]), strides, layout.start_offset());
+    let layout = Layout::new(Shape::new([n, channels, 1, length]), strides, layout.start_offset());
     tensor.with_layout(layout)
 }
 
@@ -211,6 +224,7 @@ fn lowered(tensor: FlexTensor) -> FlexTensor {
 
 /// The options with a height of 1.
 fn flat(options: ConvOptions<1>) -> ConvOptions<2> {
-    let ConvOptions { stride: [stride], padding: [padding], dilation: [dilation], groups } = options;
+    let ConvOptions { stride: [stride], padding: [padding], dilation: [dilation], groups } =
+        options;
     ConvOptions::new([1, stride], [0, padding], [1, dilation], groups)
 }
