@@ -4,7 +4,7 @@ use super::geometry::{Geometry, Images};
 use super::product::{Left, Product, row_stride};
 use super::real::Real;
 use super::windows::{Windows, transpose};
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 /// The convolution's output, `[images, channels_out, height, width]`.
 pub(super) fn output<T: Real>(
@@ -20,6 +20,7 @@ pub(super) fn output<T: Real>(
     let weight = windowed(geometry, weight);
     // In columns.
     let stride = row_stride(channels_out);
+    let column_rows = rows(geometry.window(), stride);
     let mut columns = vec![T::ZERO; geometry.window() * stride];
     let shape = [channels_out, geometry.window()];
     transpose(&weight, row_stride(geometry.window()), shape, &mut columns, stride);
@@ -33,11 +34,10 @@ pub(super) fn output<T: Real>(
             Product {
                 a: Left::Rows(&windows.rows, windows.stride),
                 b: &columns,
-                b_stride: stride,
+                b_rows: &column_rows,
                 c: &mut block,
                 c_stride: stride,
                 rows: range.len(),
-                inner: geometry.window(),
                 columns: channels_out,
                 add: false,
             }
@@ -64,6 +64,7 @@ pub(super) fn input_gradient<T: Real>(
     let len = channels_in * geometry.pixels_in();
     let mut gradient = vec![T::ZERO; images * len];
     let mut windows = Windows::new(geometry);
+    let weight_rows = rows(channels_out, windows.stride);
     let weight = windowed(geometry, weight);
     for index in 0..images {
         let (image, channel_stride) = output_gradient.image(index);
@@ -71,11 +72,10 @@ pub(super) fn input_gradient<T: Real>(
             Product {
                 a: Left::Columns(&image[range.start..], channel_stride),
                 b: &weight,
-                b_stride: windows.stride,
+                b_rows: &weight_rows,
                 c: &mut windows.rows,
                 c_stride: windows.stride,
                 rows: range.len(),
-                inner: channels_out,
                 columns: geometry.window(),
                 add: false,
             }
@@ -96,6 +96,7 @@ pub(super) fn weight_gradient<T: Real>(
     let Geometry { images, channels_in, channels_out, kernel, .. } = geometry;
     let mut windows = Windows::new(geometry);
     let stride = windows.stride;
+    let window_rows = rows(windows.block, stride);
     let mut sum = vec![T::ZERO; channels_out * stride];
     for index in 0..images {
         let (image, channel_stride) = x.image(index);
@@ -106,11 +107,10 @@ pub(super) fn weight_gradient<T: Real>(
             Product {
                 a: Left::Rows(&image[range.start..], channel_stride),
                 b: &windows.rows,
-                b_stride: stride,
+                b_rows: &window_rows[..range.len()],
                 c: &mut sum,
                 c_stride: stride,
                 rows: channels_out,
-                inner: range.len(),
                 columns: geometry.window(),
                 add: true,
             }
@@ -123,6 +123,11 @@ pub(super) fn weight_gradient<T: Real>(
         transpose(from, channels_in, [area, channels_in], to, area);
     }
     gradient
+}
+
+/// Starts of rows of this length.
+fn rows(count: usize, stride: usize) -> Vec<usize> {
+    (0..count).map(|row| row * stride).collect()
 }
 
 /// The weights in the order of a window's numbers, an output channel a row.
@@ -144,26 +149,42 @@ pub(super) fn bias_gradient<T: Real>(
     output_gradient: Images<'_, T>,
     [images, channels, pixels]: [usize; 3],
 ) -> Vec<T> {
-    const LANES: usize = 32;
-    let mut sums = vec![T::ZERO; channels];
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for index in 0..images {
-                let (image, channel_stride) = output_gradient.image(index);
-                for (channel, sum) in sums.iter_mut().enumerate() {
-                    let plane = &image[channel * channel_stride..][..pixels];
-                    let (chunks, rest) = plane.as_chunks::<LANES>();
-                    let mut lanes = [T::ZERO; LANES];
-                    for chunk in chunks {
-                        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += *value);
+    let sums = vec![[T::ZERO; LANES]; channels];
+    Arch::new().dispatch(Sums { output_gradient, images, pixels, sums })
+}
+
+/// Partial sums of a channel: several, so that they are vectors.
+const LANES: usize = 32;
+
+/// Sums of channels.
+struct Sums<'a, T> {
+    output_gradient: Images<'a, T>,
+    images: usize,
+    pixels: usize,
+    sums: Vec<[T; LANES]>,
+}
+
+impl<T: Real> WithSimd for Sums<'_, T> {
+    type Output = Vec<T>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _: S) -> Vec<T> {
+        for index in 0..self.images {
+            let (image, channel_stride) = self.output_gradient.image(index);
+            for (channel, lanes) in self.sums.iter_mut().enumerate() {
+                let plane = &image[channel * channel_stride..][..self.pixels];
+                let (chunks, rest) = plane.as_chunks::<LANES>();
+                let mut sums = *lanes;
+                for chunk in chunks {
+                    for lane in 0..LANES {
+                        sums[lane] += chunk[lane];
                     }
-                    let mut plane_sum = T::ZERO;
-                    lanes.iter().chain(rest).for_each(|value| plane_sum += *value);
-                    *sum += plane_sum;
                 }
+                *lanes = sums;
+                lanes.iter_mut().zip(rest).for_each(|(sum, value)| *sum += *value);
             }
-        },
-    );
-    sums
+        }
+        let sum = |lanes: &[T; LANES]| lanes.iter().fold(T::ZERO, |sum, lane| sum + *lane);
+        self.sums.iter().map(sum).collect()
+    }
 }

@@ -60,6 +60,24 @@ impl Geometry {
         })
     }
 
+    /// The convolution of the output's gradient, by the reflected kernel, that is the gradient by the
+    /// input; none if windows are not one pixel apart or some lie in the padding alone.
+    pub fn adjoint(&self) -> Option<Self> {
+        let padding = |axis: usize| {
+            let reach = self.dilation[axis] * (self.kernel[axis] - 1);
+            reach.checked_sub(self.padding[axis])
+        };
+        let padding = [padding(0)?, padding(1)?];
+        (self.stride == [1, 1]).then_some(Self {
+            channels_in: self.channels_out,
+            channels_out: self.channels_in,
+            input: self.output,
+            output: self.input,
+            padding,
+            ..*self
+        })
+    }
+
     /// Pixels of an image of the input.
     pub fn pixels_in(&self) -> usize {
         self.input[0] * self.input[1]

@@ -7,6 +7,7 @@ mod general;
 mod geometry;
 mod product;
 mod real;
+mod shifted;
 mod windows;
 
 use burn_backend::DType;
@@ -15,6 +16,7 @@ use burn_flex::{Flex, FlexTensor, Layout};
 use burn_std::{Bytes, Shape};
 use geometry::{Geometry, Images, with_dense_planes};
 use real::Real;
+use shifted::{Shifted, reflected};
 
 /// Convolution of x `[n, channels_in, height, width]` with weights
 /// `[channels_out, channels_in, kernel_height, kernel_width]`, plus a bias `[channels_out]`.
@@ -145,11 +147,14 @@ fn output<T: Real>(
     weight: FlexTensor,
     bias: Option<FlexTensor>,
 ) -> FlexTensor {
-    let [x, weight] = [x, weight].map(with_dense_planes);
+    let [x, weight] = [with_dense_planes(x), weight.to_contiguous()];
     let bias = bias.map(|bias| bias.to_contiguous());
     let bias = bias.as_ref().map(|bias| bias.storage());
     let Geometry { images, channels_out, output: [height, width], .. } = geometry;
-    let values = general::output::<T>(geometry, Images::new(&x), Images::new(&weight), bias);
+    let values = match Shifted::new(geometry) {
+        Some(shifted) => shifted.output::<T>(Images::new(&x), weight.storage(), bias),
+        None => general::output::<T>(geometry, Images::new(&x), Images::new(&weight), bias),
+    };
     tensor(values, Shape::new([images, channels_out, height, width]))
 }
 
@@ -158,10 +163,18 @@ fn input_gradient<T: Real>(
     weight: FlexTensor,
     output_grad: FlexTensor,
 ) -> FlexTensor {
-    let [weight, output_grad] = [weight, output_grad].map(with_dense_planes);
-    let Geometry { images, channels_in, input: [height, width], .. } = geometry;
-    let values =
-        general::input_gradient::<T>(geometry, Images::new(&weight), Images::new(&output_grad));
+    let [weight, output_grad] = [weight.to_contiguous(), with_dense_planes(output_grad)];
+    let gradient = Images::new(&output_grad);
+    let Geometry { images, channels_in, channels_out, input: [height, width], kernel, .. } =
+        geometry;
+    let values = match geometry.adjoint().and_then(Shifted::new) {
+        Some(shifted) => {
+            let channels = [channels_out, channels_in];
+            let weight = reflected::<T>(weight.storage(), channels, kernel[0] * kernel[1]);
+            shifted.output(gradient, &weight, None)
+        }
+        None => general::input_gradient::<T>(geometry, Images::new(&weight), gradient),
+    };
     tensor(values, Shape::new([images, channels_in, height, width]))
 }
 

@@ -1,7 +1,7 @@
 //! Matrix products of the sizes of a convolution.
 //!
 //! A general library copies both factors into its own order before it multiplies; here the second
-//! factor's rows are read where they are, and the first factor's numbers are broadcast one by one, so
+//! factor's rows are read wherever they are, and the first factor's numbers are broadcast one by one, so
 //! that neither is copied.
 
 use super::real::Real;
@@ -32,23 +32,20 @@ pub(super) enum Left<'a, T> {
 
 /// c (+)= a b, c being `[rows, columns]` and b `[inner, columns]`.
 ///
-/// Rows of b and of c hold whole vectors ([`row_stride`]); what is in b beyond `columns` goes to c
-/// beyond `columns`.
+/// Rows are read and written in whole vectors: beyond `columns` up to a multiple of [`ALIGN`].
 pub(super) struct Product<'a, T> {
     /// The first factor.
     pub a: Left<'a, T>,
     /// The second factor.
     pub b: &'a [T],
-    /// The length of b's rows.
-    pub b_stride: usize,
+    /// Where b's rows start, one for each term.
+    pub b_rows: &'a [usize],
     /// The product.
     pub c: &'a mut [T],
     /// The length of c's rows.
     pub c_stride: usize,
     /// Rows of a and c.
     pub rows: usize,
-    /// Terms of a sum.
-    pub inner: usize,
     /// Columns of b and c.
     pub columns: usize,
     /// Whether the product is added to what c holds.
@@ -63,7 +60,7 @@ impl<T: Real> Product<'_, T> {
         }
     }
 
-    /// The tiles from row `from` on, of so many vectors at column `column`.
+    /// All rows of the columns from `column` on that V vectors hold.
     #[inline(always)]
     fn stripe<S: Simd, const V: usize>(&mut self, simd: S, column: usize) {
         let mut row = 0;
@@ -94,12 +91,13 @@ impl<T: Real> Product<'_, T> {
                 sums.copy_from_slice(&T::vectors::<S>(&self.c[at(i)..][..V * lanes])[..V]);
             }
         }
-        let inner = self.inner;
+        let b_rows = self.b_rows;
         match self.a {
             Left::Rows(a, stride) => {
-                let a: [&[T]; M] = std::array::from_fn(|i| &a[(row + i) * stride..][..inner]);
-                for t in 0..inner {
-                    let b = &self.b[t * self.b_stride + column..][..V * lanes];
+                let a: [&[T]; M] =
+                    std::array::from_fn(|i| &a[(row + i) * stride..][..b_rows.len()]);
+                for (t, b_row) in b_rows.iter().enumerate() {
+                    let b = &self.b[b_row + column..][..V * lanes];
                     let b = T::vectors::<S>(b);
                     for (sums, a) in sums.iter_mut().zip(&a) {
                         let a = T::splat(simd, a[t]);
@@ -110,9 +108,9 @@ impl<T: Real> Product<'_, T> {
                 }
             }
             Left::Columns(a, stride) => {
-                for t in 0..inner {
+                for (t, b_row) in b_rows.iter().enumerate() {
                     let a = &a[t * stride + row..][..M];
-                    let b = &self.b[t * self.b_stride + column..][..V * lanes];
+                    let b = &self.b[b_row + column..][..V * lanes];
                     let b = T::vectors::<S>(b);
                     for (sums, a) in sums.iter_mut().zip(a) {
                         let a = T::splat(simd, *a);

@@ -3,9 +3,10 @@
 use burn_backend::Element;
 use bytemuck::Pod;
 use pulp::Simd;
+use std::ops::{Add, AddAssign};
 
 /// A floating-point type with vectors of the width that the processor has.
-pub(super) trait Real: Element + Pod + std::ops::AddAssign {
+pub(super) trait Real: Element + Pod + Add<Output = Self> + AddAssign {
     /// 0.
     const ZERO: Self;
     /// Several of it.

@@ -6,11 +6,13 @@
 use super::geometry::Geometry;
 use super::product::row_stride;
 use super::real::Real;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 
 /// Numbers that are copied at once; what is copied beyond a run is overwritten or not read.
 const CHUNK: usize = 8;
+/// Numbers that are worth the call of a function that copies them.
+const LONG: usize = 32;
 /// Bytes of a block of windows: room is left for the rest in a core's own cache.
 const BLOCK: usize = 1 << 17;
 
@@ -90,42 +92,78 @@ impl<T: Real> Windows<T> {
 
     /// Copies windows of the image into the block.
     pub fn unfold(&mut self, pixels: Range<usize>) {
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (i, pixel) in pixels.enumerate() {
-                    let from = corner(&self.geometry, pixel);
-                    let mut to = i * self.stride;
-                    for start in &self.runs {
-                        let run = &self.padded[from + start..];
-                        for at in (0..self.run).step_by(CHUNK) {
-                            self.rows[to + at..][..CHUNK].copy_from_slice(&run[at..][..CHUNK]);
-                        }
-                        to += self.run;
-                    }
-                }
-            },
-        );
+        let corners = corners(self.geometry, pixels);
+        let Self { padded, runs, run, rows, stride, .. } = self;
+        Arch::new().dispatch(Unfold { corners, padded, runs, run: *run, rows, stride: *stride });
     }
 
     /// Adds the block to windows of the image.
     pub fn fold(&mut self, pixels: Range<usize>) {
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (i, pixel) in pixels.enumerate() {
-                    let to = corner(&self.geometry, pixel);
-                    let mut from = i * self.stride;
-                    for start in &self.runs {
-                        let run = &mut self.padded[to + start..][..self.run];
-                        for (sum, term) in run.iter_mut().zip(&self.rows[from..][..self.run]) {
-                            *sum += *term;
-                        }
-                        from += self.run;
+        let corners = corners(self.geometry, pixels);
+        let Self { padded, runs, run, rows, stride, .. } = self;
+        Arch::new().dispatch(Fold { corners, padded, runs, run: *run, rows, stride: *stride });
+    }
+}
+
+/// Copies windows from an image to rows.
+struct Unfold<'a, C, T> {
+    corners: C,
+    padded: &'a [T],
+    runs: &'a [usize],
+    run: usize,
+    rows: &'a mut [T],
+    stride: usize,
+}
+
+impl<C: Iterator<Item = usize>, T: Real> WithSimd for Unfold<'_, C, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { padded, runs, run, rows, .. } = self;
+        for (i, corner) in self.corners.enumerate() {
+            let mut to = i * self.stride;
+            for start in runs {
+                let from = corner + start;
+                if run <= CHUNK {
+                    rows[to..][..CHUNK].copy_from_slice(&padded[from..][..CHUNK]);
+                } else if run > LONG {
+                    rows[to..][..run].copy_from_slice(&padded[from..][..run]);
+                } else {
+                    for at in (0..run).step_by(CHUNK) {
+                        rows[to + at..][..CHUNK].copy_from_slice(&padded[from + at..][..CHUNK]);
                     }
                 }
-            },
-        );
+                to += run;
+            }
+        }
+    }
+}
+
+/// Adds rows to windows of an image.
+struct Fold<'a, C, T> {
+    corners: C,
+    padded: &'a mut [T],
+    runs: &'a [usize],
+    run: usize,
+    rows: &'a [T],
+    stride: usize,
+}
+
+impl<C: Iterator<Item = usize>, T: Real> WithSimd for Fold<'_, C, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { padded, runs, run, rows, .. } = self;
+        for (i, corner) in self.corners.enumerate() {
+            let mut from = i * self.stride;
+            for start in runs {
+                let sums = &mut padded[corner + start..][..run];
+                sums.iter_mut().zip(&rows[from..][..run]).for_each(|(sum, term)| *sum += *term);
+                from += run;
+            }
+        }
     }
 }
 
@@ -135,11 +173,23 @@ fn inner(geometry: &Geometry, y: usize) -> usize {
     ((y + above) * geometry.padded()[1] + left) * geometry.channels_in
 }
 
-/// Where the padded image holds the first number of a window.
-fn corner(geometry: &Geometry, pixel: usize) -> usize {
-    let [y, x] = [pixel / geometry.output[1], pixel % geometry.output[1]];
-    let row = y * geometry.stride[0] * geometry.padded()[1];
-    (row + x * geometry.stride[1]) * geometry.channels_in
+/// Where the padded image holds the first numbers of these windows.
+fn corners(geometry: Geometry, pixels: Range<usize>) -> impl Iterator<Item = usize> {
+    let Geometry { channels_in, output: [_, width], stride, .. } = geometry;
+    let row_step = stride[0] * geometry.padded()[1] * channels_in;
+    let step = stride[1] * channels_in;
+    let [mut row, mut column] = [pixels.start / width, pixels.start % width];
+    pixels.map(
+        #[inline(always)]
+        move |_| {
+            let corner = row * row_step + column * step;
+            column += 1;
+            if column == width {
+                [row, column] = [row + 1, 0];
+            }
+            corner
+        },
+    )
 }
 
 /// Copies a matrix of this many rows and columns, transposed; the strides are of rows.
@@ -150,31 +200,52 @@ pub(super) fn transpose<T: Real>(
     to: &mut [T],
     to_stride: usize,
 ) {
-    const SIDE: usize = 8;
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for row in (0..rows).step_by(SIDE) {
-                for column in (0..columns).step_by(SIDE) {
-                    let from = &from[row * from_stride + column..];
-                    let to = &mut to[column * to_stride + row..];
-                    if rows - row >= SIDE && columns - column >= SIDE {
-                        let square: [[T; SIDE]; SIDE] = std::array::from_fn(|i| {
-                            std::array::from_fn(|j| from[i * from_stride..][..SIDE][j])
-                        });
-                        for j in 0..SIDE {
-                            let line: [T; SIDE] = std::array::from_fn(|i| square[i][j]);
-                            to[j * to_stride..][..SIDE].copy_from_slice(&line);
-                        }
-                    } else {
-                        for i in 0..SIDE.min(rows - row) {
-                            for j in 0..SIDE.min(columns - column) {
-                                to[j * to_stride + i] = from[i * from_stride + j];
-                            }
-                        }
-                    }
+    Arch::new().dispatch(Transpose { from, from_stride, rows, columns, to, to_stride });
+}
+
+struct Transpose<'a, T> {
+    from: &'a [T],
+    from_stride: usize,
+    rows: usize,
+    columns: usize,
+    to: &'a mut [T],
+    to_stride: usize,
+}
+
+impl<T: Real> Transpose<'_, T> {
+    /// The square at a row and a column.
+    #[inline(always)]
+    fn square(&mut self, row: usize, column: usize) {
+        let from: [&[T]; SIDE] =
+            std::array::from_fn(|i| &self.from[(row + i) * self.from_stride + column..][..SIDE]);
+        for j in 0..SIDE {
+            let to = &mut self.to[(column + j) * self.to_stride + row..][..SIDE];
+            to.iter_mut().zip(&from).for_each(|(to, from)| *to = from[j]);
+        }
+    }
+}
+
+/// Side of the squares that a matrix is transposed by.
+const SIDE: usize = 8;
+
+impl<T: Real> WithSimd for Transpose<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _: S) {
+        if self.rows.min(self.columns) < SIDE {
+            for i in 0..self.rows {
+                for j in 0..self.columns {
+                    self.to[j * self.to_stride + i] = self.from[i * self.from_stride + j];
                 }
             }
-        },
-    );
+            return;
+        }
+        // The last squares end with the matrix.
+        for row in (0..self.rows).step_by(SIDE) {
+            for column in (0..self.columns).step_by(SIDE) {
+                self.square(row.min(self.rows - SIDE), column.min(self.columns - SIDE));
+            }
+        }
+    }
 }
