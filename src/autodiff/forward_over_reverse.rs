@@ -32,7 +32,8 @@ const MOST_DIRECTIONS: usize = 8;
 pub struct ForwardObjective<B: Elementwise, T: Task> {
     chunked: Chunked<B, Noted<B>, T>,
     memory: Memory,
-    most_directions: usize,
+    /// Elements of the largest tensor that the device holds.
+    largest_tensor: Option<usize>,
     kept: Kepts<B>,
 }
 
@@ -61,7 +62,7 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
         let chunked = Chunked::new(task, placement, samples, chunk_size)?;
         let kept = Kepts::of(chunked.all().len());
         let memory = Memory::default();
-        Ok(Self { chunked, memory, most_directions: MOST_DIRECTIONS, kept })
+        Ok(Self { chunked, memory, largest_tensor: None, kept })
     }
 
     /// The same, keeping linearisations within `memory`; within a quarter of the machine's otherwise.
@@ -69,9 +70,10 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
         Self { memory, ..self }
     }
 
-    /// The same, multiplying at most so many directions at once.
-    pub fn with_most_directions(self, most: usize) -> Self {
-        Self { most_directions: most.clamp(1, MOST_DIRECTIONS), ..self }
+    /// The same on a device that holds no tensor of more elements: as many directions are multiplied at
+    /// once as it holds.
+    pub fn with_largest_tensor(self, elements: usize) -> Self {
+        Self { largest_tensor: Some(elements), ..self }
     }
 
     /// The model at theta.
@@ -83,16 +85,22 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
         Tape::new(&self.chunked.placement.device)
     }
 
-    /// The products with the vectors of `block`, then the gradient, loss and accuracy where they are
-    /// `wanted`; and over how many samples.
-    fn pass(&self, samples: Samples<'_>, block: &[f64], wanted: bool) -> Result<(Vec<f64>, usize)> {
+    /// What is wanted, and over how many samples it is.
+    fn pass(&self, samples: Samples<'_>, wanted: Wanted<'_>) -> Result<(Vec<f64>, usize)> {
         let (chunks, count) = self.chunked.of(samples)?;
-        let directions = self.chunked.stacks("block of vectors", block, self.most_directions)?;
-        let Self { chunked: Chunked { task, layout, .. }, memory, .. } = self;
+        let (block, value) = match wanted {
+            Wanted::Gradient => (&[][..], true),
+            Wanted::Products(block) => (block, false),
+            Wanted::Both(block) => (block, true),
+        };
+        let directions = self.chunked.stacks("block of vectors", block, MOST_DIRECTIONS)?;
+        let Self { chunked: Chunked { task, layout, .. }, memory, largest_tensor, .. } = self;
         let store = self.kept.linearised(samples, chunks.len());
         let prepare = |chunk: &ChunkOf<Noted<B>, T>| match store.get(chunk.number) {
             Some(kept) => Work::Linearised(kept),
-            None if block.is_empty() => Work::Gradient(self.model(Parameters::Leaves)),
+            None if matches!(wanted, Wanted::Gradient) => {
+                Work::Gradient(self.model(Parameters::Leaves))
+            }
             None => {
                 let tape = self.tape();
                 Work::Linearise(self.model(Parameters::ChangingLeaves(&tape)), tape)
@@ -110,16 +118,43 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
                     store.offer(chunk.number, linearised, memory)
                 }
             };
-            let products = directions
+            let hessian = &linearised.hessian;
+            let most = largest_tensor.map(|most| most / hessian.largest_tensor().max(1));
+            let products: Vec<Tensor<B, 1>> = directions
                 .iter()
-                .map(|stack| together(linearised.hessian.apply(stack.clone()), stack, layout));
-            let products: Vec<Tensor<B, 1>> = products.collect();
-            match wanted {
+                .flat_map(|stack| parts(stack, most))
+                .map(|stack| together(hessian.apply(stack.clone()), &stack, layout))
+                .collect();
+            match value {
                 true => evaluated(products, linearised.value.clone(), chunk.weight),
                 false => share(Tensor::cat(products, 0), chunk.weight),
             }
         };
         Ok((self.chunked.sum(&chunks, prepare, compute)?, count))
+    }
+}
+
+/// What is asked of a pass: the products with the vectors of a block, and after them gradient, loss and
+/// accuracy.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Gradient,
+    Products(&'a [f64]),
+    Both(&'a [f64]),
+}
+
+/// A stack of directions in parts of at most so many.
+fn parts<B: Elementwise>(stack: &[Tensor<B, 2>], most: Option<usize>) -> Vec<Vec<Tensor<B, 2>>> {
+    let count = stack[0].dims()[0];
+    match most.map(|most| most.max(1)).filter(|&most| most < count) {
+        None => vec![stack.to_vec()],
+        Some(most) => {
+            let part = |from: usize| {
+                let rows = from..count.min(from + most);
+                stack.iter().map(|piece| piece.clone().slice([rows.clone()])).collect()
+            };
+            (0..count).step_by(most).map(part).collect()
+        }
     }
 }
 
@@ -164,25 +199,25 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
     }
 
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
-        let (read, count) = self.pass(samples, &[], true)?;
+        let (read, count) = self.pass(samples, Wanted::Gradient)?;
         let (gradient, evaluation) = split_evaluation(read, self.dim(), count);
         Ok(GradientEvaluation { evaluation, gradient })
     }
 
     fn hvp_over(&self, samples: Samples<'_>, v: &[f64]) -> Result<Vec<f64>> {
         check_length("vector", v.len(), self.dim())?;
-        Ok(self.pass(samples, v, false)?.0)
+        Ok(self.pass(samples, Wanted::Products(v))?.0)
     }
 
     fn hvps(&self, block: &[f64]) -> Result<Vec<f64>> {
         if block.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.pass(Samples::All, block, false)?.0)
+        Ok(self.pass(Samples::All, Wanted::Products(block))?.0)
     }
 
     fn gradient_and_hvps(&self, block: &[f64]) -> Result<(GradientEvaluation, Vec<f64>)> {
-        let (mut products, count) = self.pass(Samples::All, block, true)?;
+        let (mut products, count) = self.pass(Samples::All, Wanted::Both(block))?;
         let read = products.split_off(block.len());
         let (gradient, evaluation) = split_evaluation(read, self.dim(), count);
         Ok((GradientEvaluation { evaluation, gradient }, products))
