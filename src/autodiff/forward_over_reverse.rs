@@ -14,12 +14,11 @@ use super::chunked::{Chunk, ChunkOf, Chunked, joined, share, split_evaluation};
 use super::linearised::{
     Kepts, Linearised, Noted, Outputs, Parameters, Value, differentiate, plain, with_parameters,
 };
-use super::memory::Memory;
 use super::output_product::{OutputLoss, loss_of, weigh};
 use super::{
     Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Samples, Task,
 };
-use crate::device::Placement;
+use crate::device::{Memory, Placement};
 use crate::error::{Result, check_length};
 
 /// Tensors of `B` with tangents that are noted.

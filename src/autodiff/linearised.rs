@@ -11,8 +11,8 @@ use sharpscope_tangents::{
     Elementwise, LinearProgram, Recording, Tangents, Tape, constant, known, split, value,
 };
 
-use super::memory::{Memory, Taken};
 use super::{Samples, Task, output_product};
+use crate::device::{Memory, Taken};
 
 /// Tensors of `B` whose derivatives are noted, on a tape.
 pub(super) type Noted<B> = Autodiff<Tangents<Recording<B>>>;

@@ -45,7 +45,8 @@ impl Device {
             Ok(match self.differentiation() {
                 Differentiation::Forward => {
                     let forward =
-                        ForwardObjective::<Compute, T>::new(task, placement, samples, chunk)?;
+                        ForwardObjective::<Compute, T>::new(task, placement, samples, chunk)?
+                            .with_memory(self.memory().clone());
                     Box::new(match self.opened() {
                         Some(opened) => forward.with_largest_tensor(most_elements(opened)),
                         None => forward,

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sysinfo::System;
+
 /// A bound on what linearisations keep, shared by all objectives that were given it.
 ///
-/// A [`super::ForwardObjective`] keeps the values that its products multiply with, for as many chunks as
+/// An objective on a device keeps the values that its products multiply with, for as many chunks as
 /// the bound leaves room for; for others it computes them again. Results do not depend on which.
 #[derive(Debug, Clone)]
 pub struct Memory {
     bytes: usize,
     taken: Arc<AtomicUsize>,
 }
-
-/// Where a machine does not say how much memory it has.
-const UNKNOWN: usize = 4 << 30;
 
 impl Memory {
     /// At most so many bytes.
@@ -33,7 +32,7 @@ impl Memory {
     }
 
     /// Takes `bytes` until what is returned is dropped; `None` if there is no room for them.
-    pub(super) fn take(&self, bytes: usize) -> Option<Taken> {
+    pub(crate) fn take(&self, bytes: usize) -> Option<Taken> {
         let add = |taken: usize| taken.checked_add(bytes).filter(|&taken| taken <= self.bytes);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
         Some(Taken { bytes, of: self.clone() })
@@ -41,23 +40,19 @@ impl Memory {
 }
 
 impl Default for Memory {
-    /// A quarter of the machine's.
+    /// A quarter of the machine's, or of what this process may have of it.
     fn default() -> Self {
-        Self::of(machine().unwrap_or(UNKNOWN) / 4)
+        let mut machine = System::new();
+        machine.refresh_memory();
+        let limit = machine.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+        let bytes = machine.total_memory().min(limit);
+        Self::of(usize::try_from(bytes).unwrap_or(usize::MAX) / 4)
     }
-}
-
-/// The machine's memory in bytes, where it says.
-fn machine() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().ok()?;
-    kibibytes.checked_mul(1024)
 }
 
 /// A part of it, given back where this is dropped.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     bytes: usize,
     of: Memory,
 }
