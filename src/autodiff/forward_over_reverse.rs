@@ -8,9 +8,11 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use sharpscope_tangents::{Elementwise, Recording, Tangents, Tape, constant, known, split, value};
+use sharpscope_tangents::{
+    Elementwise, LinearProgram, Recording, Tangents, Tape, constant, known, split, value,
+};
 
-use super::chunked::{Chunk, ChunkOf, Chunked, joined, share, split_evaluation};
+use super::chunked::{Chunk, ChunkOf, Chunked, Parts, split_evaluation};
 use super::linearised::{
     Kepts, Linearised, Noted, Outputs, Parameters, Value, differentiate, plain, with_parameters,
 };
@@ -109,7 +111,7 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
             let linearised = match work {
                 Work::Gradient(model) => {
                     let value = differentiate(&**task, &model, &chunk.batch);
-                    return evaluated(Vec::new(), value, chunk.weight);
+                    return evaluated(Vec::new(), value);
                 }
                 Work::Linearised(linearised) => linearised,
                 Work::Linearise(model, tape) => {
@@ -119,17 +121,18 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
             };
             let hessian = &linearised.hessian;
             let most = largest_tensor.map(|most| most / hessian.largest_tensor().max(1));
-            let products: Vec<Tensor<B, 1>> = directions
-                .iter()
-                .flat_map(|stack| parts(stack, most))
-                .map(|stack| together(hessian.apply(stack.clone()), &stack, layout))
-                .collect();
+            let products = directions.iter().flat_map(|stack| multiplied(hessian, stack, most));
+            let products: Vec<Tensor<B, 1>> = products.collect();
             match value {
-                true => evaluated(products, linearised.value.clone(), chunk.weight),
-                false => share(Tensor::cat(products, 0), chunk.weight),
+                true => evaluated(products, linearised.value.clone()),
+                false => Parts::means(products),
             }
         };
-        Ok((self.chunked.sum(&chunks, prepare, compute)?, count))
+        let mut read = self.chunked.sum(&chunks, prepare, compute)?;
+        for stack in read[..block.len()].chunks_mut((MOST_DIRECTIONS * self.dim()).max(1)) {
+            by_direction(stack, &self.chunked.layout);
+        }
+        Ok((read, count))
     }
 }
 
@@ -158,25 +161,58 @@ fn parts<B: Elementwise>(stack: &[Tensor<B, 2>], most: Option<usize>) -> Vec<Vec
 }
 
 /// `products`, then gradient, loss and accuracy of a chunk.
-fn evaluated<B: Elementwise>(
-    mut products: Vec<Tensor<B, 1>>,
-    value: Value<B>,
-    weight: f64,
-) -> Tensor<B, 1> {
+fn evaluated<B: Elementwise>(mut products: Vec<Tensor<B, 1>>, value: Value<B>) -> Parts<B> {
     products.extend(value.gradient);
-    joined(products, value.loss, value.correct, weight)
+    Parts::evaluated(products, value.loss, value.correct)
 }
 
-/// What a program made of a stack of directions, one direction after the other.
-fn together<B: Elementwise>(
+/// What a program makes of a stack of directions, at most `most` of them at once: for each parameter, one
+/// direction after the other.
+fn multiplied<B: Elementwise>(
+    program: &LinearProgram<B>,
+    stack: &[Tensor<B, 2>],
+    most: Option<usize>,
+) -> Vec<Tensor<B, 1>> {
+    let mut parts = parts(stack, most)
+        .into_iter()
+        .map(|part| flat(program.apply(part.clone()), &part).into_iter())
+        .collect::<Vec<_>>();
+    match &mut parts[..] {
+        [part] => part.collect(),
+        parts => {
+            let piece = |_| Tensor::cat(parts.iter_mut().flat_map(Iterator::next).collect(), 0);
+            stack.iter().map(piece).collect()
+        }
+    }
+}
+
+/// What a program made of a stack of directions: for each parameter, one direction after the other.
+fn flat<B: Elementwise>(
     outputs: Vec<Option<Tensor<B, 2>>>,
     directions: &[Tensor<B, 2>],
-    layout: &ParameterLayout,
-) -> Tensor<B, 1> {
-    let count = directions[0].dims()[0];
+) -> Vec<Tensor<B, 1>> {
     let pieces = outputs.into_iter().zip(directions);
-    let pieces = pieces.map(|(piece, direction)| piece.unwrap_or_else(|| direction.zeros_like()));
-    Tensor::cat(pieces.collect(), 1).reshape([count * layout.len()])
+    let piece = |(piece, direction): (Option<Tensor<B, 2>>, &Tensor<B, 2>)| {
+        let [count, len] = direction.dims();
+        piece.unwrap_or_else(|| direction.zeros_like()).reshape([count * len])
+    };
+    pieces.map(piece).collect()
+}
+
+/// Numbers that come for each parameter, one direction after the other, as one vector after the other.
+fn by_direction(stack: &mut [f64], layout: &ParameterLayout) {
+    let dim = layout.len();
+    let count = stack.len() / dim.max(1);
+    if count < 2 {
+        return;
+    }
+    let pieces = stack.to_vec();
+    for entry in layout.entries() {
+        let piece = &pieces[count * entry.offset..][..count * entry.len];
+        for (i, part) in piece.chunks(entry.len.max(1)).enumerate() {
+            stack[i * dim + entry.offset..][..entry.len].copy_from_slice(part);
+        }
+    }
 }
 
 impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
@@ -224,7 +260,7 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
 
     fn output_product(&self, matrix: OutputMatrix, v: &[f64]) -> Result<Vec<f64>> {
         check_length("vector", v.len(), self.dim())?;
-        let Self { chunked: Chunked { task, placement, layout, .. }, memory, kept, .. } = self;
+        let Self { chunked: Chunked { task, placement, .. }, memory, kept, .. } = self;
         self.chunked.check_output_matrix(matrix, || self.model(Parameters::Constant))?;
         let directions = self.chunked.stacks("vector", v, 1)?.remove(0);
         let prepare = |chunk: &ChunkOf<Noted<B>, T>| match kept.outputs.get(chunk.number) {
@@ -253,7 +289,7 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
             let loss = LossForward::<B, T> { task, batch: &chunk.batch };
             let weighted = weigh(matrix, &loss, placement, chunk.number, values, change);
             let pieces = outputs.transposed.apply(vec![weighted.reshape([1, rows * columns])]);
-            share(together(pieces, &directions, layout), chunk.weight)
+            Parts::means(flat(pieces, &directions))
         })
     }
 }
