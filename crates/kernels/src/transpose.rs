@@ -166,10 +166,7 @@ mod x86 {
         #[inline(always)]
         fn turn(&self, tile: [[f32; 8]; 8]) -> [[f32; 8]; 8] {
             let avx = self.0.avx;
-            let r: [__m256; 8] = tile.map(
-                #[inline(always)]
-                |row| cast(row),
-            );
+            let r: [__m256; 8] = tile.map(cast);
             // Pairs, then fours, then eights of rows, each within half a row at first.
             let low = |i: usize| avx._mm256_unpacklo_ps(r[i], r[i + 1]);
             let high = |i: usize| avx._mm256_unpackhi_ps(r[i], r[i + 1]);
@@ -192,10 +189,7 @@ mod x86 {
         #[inline(always)]
         fn turn(&self, tile: [[f64; 4]; 4]) -> [[f64; 4]; 4] {
             let avx = self.0.avx;
-            let r: [__m256d; 4] = tile.map(
-                #[inline(always)]
-                |row| cast(row),
-            );
+            let r: [__m256d; 4] = tile.map(cast);
             let low = |i: usize| avx._mm256_unpacklo_pd(r[i], r[i + 1]);
             let high = |i: usize| avx._mm256_unpackhi_pd(r[i], r[i + 1]);
             let (l0, l2, h0, h2) = (low(0), low(2), high(0), high(2));
