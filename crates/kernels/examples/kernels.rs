@@ -1,4 +1,5 @@
-//! Microseconds per call of the kernels and of burn's own operations.
+//! Microseconds per call of the kernels and of burn's own operations, of all or of those whose name
+//! contains the first argument.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -38,6 +39,9 @@ fn microseconds(operation: &dyn Fn() -> FlexTensor) -> f64 {
 }
 
 fn compare(name: &str, ours: &dyn Fn() -> FlexTensor, burns: &dyn Fn() -> FlexTensor) {
+    if std::env::args().nth(1).is_some_and(|part| !name.contains(&part)) {
+        return;
+    }
     let (ours, burns) = (microseconds(ours), microseconds(burns));
     println!("{name:<44} {ours:>10.2} {burns:>10.2} {:>7.1}", burns / ours);
 }

@@ -8,9 +8,12 @@ use burn_flex::{FlexTensor, Layout};
 use burn_std::{Bytes, Shape};
 use bytemuck::Pod;
 use pulp::{Arch, Simd, WithSimd};
+use rten_simd::SimdUnaryOp;
+use rten_vecmath::Exp;
 
 use crate::pool::Pool;
 use crate::strides::dense_layout;
+use crate::vectors::Lanes;
 
 /// Runs loops with the widest vector instructions that the processor has.
 ///
@@ -19,8 +22,14 @@ use crate::strides::dense_layout;
 /// compiler knows.
 #[inline(always)]
 pub(crate) fn vectorized<R>(loops: impl FnMut() -> R) -> R {
+    dispatch(Loops(loops))
+}
+
+/// As `vectorized`, of what uses vectors itself.
+#[inline(always)]
+pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
     static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
-    ARCH.dispatch(Loops(loops))
+    ARCH.dispatch(kernel)
 }
 
 /// A closure called by reference: its `call_once` would be a function of its own, which is not inlined.
@@ -67,6 +76,7 @@ impl Number for f64 {
 pub(crate) trait Real:
     Number
     + Element
+    + Lanes
     + PartialOrd
     + Add<Output = Self>
     + Sub<Output = Self>
@@ -82,10 +92,15 @@ pub(crate) trait Real:
     fn nearest(value: f64) -> Self;
 
     fn root(self) -> Self;
+
+    fn logarithm(self) -> Self;
+
+    /// Each number replaced by its exponential.
+    fn exponentials(numbers: &mut [Self]);
 }
 
 macro_rules! real {
-    ($type:ty) => {
+    ($type:ty, |$numbers:ident| $exponentials:expr) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -100,12 +115,20 @@ macro_rules! real {
             fn root(self) -> Self {
                 self.sqrt()
             }
+
+            fn logarithm(self) -> Self {
+                self.ln()
+            }
+
+            fn exponentials($numbers: &mut [Self]) {
+                $exponentials
+            }
         }
     };
 }
 
-real!(f32);
-real!(f64);
+real!(f32, |numbers| Exp {}.map_mut(numbers));
+real!(f64, |numbers| numbers.iter_mut().for_each(|x| *x = x.exp()));
 
 /// A tensor of a type and shape, its elements in order.
 pub(crate) fn dense<T: Number>(values: Vec<T>, shape: &[usize], dtype: DType) -> FlexTensor {

@@ -19,7 +19,9 @@ mod products;
 mod reduction;
 mod softmax;
 mod strides;
+mod transpose;
 mod unary;
+mod vectors;
 
 pub use arithmetic::{add, div, mul, relu_backward, sub};
 pub use cat::{cat, slice_assign};
