@@ -95,7 +95,7 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
             Wanted::Both(block) => (block, true),
         };
         let directions = self.chunked.stacks("block of vectors", block, MOST_DIRECTIONS)?;
-        let Self { chunked: Chunked { task, layout, .. }, memory, largest_tensor, .. } = self;
+        let Self { chunked: Chunked { task, .. }, memory, largest_tensor, .. } = self;
         let store = self.kept.linearised(samples, chunks.len());
         let prepare = |chunk: &ChunkOf<Noted<B>, T>| match store.get(chunk.number) {
             Some(kept) => Work::Linearised(kept),

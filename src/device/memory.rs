@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sysinfo::System;
-
 /// A bound on what linearisations keep, shared by all objectives that were given it.
 ///
 /// An objective on a device keeps the values that its products multiply with, for as many chunks as
@@ -14,6 +12,9 @@ pub struct Memory {
     bytes: usize,
     taken: Arc<AtomicUsize>,
 }
+
+/// Where a machine does not say how much memory it has.
+const UNKNOWN: usize = 4 << 30;
 
 impl Memory {
     /// At most so many bytes.
@@ -40,14 +41,18 @@ impl Memory {
 }
 
 impl Default for Memory {
-    /// A quarter of the machine's, or of what this process may have of it.
+    /// A quarter of the machine's.
     fn default() -> Self {
-        let mut machine = System::new();
-        machine.refresh_memory();
-        let limit = machine.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-        let bytes = machine.total_memory().min(limit);
-        Self::of(usize::try_from(bytes).unwrap_or(usize::MAX) / 4)
+        Self::of(machine().unwrap_or(UNKNOWN) / 4)
     }
+}
+
+/// The machine's memory in bytes, where it says.
+fn machine() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 /// A part of it, given back where this is dropped.
