@@ -239,7 +239,7 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
         if let [chunk] = chunks {
             let Parts { mut means, counts } = compute(prepare(chunk), chunk);
             means.extend(counts);
-            return self.placement.read(means);
+            return self.placement.read_all(means);
         }
         let mut total: Option<Tensor<B, 1>> = None;
         for group in chunks.chunks(self.placement.workers.max(1)) {
@@ -252,7 +252,7 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
             };
             total = total.into_iter().chain(parts).reduce(Tensor::add);
         }
-        self.placement.read(total.into_iter().collect())
+        self.placement.read_all(total.into_iter().collect())
     }
 }
 

@@ -101,12 +101,19 @@ impl<Device> Placement<Device> {
         Tensor::zeros(shape, (&self.device, self.precision.dtype()))
     }
 
-    /// Reads tensors back, at once and one after the other, which waits for all work that they depend
-    /// on.
+    /// Reads a tensor back, which waits for all work that it depends on.
     ///
     /// # Errors
     /// [`Error::Numerical`] if the device reports failure.
-    pub fn read<B: Backend<Device = Device>>(
+    pub fn read<B: Backend<Device = Device>>(&self, tensor: Tensor<B, 1>) -> Result<Vec<f64>> {
+        self.read_all(vec![tensor])
+    }
+
+    /// Reads tensors back in one transfer, one after the other.
+    ///
+    /// # Errors
+    /// As [`Placement::read`].
+    pub fn read_all<B: Backend<Device = Device>>(
         &self,
         tensors: Vec<Tensor<B, 1>>,
     ) -> Result<Vec<f64>> {

@@ -169,7 +169,7 @@ fn of_transformers() {
     let p = ours::softmax(scores.clone(), 3);
     compare(
         "softmax_tangent [200, 2, 32, 32]",
-        &|| ours::softmax_tangent(p.clone(), scores.clone()),
+        &|| ours::softmax_tangent(p.clone(), scores.clone(), 3),
         &|| {
             let product = Flex::float_mul(p.clone(), scores.clone());
             let sum = Flex::float_sum_dim(product.clone(), 3);

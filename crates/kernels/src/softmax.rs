@@ -121,10 +121,10 @@ fn with_numbers<T: Real>(
     );
 }
 
-/// The derivative of `p`, which is softmax of some x along the last axis, in a direction `dx` of x's
-/// shape: p (dx - sum(p dx)).
-pub fn softmax_tangent(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
-    match (p.dtype(), dx.dtype(), alike(&p, &dx)) {
+/// The derivative of `p`, which is softmax of some x along `dim`, in a direction `dx` of x's shape:
+/// p (dx - sum(p dx)).
+pub fn softmax_tangent(p: FlexTensor, dx: FlexTensor, dim: usize) -> FlexTensor {
+    match (p.dtype(), dx.dtype(), alike(&p, &dx) && last_axis(&dx) == Some(dim)) {
         (DType::F32, DType::F32, true) => tangent::<f32>(
             p,
             dx,
@@ -137,14 +137,14 @@ pub fn softmax_tangent(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
             #[inline(always)]
             |p, centred| p * centred,
         ),
-        _ => mul(p.clone(), centred(p, dx)),
+        _ => mul(p.clone(), centred(p, dx, dim)),
     }
 }
 
-/// The derivative of log(p), where `p` is softmax of some x along the last axis, in a direction `dx` of
-/// x's shape: dx - sum(p dx).
-pub fn log_softmax_tangent(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
-    match (p.dtype(), dx.dtype(), alike(&p, &dx)) {
+/// The derivative of log(p), where `p` is softmax of some x along `dim`, in a direction `dx` of x's shape:
+/// dx - sum(p dx).
+pub fn log_softmax_tangent(p: FlexTensor, dx: FlexTensor, dim: usize) -> FlexTensor {
+    match (p.dtype(), dx.dtype(), alike(&p, &dx) && last_axis(&dx) == Some(dim)) {
         (DType::F32, DType::F32, true) => tangent::<f32>(
             p,
             dx,
@@ -157,13 +157,12 @@ pub fn log_softmax_tangent(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
             #[inline(always)]
             |_, centred| centred,
         ),
-        _ => centred(p, dx),
+        _ => centred(p, dx, dim),
     }
 }
 
-fn centred(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
-    let last = dx.layout().num_dims() - 1;
-    sub(dx.clone(), sum_dim(mul(p, dx), last))
+fn centred(p: FlexTensor, dx: FlexTensor, dim: usize) -> FlexTensor {
+    sub(dx.clone(), sum_dim(mul(p, dx), dim))
 }
 
 /// The last axis of a tensor that is not empty.

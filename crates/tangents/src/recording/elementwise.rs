@@ -38,4 +38,37 @@ impl<B: Elementwise> Elementwise for Recording<B> {
             }
         }
     }
+
+    fn softmax_tangent(
+        p: FloatTensor<Self>,
+        dx: FloatTensor<Self>,
+        dim: usize,
+    ) -> FloatTensor<Self> {
+        along_softmax(p, dx, dim, B::softmax_tangent)
+    }
+
+    fn log_softmax_tangent(
+        p: FloatTensor<Self>,
+        dx: FloatTensor<Self>,
+        dim: usize,
+    ) -> FloatTensor<Self> {
+        along_softmax(p, dx, dim, B::log_softmax_tangent)
+    }
+}
+
+/// `f` of a softmax and a direction.
+fn along_softmax<B: Elementwise>(
+    p: RecordedTensor<B>,
+    dx: RecordedTensor<B>,
+    dim: usize,
+    f: fn(FloatTensor<B>, FloatTensor<B>, usize) -> FloatTensor<B>,
+) -> RecordedTensor<B> {
+    let p = p.known("softmax");
+    match dx {
+        RecordedTensor::Known(dx) => RecordedTensor::Known(f(p, dx, dim)),
+        RecordedTensor::Linear(dx) => {
+            let (shape, p) = (dx.shape.clone(), for_all::<B>(p));
+            dx.then(shape, &[&p.clone()], move |dx, _| f(p.clone(), dx, dim + 1))
+        }
+    }
 }
