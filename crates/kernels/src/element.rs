@@ -19,8 +19,14 @@ use crate::strides::dense_layout;
 /// compiler knows.
 #[inline(always)]
 pub(crate) fn vectorized<R>(loops: impl FnMut() -> R) -> R {
+    arch().dispatch(Loops(loops))
+}
+
+/// The instructions that the processor has.
+#[inline(always)]
+pub(crate) fn arch() -> Arch {
     static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
-    ARCH.dispatch(Loops(loops))
+    *ARCH
 }
 
 /// A closure called by reference: its `call_once` would be a function of its own, which is not inlined.

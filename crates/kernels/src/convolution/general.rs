@@ -1,13 +1,14 @@
 //! Convolutions of any stride, padding and dilation: products with the input's windows.
 
 use super::geometry::{Geometry, Images};
-use super::product::{Left, Product, row_stride};
-use super::real::Real;
+use super::product::{Product, row_stride};
 use super::windows::{Windows, transpose};
+use crate::tile::Left;
+use crate::vectors::Vectors;
 use pulp::{Arch, Simd, WithSimd};
 
 /// The convolution's output, `[images, channels_out, height, width]`.
-pub(super) fn output<T: Real>(
+pub(super) fn output<T: Vectors>(
     geometry: Geometry,
     x: Images<'_, T>,
     weight: Images<'_, T>,
@@ -32,7 +33,7 @@ pub(super) fn output<T: Real>(
         for range in windows.blocks() {
             windows.unfold(range.clone());
             Product {
-                a: Left::Rows(&windows.rows, windows.stride),
+                a: Left::rows(&windows.rows, windows.stride),
                 b: &columns,
                 b_rows: &column_rows,
                 c: &mut block,
@@ -55,7 +56,7 @@ pub(super) fn output<T: Real>(
 }
 
 /// The gradient by the input, of its shape.
-pub(super) fn input_gradient<T: Real>(
+pub(super) fn input_gradient<T: Vectors>(
     geometry: Geometry,
     weight: Images<'_, T>,
     output_gradient: Images<'_, T>,
@@ -70,7 +71,7 @@ pub(super) fn input_gradient<T: Real>(
         let (image, channel_stride) = output_gradient.image(index);
         for range in windows.blocks() {
             Product {
-                a: Left::Columns(&image[range.start..], channel_stride),
+                a: Left::columns(&image[range.start..], channel_stride),
                 b: &weight,
                 b_rows: &weight_rows,
                 c: &mut windows.rows,
@@ -88,7 +89,7 @@ pub(super) fn input_gradient<T: Real>(
 }
 
 /// The gradient by the weights, of their shape.
-pub(super) fn weight_gradient<T: Real>(
+pub(super) fn weight_gradient<T: Vectors>(
     geometry: Geometry,
     x: Images<'_, T>,
     output_gradient: Images<'_, T>,
@@ -105,7 +106,7 @@ pub(super) fn weight_gradient<T: Real>(
         for range in windows.blocks() {
             windows.unfold(range.clone());
             Product {
-                a: Left::Rows(&image[range.start..], channel_stride),
+                a: Left::rows(&image[range.start..], channel_stride),
                 b: &windows.rows,
                 b_rows: &window_rows[..range.len()],
                 c: &mut sum,
@@ -131,7 +132,7 @@ fn rows(count: usize, stride: usize) -> Vec<usize> {
 }
 
 /// The weights in the order of a window's numbers, an output channel a row.
-fn windowed<T: Real>(geometry: Geometry, weight: Images<'_, T>) -> Vec<T> {
+fn windowed<T: Vectors>(geometry: Geometry, weight: Images<'_, T>) -> Vec<T> {
     let Geometry { channels_in, channels_out, kernel, .. } = geometry;
     let area = kernel[0] * kernel[1];
     let stride = row_stride(geometry.window());
@@ -145,7 +146,7 @@ fn windowed<T: Real>(geometry: Geometry, weight: Images<'_, T>) -> Vec<T> {
 
 /// The gradient by the bias: sums over images and pixels of a gradient of this many images, channels
 /// and pixels.
-pub(super) fn bias_gradient<T: Real>(
+pub(super) fn bias_gradient<T: Vectors>(
     output_gradient: Images<'_, T>,
     [images, channels, pixels]: [usize; 3],
 ) -> Vec<T> {
@@ -164,7 +165,7 @@ struct Sums<'a, T> {
     sums: Vec<[T; LANES]>,
 }
 
-impl<T: Real> WithSimd for Sums<'_, T> {
+impl<T: Vectors> WithSimd for Sums<'_, T> {
     type Output = Vec<T>;
 
     #[inline(always)]

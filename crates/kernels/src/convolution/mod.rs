@@ -6,16 +6,15 @@
 mod general;
 mod geometry;
 mod product;
-mod real;
 mod shifted;
 mod windows;
 
+use crate::vectors::Vectors;
 use burn_backend::DType;
 use burn_backend::ops::{ConvOptions, ModuleOps};
 use burn_flex::{Flex, FlexTensor, Layout};
 use burn_std::{Bytes, Shape};
 use geometry::{Geometry, Images, with_dense_planes};
-use real::Real;
 use shifted::{Shifted, reflected};
 
 /// Convolution of x `[n, channels_in, height, width]` with weights
@@ -141,7 +140,7 @@ fn covered(
     (shape == [images, channels_out, height, width]).then_some((geometry, dtype))
 }
 
-fn output<T: Real>(
+fn output<T: Vectors>(
     geometry: Geometry,
     x: FlexTensor,
     weight: FlexTensor,
@@ -158,7 +157,7 @@ fn output<T: Real>(
     tensor(values, Shape::new([images, channels_out, height, width]))
 }
 
-fn input_gradient<T: Real>(
+fn input_gradient<T: Vectors>(
     geometry: Geometry,
     weight: FlexTensor,
     output_grad: FlexTensor,
@@ -178,7 +177,7 @@ fn input_gradient<T: Real>(
     tensor(values, Shape::new([images, channels_in, height, width]))
 }
 
-fn weight_gradient<T: Real>(
+fn weight_gradient<T: Vectors>(
     geometry: Geometry,
     x: FlexTensor,
     output_grad: FlexTensor,
@@ -190,7 +189,7 @@ fn weight_gradient<T: Real>(
     tensor(values, Shape::new([channels_out, channels_in, height, width]))
 }
 
-fn bias_gradient<T: Real>(bias: FlexTensor, output_grad: FlexTensor) -> FlexTensor {
+fn bias_gradient<T: Vectors>(bias: FlexTensor, output_grad: FlexTensor) -> FlexTensor {
     let [images, channels, height, width] = output_grad.layout().shape().dims();
     let output_grad = with_dense_planes(output_grad);
     let sums =
@@ -198,7 +197,7 @@ fn bias_gradient<T: Real>(bias: FlexTensor, output_grad: FlexTensor) -> FlexTens
     tensor(sums, bias.layout().shape().clone())
 }
 
-fn tensor<T: Real>(values: Vec<T>, shape: Shape) -> FlexTensor {
+fn tensor<T: Vectors>(values: Vec<T>, shape: Shape) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), T::dtype())
 }
 

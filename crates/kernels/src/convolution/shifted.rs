@@ -5,8 +5,9 @@
 //! the rows' ends the product has numbers of no pixel, which are left out.
 
 use super::geometry::{Geometry, Images};
-use super::product::{ALIGN, Left, Product, row_stride};
-use super::real::Real;
+use super::product::{ALIGN, Product, row_stride};
+use crate::tile::Left;
+use crate::vectors::Vectors;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Bytes of the products of a block of rows: they stay in a core's own cache.
@@ -41,7 +42,7 @@ impl Shifted {
 
     /// The output, `[images, channels_out, height, width]`, for weights
     /// `[channels_out, channels_in, height, width]` in order.
-    pub fn output<T: Real>(&self, x: Images<'_, T>, weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+    pub fn output<T: Vectors>(&self, x: Images<'_, T>, weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         let Geometry { images, channels_in, channels_out, output: [height, width], .. } =
             self.geometry;
         let pixels = self.geometry.pixels_out();
@@ -59,7 +60,7 @@ impl Shifted {
             for from in (0..height).step_by(rows) {
                 let rows = rows.min(height - from);
                 Product {
-                    a: Left::Rows(weight, places.len()),
+                    a: Left::rows(weight, places.len()),
                     b: &padded[from * self.pitch..],
                     b_rows: &places,
                     c: &mut products,
@@ -96,7 +97,7 @@ impl Shifted {
     }
 
     /// Copies an image into the padded image.
-    fn read<T: Real>(&self, x: Images<'_, T>, index: usize, padded: &mut [T]) {
+    fn read<T: Vectors>(&self, x: Images<'_, T>, index: usize, padded: &mut [T]) {
         let Geometry { channels_in, input: [height, width], padding, .. } = self.geometry;
         let (image, channel_stride) = x.image(index);
         let start = padding[0] * self.pitch + padding[1];
@@ -113,7 +114,7 @@ impl Shifted {
 
 /// Weights `[outputs, inputs, ..]` of kernels of `area` pixels for the adjoint of their convolution:
 /// `[inputs, outputs, ..]`, reflected.
-pub(super) fn reflected<T: Real>(
+pub(super) fn reflected<T: Vectors>(
     weight: &[T],
     [outputs, inputs]: [usize; 2],
     area: usize,
@@ -140,7 +141,7 @@ struct Rows<'a, T> {
     bias: Option<&'a [T]>,
 }
 
-impl<T: Real> WithSimd for Rows<'_, T> {
+impl<T: Vectors> WithSimd for Rows<'_, T> {
     type Output = ();
 
     #[inline(always)]

@@ -4,6 +4,7 @@ mod arithmetic;
 mod cat;
 mod contiguous;
 mod mask;
+mod matmul;
 mod reduction;
 mod softmax;
 mod tensors;

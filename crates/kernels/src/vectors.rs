@@ -1,14 +1,13 @@
-//! The floating-point types of the kernels and their vectors.
+//! Vectors of numbers, of the width that the processor has.
 
-use burn_backend::Element;
-use bytemuck::Pod;
+use std::ops::AddAssign;
+
 use pulp::Simd;
-use std::ops::{Add, AddAssign};
 
-/// A floating-point type with vectors of the width that the processor has.
-pub(super) trait Real: Element + Pod + Add<Output = Self> + AddAssign {
-    /// 0.
-    const ZERO: Self;
+use crate::element::Real;
+
+/// A floating-point type with its vectors.
+pub(crate) trait Vectors: Real + AddAssign {
     /// Several of it.
     type Vector<S: Simd>: Copy;
     /// The whole vectors at the start of a slice.
@@ -17,6 +16,8 @@ pub(super) trait Real: Element + Pod + Add<Output = Self> + AddAssign {
     fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
     /// The value in each lane.
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    /// a + b.
+    fn sum<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// a b + c.
     fn mul_add<S: Simd>(
         simd: S,
@@ -24,12 +25,20 @@ pub(super) trait Real: Element + Pod + Add<Output = Self> + AddAssign {
         b: Self::Vector<S>,
         c: Self::Vector<S>,
     ) -> Self::Vector<S>;
+
+    /// Numbers in a vector.
+    #[inline(always)]
+    fn lanes<S: Simd>() -> usize {
+        size_of::<Self::Vector<S>>() / size_of::<Self>()
+    }
 }
 
-macro_rules! real {
-    ($real:ty, $vector:ident, $of:ident, $of_mut:ident, $splat:ident, $mul_add:ident) => {
-        impl Real for $real {
-            const ZERO: Self = 0.0;
+macro_rules! vectors {
+    (
+        $real:ty, $vector:ident, $of:ident, $of_mut:ident, $splat:ident,
+        $add:ident, $mul_add:ident
+    ) => {
+        impl Vectors for $real {
             type Vector<S: Simd> = S::$vector;
 
             #[inline(always)]
@@ -48,6 +57,11 @@ macro_rules! real {
             }
 
             #[inline(always)]
+            fn sum<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$add(a, b)
+            }
+
+            #[inline(always)]
             fn mul_add<S: Simd>(
                 simd: S,
                 a: Self::Vector<S>,
@@ -60,5 +74,5 @@ macro_rules! real {
     };
 }
 
-real!(f32, f32s, as_simd_f32s, as_mut_simd_f32s, splat_f32s, mul_add_e_f32s);
-real!(f64, f64s, as_simd_f64s, as_mut_simd_f64s, splat_f64s, mul_add_e_f64s);
+vectors!(f32, f32s, as_simd_f32s, as_mut_simd_f32s, splat_f32s, add_f32s, mul_add_e_f32s);
+vectors!(f64, f64s, as_simd_f64s, as_mut_simd_f64s, splat_f64s, add_f64s, mul_add_e_f64s);
