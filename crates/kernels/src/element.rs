@@ -1,6 +1,6 @@
 //! The types of elements, and the vector instructions that loops over them are compiled for.
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 use std::sync::LazyLock;
 
 use burn_backend::{DType, Element};
@@ -11,9 +11,9 @@ use pulp::{Arch, Simd, WithSimd};
 use rten_simd::SimdUnaryOp;
 use rten_vecmath::Exp;
 
+use crate::lanes::Lanes;
 use crate::pool::Pool;
 use crate::strides::dense_layout;
-use crate::vectors::Lanes;
 
 /// Runs loops with the widest vector instructions that the processor has.
 ///
@@ -28,8 +28,14 @@ pub(crate) fn vectorized<R>(loops: impl FnMut() -> R) -> R {
 /// As `vectorized`, of what uses vectors itself.
 #[inline(always)]
 pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
+    arch().dispatch(kernel)
+}
+
+/// The instructions that the processor has.
+#[inline(always)]
+pub(crate) fn arch() -> Arch {
     static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
-    ARCH.dispatch(kernel)
+    *ARCH
 }
 
 /// A closure called by reference: its `call_once` would be a function of its own, which is not inlined.
@@ -79,6 +85,7 @@ pub(crate) trait Real:
     + Lanes
     + PartialOrd
     + Add<Output = Self>
+    + AddAssign
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Div<Output = Self>

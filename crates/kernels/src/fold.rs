@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use pulp::{Simd, WithSimd};
 
 use crate::element::{Real, dispatch};
+use crate::lanes::Lanes;
 use crate::strides::Axes;
-use crate::vectors::Lanes;
 
 /// An operation that numbers may be folded with in any order.
 pub(crate) trait Fold {

@@ -13,15 +13,17 @@ mod convolution;
 mod element;
 mod fold;
 mod functions;
+mod lanes;
 mod mask;
+mod matmul;
 mod pool;
 mod products;
 mod reduction;
 mod softmax;
 mod strides;
+mod tile;
 mod transpose;
 mod unary;
-mod vectors;
 
 pub use arithmetic::{add, div, mul, relu_backward, sub};
 pub use cat::{cat, slice_assign};
@@ -32,6 +34,7 @@ pub use convolution::{
 };
 pub use functions::{erf, exp, sigmoid, tanh, tanh_slope};
 pub use mask::{mask_fill, mask_where};
+pub use matmul::{matmul, matmul_add};
 pub use pool::{recycle, take};
 pub use products::sum_of_products;
 pub use reduction::{max_dim, mean, mean_dim, sum, sum_dim};

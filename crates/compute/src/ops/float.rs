@@ -15,6 +15,7 @@ use sharpscope_kernels as kernels;
 
 impl FloatTensorOps<Self> for Compute {
     with_kernels! {
+        fn float_matmul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) => kernels::matmul;
         fn float_mask_fill(
             tensor: FloatTensor<Self>,
             mask: BoolTensor<Self>,
@@ -93,7 +94,6 @@ impl FloatTensorOps<Self> for Compute {
         fn float_clamp(tensor: FloatTensor<Self>, min: Scalar, max: Scalar) -> FloatTensor<Self>;
         fn float_remainder(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_remainder_scalar(lhs: FloatTensor<Self>, rhs: Scalar) -> FloatTensor<Self>;
-        fn float_matmul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_cross(
             lhs: FloatTensor<Self>,
             rhs: FloatTensor<Self>,

@@ -1,9 +1,10 @@
 //! Convolutions of any stride, padding and dilation: products with the input's windows.
 
 use super::geometry::{Geometry, Images};
-use super::product::{Left, Product, row_stride};
-use super::real::Real;
+use super::product::{Product, row_stride};
 use super::windows::{Windows, transpose};
+use crate::element::Real;
+use crate::tile::Left;
 use pulp::{Arch, Simd, WithSimd};
 
 /// The convolution's output, `[images, channels_out, height, width]`.
@@ -32,7 +33,7 @@ pub(super) fn output<T: Real>(
         for range in windows.blocks() {
             windows.unfold(range.clone());
             Product {
-                a: Left::Rows(&windows.rows, windows.stride),
+                a: Left::rows(&windows.rows, windows.stride),
                 b: &columns,
                 b_rows: &column_rows,
                 c: &mut block,
@@ -70,7 +71,7 @@ pub(super) fn input_gradient<T: Real>(
         let (image, channel_stride) = output_gradient.image(index);
         for range in windows.blocks() {
             Product {
-                a: Left::Columns(&image[range.start..], channel_stride),
+                a: Left::columns(&image[range.start..], channel_stride),
                 b: &weight,
                 b_rows: &weight_rows,
                 c: &mut windows.rows,
@@ -105,7 +106,7 @@ pub(super) fn weight_gradient<T: Real>(
         for range in windows.blocks() {
             windows.unfold(range.clone());
             Product {
-                a: Left::Rows(&image[range.start..], channel_stride),
+                a: Left::rows(&image[range.start..], channel_stride),
                 b: &windows.rows,
                 b_rows: &window_rows[..range.len()],
                 c: &mut sum,

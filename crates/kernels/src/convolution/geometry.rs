@@ -1,6 +1,6 @@
 //! Sizes of a convolution, and tensors as images of planes.
 
-use super::real::Real;
+use crate::element::Real;
 use burn_backend::ops::ConvOptions;
 use burn_flex::FlexTensor;
 

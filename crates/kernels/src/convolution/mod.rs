@@ -6,16 +6,15 @@
 mod general;
 mod geometry;
 mod product;
-mod real;
 mod shifted;
 mod windows;
 
+use crate::element::Real;
 use burn_backend::DType;
 use burn_backend::ops::{ConvOptions, ModuleOps};
 use burn_flex::{Flex, FlexTensor, Layout};
 use burn_std::{Bytes, Shape};
 use geometry::{Geometry, Images, with_dense_planes};
-use real::Real;
 use shifted::{Shifted, reflected};
 
 /// Convolution of x `[n, channels_in, height, width]` with weights

@@ -5,8 +5,9 @@
 //! the rows' ends the product has numbers of no pixel, which are left out.
 
 use super::geometry::{Geometry, Images};
-use super::product::{ALIGN, Left, Product, row_stride};
-use super::real::Real;
+use super::product::{ALIGN, Product, row_stride};
+use crate::element::Real;
+use crate::tile::Left;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Bytes of the products of a block of rows: they stay in a core's own cache.
@@ -59,7 +60,7 @@ impl Shifted {
             for from in (0..height).step_by(rows) {
                 let rows = rows.min(height - from);
                 Product {
-                    a: Left::Rows(weight, places.len()),
+                    a: Left::rows(weight, places.len()),
                     b: &padded[from * self.pitch..],
                     b_rows: &places,
                     c: &mut products,

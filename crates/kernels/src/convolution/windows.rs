@@ -5,7 +5,7 @@
 
 use super::geometry::Geometry;
 use super::product::row_stride;
-use super::real::Real;
+use crate::element::Real;
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 

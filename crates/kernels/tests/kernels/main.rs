@@ -5,6 +5,7 @@ mod cat;
 mod contiguous;
 mod convolution;
 mod mask;
+mod matmul;
 mod reduction;
 mod softmax;
 mod tensors;

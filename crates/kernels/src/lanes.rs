@@ -1,4 +1,4 @@
-//! Vectors of numbers, as wide as the processor has them, where the compiler finds none by itself: it
+//! Real of numbers, as wide as the processor has them, where the compiler finds none by itself: it
 //! does not change the order of a sum.
 
 use pulp::Simd;
@@ -9,6 +9,21 @@ pub(crate) trait Lanes: Copy {
 
     /// As many vectors as there are in a row, and the rest.
     fn split<S: Simd>(row: &[Self]) -> (&[Self::Vector<S>], &[Self]);
+
+    /// The whole vectors at the start of a slice.
+    #[inline(always)]
+    fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>] {
+        Self::split::<S>(values).0
+    }
+
+    /// The whole vectors at the start of a slice.
+    fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
+
+    /// Numbers in a vector.
+    #[inline(always)]
+    fn lanes<S: Simd>() -> usize {
+        size_of::<Self::Vector<S>>() / size_of::<Self>()
+    }
 
     /// The numbers of a vector.
     fn of<S: Simd>(vector: &Self::Vector<S>) -> &[Self];
@@ -33,7 +48,7 @@ pub(crate) trait Lanes: Copy {
 
 macro_rules! lanes {
     (
-        $type:ty, $vector:ident, $split:ident, $splat:ident, $add:ident,
+        $type:ty, $vector:ident, $split:ident, $split_mut:ident, $splat:ident, $add:ident,
         $mul_add:ident, $greater:ident, $equal:ident, $select:ident, $sum:ident
     ) => {
         impl Lanes for $type {
@@ -42,6 +57,11 @@ macro_rules! lanes {
             #[inline(always)]
             fn split<S: Simd>(row: &[Self]) -> (&[S::$vector], &[Self]) {
                 S::$split(row)
+            }
+
+            #[inline(always)]
+            fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [S::$vector] {
+                S::$split_mut(values).0
             }
 
             #[inline(always)]
@@ -87,6 +107,7 @@ lanes!(
     f32,
     f32s,
     as_simd_f32s,
+    as_mut_simd_f32s,
     splat_f32s,
     add_f32s,
     mul_add_e_f32s,
@@ -99,6 +120,7 @@ lanes!(
     f64,
     f64s,
     as_simd_f64s,
+    as_mut_simd_f64s,
     splat_f64s,
     add_f64s,
     mul_add_e_f64s,
