@@ -146,7 +146,8 @@ settings! {
             /// the CPU, 8192 on a GPU]
             chunk: usize, checked at_least_one;
             /// Most MiB for what Hessian-vector products at the same parameters share; beyond it each
-            /// computes it again [default: a quarter of the machine's memory]
+            /// computes it again [default: a quarter of the machine's memory, and at most 1024 on a
+            /// GPU]
             memory: usize, shown "MIB";
         }
         "Output" {

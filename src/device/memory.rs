@@ -22,6 +22,13 @@ impl Memory {
         Self { bytes, taken: Arc::default() }
     }
 
+    /// What a GPU is taken to have room for, none of which says how much it has: a quarter of the
+    /// machine's, and no more than 1 GiB.
+    pub fn on_gpu() -> Self {
+        const MOST: usize = 1 << 30;
+        Self::of(Self::default().bytes.min(MOST))
+    }
+
     /// Bytes that may be taken.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -105,7 +105,7 @@ impl Device {
                 adapter: gpu.info.name.clone(),
                 notice: None,
                 differentiation: Differentiation::default(),
-                memory: Memory::default(),
+                memory: Memory::on_gpu(),
             },
             Err(error) => {
                 let notice = format!("{} failed ({error}): running on the CPU", gpu.info.name);
@@ -147,7 +147,7 @@ impl Device {
             adapter: name.clone(),
             notice: None,
             differentiation: Differentiation::default(),
-            memory: Memory::default(),
+            memory: Memory::on_gpu(),
         })
     }
 
@@ -166,7 +166,7 @@ impl Device {
     }
 
     /// The same device, where what products share takes at most so many bytes; a quarter of the machine's
-    /// memory otherwise.
+    /// memory otherwise, and no more than 1 GiB on a GPU, which does not say how much it has.
     pub fn with_memory(self, bytes: usize) -> Self {
         Self { memory: Memory::of(bytes), ..self }
     }
