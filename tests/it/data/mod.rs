@@ -95,7 +95,7 @@ proptest! {
         let data = load_text(text.as_bytes()).unwrap();
         prop_assert_eq!(data.len(), rows.len());
         for (i, row) in rows.iter().enumerate() {
-            prop_assert_eq!(*data.features(i), &row[..]);
+            prop_assert_eq!(&*data.features(i), &row[..]);
             prop_assert_eq!(data.label(i), Some(labels[i]));
         }
     }
