@@ -32,11 +32,14 @@ pub(super) struct Chunked<B: Backend, A: Backend<Device = B::Device>, T: Task> {
     chunk_size: usize,
     chunks: Chunks<A, T>,
     /// The batch that was asked for last: it is, more than once.
-    batch: Mutex<Option<(Vec<usize>, Chunks<A, T>)>>,
+    batch: Mutex<Option<Batch<A, T>>>,
 }
 
 /// A chunk of a task's samples on a backend.
 pub(super) type ChunkOf<A, T> = Chunk<<T as Task>::Batch<A>>;
+
+/// The positions of a batch's samples, and its chunks.
+type Batch<A, T> = (Vec<usize>, Chunks<A, T>);
 
 /// Chunks of all samples, or of a batch.
 pub(super) type Chunks<A, T> = Arc<[ChunkOf<A, T>]>;

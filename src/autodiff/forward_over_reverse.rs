@@ -275,7 +275,7 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
             let outputs = match work {
                 Err(outputs) => outputs,
                 Ok((changing, leaves, tape)) => {
-                    let models = (&changing, &leaves);
+                    let models = [&changing, &leaves];
                     let outputs = Outputs::new(&**task, models, &chunk.batch, tape);
                     kept.outputs.offer(chunk.number, outputs, memory)
                 }

@@ -72,6 +72,7 @@ pub(crate) fn accumulate<T: Real, S: Simd, const M: usize, const V: usize>(
             let steps = terms / STEP;
             let by_steps: [&[[T; STEP]]; M] =
                 std::array::from_fn(|i| &rows[i].as_chunks::<STEP>().0[..steps]);
+            #[allow(clippy::needless_range_loop, reason = "it counts through all rows")]
             for step in 0..steps {
                 let left: [&[T; STEP]; M] = std::array::from_fn(|i| &by_steps[i][step]);
                 sums = add_term(simd, sums, left.map(|left| &left[0]), &mut right);
