@@ -50,6 +50,14 @@ fn first_version() -> u32 {
     1
 }
 
+/// The present name of a column of version 1, whose batch sharpness was the ratio of means.
+fn since_version_2(name: &str) -> String {
+    match name.strip_prefix("batch_sharpness") {
+        Some(rest @ ("" | "_se")) => format!("batch_sharpness_ratio_of_means{rest}"),
+        _ => name.to_string(),
+    }
+}
+
 /// A table of steps as it stands in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepTable {
@@ -113,12 +121,17 @@ impl RunDirectory {
         whole.lines().enumerate().map(event).collect()
     }
 
-    /// The table in `steps.csv`.
+    /// The table in `steps.csv`, under the names that columns have in the present layout.
     ///
     /// # Errors
     /// As [`StepTable::read`].
     pub fn steps(&self) -> Result<StepTable> {
-        StepTable::read(&self.file("steps.csv"))
+        let mut table = StepTable::read(&self.file("steps.csv"))?;
+        let version = self.manifest_head()?.map_or(first_version(), |head| head.schema_version);
+        if version < 2 {
+            table.columns.iter_mut().for_each(|name| *name = since_version_2(name));
+        }
+        Ok(table)
     }
 }
 
@@ -150,6 +163,16 @@ impl StepTable {
             return Err(ragged(record.position().map(csv::Position::line), &problem));
         }
         Ok(Self { path: path.to_path_buf(), columns, cells })
+    }
+
+    /// Adds the columns of these names that it lacks, with empty cells.
+    pub(super) fn add_columns(&mut self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            if !self.columns.contains(&name) {
+                self.columns.push(name);
+                self.cells.iter_mut().for_each(|record| record.push_field(""));
+            }
+        }
     }
 
     /// The rows as numbers; columns that are missing are not measured, others are left alone.
