@@ -203,6 +203,7 @@ impl RunConfig {
         Columns {
             top: self.top,
             batch_sharpness_se: self.sharpness_batches.is_some(),
+            batch_noise: self.sharpness_batches.is_some(),
             batch_grad_norm: self.batch_size.0.is_some(),
             realized_ratio: self.realized != Realized::Off,
             realized_ratio_midpoint: self.realized == Realized::Midpoint,

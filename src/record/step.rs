@@ -13,8 +13,10 @@ use super::codec::{
 pub struct Columns {
     /// How many of the largest eigenvalues are logged.
     pub top: usize,
-    /// Whether batch sharpness is measured: its standard error, and what else its minibatches tell.
+    /// Whether the standard error of batch sharpness is.
     pub batch_sharpness_se: bool,
+    /// Whether what else its minibatches tell is.
+    pub batch_noise: bool,
     /// Whether the norm of the minibatch's gradient is.
     pub batch_grad_norm: bool,
     /// Whether the realized ratio is.
@@ -162,6 +164,8 @@ step_columns! {
     curvature_ms: Option<f64>, "ms", "where any was measured", (TIME_SPENT);
     /// standard error of `batch_sharpness`, two of which cover 95%
     batch_sharpness_se: Option<f64>, "L/w²", "a column with minibatches (unless `--sharpness-batches 0`); empty where so few batches tell nothing", (MEASURED, if batch_sharpness_se);
+    /// λ₁ where SAM took the gradient that it descended
+    perturbed_sharpness: Option<f64>, "L/w²", "a column with `--perturbed-sharpness`", (MEASURED, if perturbed_sharpness);
     /// s′Hs / (−2 g′s): s the update, g and H the gradient and the Hessian of the samples that it was taken
     /// from, at θ_t; on a quadratic their loss falls exactly if it is below 1
     realized_ratio: Option<f64>, "", "a column unless `--realized off`; at measured rows, where g′s is below 0", (MEASURED, if realized_ratio);
@@ -170,31 +174,29 @@ step_columns! {
     /// `realized_ratio` with H at (θ_{t−1} + 2θ_t + θ_{t+1})/4, the midpoint of an oscillation
     realized_ratio_midpoint: Option<f64>, "", "a column with `--realized midpoint`; as `realized_ratio`, from step 1 on", (MEASURED, if realized_ratio_midpoint);
     /// E_B[g_B′H_B g_B] / E_B[‖g_B‖²] over the same minibatches
-    batch_sharpness_ratio_of_means: Option<f64>, "L/w²", "as `batch_sharpness`; this and the next eight are columns with minibatches (unless `--sharpness-batches 0`)", (MEASURED, if batch_sharpness_se);
+    batch_sharpness_ratio_of_means: Option<f64>, "L/w²", "as `batch_sharpness`; this and the next eight are columns with minibatches (unless `--sharpness-batches 0`)", (MEASURED, if batch_noise);
     /// its standard error
-    batch_sharpness_ratio_of_means_se: Option<f64>, "L/w²", "as `batch_sharpness_se`", (MEASURED, if batch_sharpness_se);
+    batch_sharpness_ratio_of_means_se: Option<f64>, "L/w²", "as `batch_sharpness_se`", (MEASURED, if batch_noise);
     /// tr Σ/‖g‖², Σ the covariance of a single sample's gradient: the simple noise scale (McCandlish et al. 2018)
-    noise_scale: Option<f64>, "", "as `batch_sharpness`, where g is not 0; not if the batch is the whole set", (MEASURED, if batch_sharpness_se);
+    noise_scale: Option<f64>, "", "as `batch_sharpness`, where g is not 0; not if the batch is the whole set", (MEASURED, if batch_noise);
     /// its standard error
-    noise_scale_se: Option<f64>, "", "as `noise_scale`", (MEASURED, if batch_sharpness_se);
+    noise_scale_se: Option<f64>, "", "as `noise_scale`", (MEASURED, if batch_noise);
     /// E_B[g_B′H g_B]/‖g‖², H and g of all samples: a step of gradient descent along g_B lowers their loss
     /// in the mean, on a quadratic, exactly if this is below 2/η
-    noise_interaction: Option<f64>, "L/w²", "as `batch_sharpness`, where g is not 0", (MEASURED, if batch_sharpness_se);
+    noise_interaction: Option<f64>, "L/w²", "as `batch_sharpness`, where g is not 0", (MEASURED, if batch_noise);
     /// its standard error
-    noise_interaction_se: Option<f64>, "L/w²", "as `batch_sharpness_se`", (MEASURED, if batch_sharpness_se);
+    noise_interaction_se: Option<f64>, "L/w²", "as `batch_sharpness_se`", (MEASURED, if batch_noise);
     /// what batch sharpness settles at with small batches: 2(1−β)/η for heavy ball (Andreyev et al. 2026),
     /// 2/η without momentum
-    batch_edge_small: Option<f64>, "L/w²", "at measured rows with minibatches, of `sgd`, `momentum`, `nesterov` and `ema-momentum`", (MEASURED, if batch_sharpness_se);
+    batch_edge_small: Option<f64>, "L/w²", "at measured rows with minibatches, of `sgd`, `momentum`, `nesterov` and `ema-momentum`", (MEASURED, if batch_noise);
     /// what it settles at with large ones: 2(1+β)/η for heavy ball, the full batch's threshold
-    batch_edge_large: Option<f64>, "L/w²", "as `batch_edge_small`", (MEASURED, if batch_sharpness_se);
+    batch_edge_large: Option<f64>, "L/w²", "as `batch_edge_small`", (MEASURED, if batch_noise);
     /// where `batch_sharpness` lies between the two, in logarithms: 0 at the one for small batches, 1 at the
     /// one for large ones
-    batch_edge_position: Option<f64>, "", "as `batch_edge_small`, where the two differ", (MEASURED, if batch_sharpness_se);
+    batch_edge_position: Option<f64>, "", "as `batch_edge_small`, where the two differ", (MEASURED, if batch_noise);
     /// norm of the gradient that the update was taken from, that of its minibatch: SAM's ascent and its
     /// threshold are by this one
     batch_grad_norm: Option<f64>, "L/w", "a column with minibatches; always", (MEASURED, if batch_grad_norm);
-    /// λ₁ where SAM took the gradient that it descended
-    perturbed_sharpness: Option<f64>, "L/w²", "a column with `--perturbed-sharpness`", (MEASURED, if perturbed_sharpness);
 }
 
 impl StepRow {

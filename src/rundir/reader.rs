@@ -127,7 +127,7 @@ impl RunDirectory {
     /// As [`StepTable::read`].
     pub fn steps(&self) -> Result<StepTable> {
         let mut table = StepTable::read(&self.file("steps.csv"))?;
-        let version = self.manifest_head()?.map_or(first_version(), |head| head.schema_version);
+        let version = self.manifest_head()?.map_or(SCHEMA_VERSION, |head| head.schema_version);
         if version < 2 {
             table.columns.iter_mut().for_each(|name| *name = since_version_2(name));
         }

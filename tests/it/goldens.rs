@@ -74,9 +74,25 @@ fn events(lines: &str) -> Vec<(u64, String)> {
 /// vector of the top eigenspace a solve gives, and how the gradient lies to it, is up to rounding.
 const REPEATED: [&str; 3] = ["spectra", "diverged", "comparison"];
 
+/// A table of layout 1, whose batch sharpness was the ratio of means, under the names of layout 2.
+fn since_version_2(mut golden: Table) -> Table {
+    for row in &mut golden.rows {
+        for end in ["", "_se"] {
+            if let Some(cell) = row.remove(&format!("batch_sharpness{end}")) {
+                row.insert(format!("batch_sharpness_ratio_of_means{end}"), cell);
+            }
+        }
+    }
+    golden
+}
+
+/// Events of kinds that the goldens' version did not know.
+const LATER: [&str; 2] = ["realized_edge_entered", "realized_edge_left"];
+
 fn same_table(found: &Path, golden: &Path) {
     let repeated = REPEATED.iter().any(|run| golden.starts_with(goldens().join(run)));
-    let (found, golden) = (Table::read(found).untimed(), Table::read(golden).untimed());
+    let (found, golden) =
+        (Table::read(found).untimed(), since_version_2(Table::read(golden).untimed()));
     assert_eq!(found.rows.len(), golden.rows.len());
     for (step, (found, golden)) in found.rows.iter().zip(&golden.rows).enumerate() {
         let determined = |name: &str| !(repeated && name == "gradient_alignment");
@@ -106,7 +122,8 @@ fn the_commands_make_them_again() {
     for golden in found {
         let made = place.made(golden.strip_prefix(goldens()).unwrap().to_str().unwrap());
         same_table(&made.join("steps.csv"), &golden.join("steps.csv"));
-        let [made, golden] = [made, golden].map(|run| events(&read(run.join("events.jsonl"))));
+        let [mut made, golden] = [made, golden].map(|run| events(&read(run.join("events.jsonl"))));
+        made.retain(|(_, kind)| !LATER.contains(&&kind[..]));
         assert_eq!(made, golden);
     }
     let spectrum = "spectra/spectra/step-3.csv";
