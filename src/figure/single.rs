@@ -111,7 +111,7 @@ fn ratios(rows: &[StepRow], steps: Steps) -> Option<Panel> {
         Line::new("edge ratio", column(rows, |r| r.edge_ratio), Pen::solid(BLUE, 1.4)),
         Line { role: Role::Threshold, ..edge },
     ];
-    Some(Panel { lines, ..Panel::new("over the edge") })
+    Some(Panel { lines, ..Panel::new("ratio to the edge") })
 }
 
 fn eigenvalues(rows: &[StepRow], top: Vec<Point>) -> Vec<Line> {

@@ -242,8 +242,10 @@ fn batch_sharpness_is_that_over_all_batches_within_its_standard_error() {
         let error = estimate.value - exact;
         let stated = estimate.standard_error.unwrap();
         assert!(error.abs() < 4.0 * stated, "{what}: {error} from {exact}");
-        assert!(stated < 0.05 * exact.abs(), "{what}: {stated} of {exact}");
+        assert!(stated < 0.1 * exact.abs(), "{what}: {stated} of {exact}");
     }
+    let Estimate { standard_error, .. } = found.ratio_of_means;
+    assert!(standard_error.unwrap() < 0.03 * exact.ratio_of_means.abs());
     // They are not the same thing.
     assert!((exact.mean_of_ratios / exact.ratio_of_means - 1.0).abs() > 0.1);
 }
