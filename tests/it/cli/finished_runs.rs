@@ -127,6 +127,7 @@ fn check_cells(table: &Table, row: usize) {
                 assert_eq!(cell.parse::<usize>().unwrap().to_string(), *cell, "{name}")
             }
             "converged" => assert_eq!(cell, "true"),
+            "step_is_ascent" => assert_eq!(cell, "false"),
             "phase" => assert!(
                 ["sharpening", "edge", "unstable", "stable", "flat"].contains(&&cell[..]),
                 "{cell}"
