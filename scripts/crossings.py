@@ -79,6 +79,10 @@ def count(folder: Path) -> dict[str, int]:
     return counts
 
 
+def share(part: int, whole: int) -> str:
+    return f"{part / whole:.2f}" if whole else "-"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--out", type=Path, default=Path("runs/crossings"))
@@ -99,7 +103,6 @@ def main() -> None:
         for seed in range(arguments.seeds):
             for key, value in count(folder_of(arguments.out, name, seed)).items():
                 total[key] = total.get(key, 0) + value
-        share = lambda part, whole: f"{part / whole:.2f}" if whole else "-"  # noqa: E731
         for ratio, shown in (("edge", "sharpness over threshold"), ("realized", "realized")):
             above, foretold = total[f"{ratio} above"], total[f"{ratio} rises foretold"]
             cells = [name, shown, f"{above} of {total['steps']}", share(foretold, above)]

@@ -300,7 +300,8 @@ impl Profiler {
     }
 
     /// Measures at `theta` (length P, see [`crate::autodiff::flat_parameters`]), before update
-    /// `step`. At a step that is not measured only norms and learning rate are filled in.
+    /// `step`. What belongs to the update, its norm and its realized ratio, is not in the row yet: it is
+    /// known at the next step, in what observers are told and in [`Profiler::completed`]. At a step that is not measured only norms and learning rate are filled in.
     ///
     /// # Errors
     /// [`Error::Length`] for a vector of another length; [`Error::NotDeterministic`] at the first

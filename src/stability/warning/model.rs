@@ -86,7 +86,7 @@ impl Outlook<'_> {
 /// Batch sharpness, as the ratio of means that the models were fitted on, over what it settles at: 1
 /// between what it settles at with small and with large batches. `None` where neither is known.
 fn batch_ratio(row: &StepRow, threshold: f64) -> Option<f64> {
-    let measured = row.batch_sharpness_ratio_of_means?;
+    let measured = row.batch_sharpness_ratio_of_means.filter(|measured| measured.is_finite())?;
     // Rows of earlier versions do not say; gradient descent's is its threshold.
     let same = ((threshold * row.lr - 2.0).abs() < 1e-9).then_some(threshold);
     let (small, large) = (row.batch_edge_small.or(same)?, row.batch_edge_large.or(same)?);
