@@ -50,14 +50,6 @@ fn first_version() -> u32 {
     1
 }
 
-/// The present name of a column of version 1, whose batch sharpness was the ratio of means.
-fn since_version_2(name: &str) -> String {
-    match name.strip_prefix("batch_sharpness") {
-        Some(rest @ ("" | "_se")) => format!("batch_sharpness_ratio_of_means{rest}"),
-        _ => name.to_string(),
-    }
-}
-
 /// A table of steps as it stands in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepTable {
@@ -129,7 +121,7 @@ impl RunDirectory {
         let mut table = StepTable::read(&self.file("steps.csv"))?;
         let version = self.manifest_head()?.map_or(SCHEMA_VERSION, |head| head.schema_version);
         if version < 2 {
-            table.columns.iter_mut().for_each(|name| *name = since_version_2(name));
+            table.take_names_of_version_2();
         }
         Ok(table)
     }
@@ -163,6 +155,19 @@ impl StepTable {
             return Err(ragged(record.position().map(csv::Position::line), &problem));
         }
         Ok(Self { path: path.to_path_buf(), columns, cells })
+    }
+
+    /// In version 1 batch sharpness, where there was any, was the ratio of means.
+    fn take_names_of_version_2(&mut self) {
+        for (at, name) in self.columns.iter_mut().enumerate() {
+            let measured = || self.cells.iter().any(|record| record.get(at) != Some(""));
+            match name.strip_prefix("batch_sharpness") {
+                Some(rest @ ("" | "_se")) if measured() => {
+                    *name = format!("batch_sharpness_ratio_of_means{rest}");
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Adds the columns of these names that it lacks, with empty cells.

@@ -79,7 +79,9 @@ const REPEATED: [&str; 3] = ["spectra", "diverged", "comparison"];
 fn since_version_2(mut golden: Table) -> Table {
     for row in &mut golden.rows {
         for end in ["", "_se"] {
-            if let Some(cell) = row.remove(&format!("batch_sharpness{end}")) {
+            let name = format!("batch_sharpness{end}");
+            if row.get(&name).is_some_and(|cell| !cell.is_empty()) {
+                let cell = row.remove(&name).unwrap();
                 row.insert(format!("batch_sharpness_ratio_of_means{end}"), cell);
             }
         }
