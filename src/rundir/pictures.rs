@@ -13,6 +13,9 @@ use crate::figure::{
 use crate::profile::RunInfo;
 use crate::record::StepRow;
 
+/// The pictures of a run that has ended.
+pub(super) const NAMES: [&str; 2] = ["sharpness.svg", "sharpness.png"];
+
 /// What the picture of a run is drawn from.
 pub(super) struct RunPicture {
     labels: FigureLabels,

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::autodiff::ParameterLayout;
 use crate::curvature::Spectrum;
+use crate::digest::digest;
 use crate::error::{Error, Result};
 use crate::profile::{Checkpoint, Observer, RunInfo};
 use crate::record::{Columns, Event, StepRow, Summary, cells, column_names};
@@ -77,9 +78,9 @@ impl RunWriter {
 impl Files {
     /// Writes manifest and initial weights, and opens the tables.
     fn create(directory: RunDirectory, run: &RunInfo) -> Result<Self> {
-        let manifest = Manifest::of(run);
-        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         let init = to_safetensors(&run.layout, &run.theta, run.precision)?;
+        let manifest = Manifest { init_sha256: Some(digest(&[&init])), ..Manifest::of(run) };
+        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         directory.write("init.safetensors", &init)?;
         let events = directory.open("events.jsonl")?;
         let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
@@ -97,6 +98,7 @@ impl Files {
             manifest.started = head.started.unwrap_or(manifest.started);
             manifest.working_directory = head.working_directory;
             manifest.resumed = head.resumed;
+            manifest.init_sha256 = head.init_sha256;
         }
         manifest.resumed.push(Resumption { time: now(), step: run.first_step });
         let mut cells = csv::Writer::from_writer(Vec::new());
@@ -114,6 +116,10 @@ impl Files {
         directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         directory.remove_ends()?;
         directory.remove_after(table.cells.len())?;
+        if run.first_step == 0 && !directory.file("init.safetensors").is_file() {
+            let init = to_safetensors(&run.layout, &run.theta, run.precision)?;
+            directory.write("init.safetensors", &init)?;
+        }
         directory.write("steps.csv", &cells)?;
         directory.write("events.jsonl", &events)?;
         let steps = csv::Writer::from_writer(directory.append("steps.csv")?);
@@ -137,11 +143,12 @@ impl Files {
     /// Writes summary and pictures, and completes the manifest.
     fn finish(&mut self, summary: &Summary, error: Option<&Error>) -> Result<()> {
         self.directory.write("summary.json", &json::to_bytes(summary)?)?;
+        self.picture.draw(&self.directory)?;
+        // Last: a run whose manifest says how it ended has all that is written then.
         self.manifest.finished = Some(now());
         self.manifest.exit_code = Some(summary.status.code());
         self.manifest.error = error.map(Error::to_string);
-        self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)?;
-        self.picture.draw(&self.directory)
+        self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)
     }
 }
 
@@ -191,7 +198,7 @@ impl Observer for RunWriter {
 
     fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {
         let Files { directory, layout, manifest, seed, .. } = self.files()?;
-        write_checkpoint(directory, layout, manifest.precision, *seed, checkpoint)
+        write_checkpoint(directory, layout, manifest, *seed, checkpoint)
     }
 
     fn spectrum(&mut self, spectrum: &Spectrum) -> Result<()> {

@@ -8,7 +8,7 @@ use super::end::{ComparisonEnd, MemberStatus};
 use super::plan::{Comparison, MANIFEST, Member};
 use crate::error::Result;
 use crate::input;
-use crate::rundir::now;
+use crate::rundir::{SCHEMA_VERSION, check_schema, now};
 
 const REMEDY: &str = "name the folder of a 'sharpscope compare'";
 
@@ -64,7 +64,9 @@ impl ComparisonManifest {
     /// [`crate::Error::File`] if it cannot be read or understood.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
-        input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)
+        let manifest: Self = input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)?;
+        check_schema(manifest.schema_version, &path)?;
+        Ok(manifest)
     }
 
     /// Of a comparison that began at `started`, and has ended so if it has.
@@ -73,7 +75,7 @@ impl ComparisonManifest {
             |index: usize| end.map_or(&MemberStatus::Unfinished, |end| &end.statuses[index]);
         let listed = comparison.members.iter().enumerate();
         Self {
-            schema_version: 1,
+            schema_version: SCHEMA_VERSION,
             version: env!("CARGO_PKG_VERSION").to_string(),
             name: comparison.name.clone(),
             started: started.to_string(),
