@@ -6,6 +6,7 @@
 mod atomic;
 mod checkpoint;
 mod json;
+mod lines;
 mod manifest;
 mod own_loop;
 #[cfg_attr(not(feature = "figures"), path = "no_pictures.rs")]

@@ -176,9 +176,7 @@ impl StepTable {
             let problem = format!("{} cells under {} columns", record.len(), columns.len());
             return Err(ragged(record.position().map(csv::Position::line), &problem));
         }
-        let table = Self { path: path.to_path_buf(), columns, cells };
-        table.check_steps(false)?;
-        Ok(table)
+        Ok(Self { path: path.to_path_buf(), columns, cells })
     }
 
     /// That the steps of the rows are whole numbers that ascend and, where every step `is_there`, count

@@ -174,19 +174,33 @@ impl StoredRun {
     /// Its table of steps.
     ///
     /// # Errors
-    /// As [`StepTable::read`].
+    /// As [`StepTable::read`]; [`Error::File`] with the line of a row that is missing, doubled or out of
+    /// order.
     pub fn table(&self) -> Result<&StepTable> {
         if let Some(table) = self.table.get() {
             return Ok(table);
         }
-        let mut table = self.directory.steps()?;
+        let table = self.table_as_it_is()?;
         // A loop of somebody else's may profile some of its steps only.
         let own_loop = self.head.as_ref().is_none_or(|head| head.config.get("model").is_none());
         table.check_steps(!own_loop)?;
+        Ok(self.table.get_or_init(|| table))
+    }
+
+    fn table_as_it_is(&self) -> Result<StepTable> {
+        let mut table = self.directory.steps()?;
         if let Some(step) = self.step {
             table.cells.truncate(step);
         }
-        Ok(self.table.get_or_init(|| table))
+        Ok(table)
+    }
+
+    /// Its rows whether or not all are there, in order and each once: for who looks for what is wrong.
+    ///
+    /// # Errors
+    /// As [`StepTable::read`], and for a cell that is not what its column holds.
+    pub fn rows_as_they_are(&self) -> Result<Vec<StepRow>> {
+        self.table_as_it_is()?.rows()
     }
 
     /// Its rows.

@@ -1,9 +1,7 @@
 //! Writes a run into its directory while it happens.
 
-use std::fs::File;
-use std::io::Write;
-
 use super::checkpoint::write_checkpoint;
+use super::lines::Lines;
 use super::pictures::RunPicture;
 use super::{
     Manifest, ManifestHead, Resumption, RunDirectory, StepTable, json, to_safetensors,
@@ -37,8 +35,8 @@ struct Files {
     threshold_label: String,
     columns: Vec<String>,
     layout: ParameterLayout,
-    steps: csv::Writer<File>,
-    events: File,
+    steps: Lines,
+    events: Lines,
     picture: RunPicture,
 }
 
@@ -82,11 +80,11 @@ impl Files {
         let manifest = Manifest { init_sha256: Some(digest(&[&init])), ..Manifest::of(run) };
         directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         directory.write("init.safetensors", &init)?;
-        let events = directory.open("events.jsonl")?;
-        let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
+        let lines =
+            |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.open(name)?));
+        let (events, mut steps) = (lines("events.jsonl")?, lines("steps.csv")?);
         let columns = column_names(&run.columns);
-        let header = steps.write_record(&columns);
-        header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
+        steps.append(&table_bytes([&columns])?)?;
         Ok(Self::of(directory, manifest, run, columns, (steps, events)))
     }
 
@@ -101,13 +99,8 @@ impl Files {
             manifest.init_sha256 = head.init_sha256;
         }
         manifest.resumed.push(Resumption { time: now(), step: run.first_step });
-        let mut cells = csv::Writer::from_writer(Vec::new());
-        let written = cells
-            .write_record(&table.columns)
-            .and_then(|()| table.cells.iter().try_for_each(|record| cells.write_record(record)));
-        written.map_err(|e| steps_error(&directory, e))?;
-        let cells =
-            cells.into_inner().map_err(|e| steps_error(&directory, e.into_error().into()))?;
+        let mut cells = table_bytes([&table.columns])?;
+        cells.extend(table_bytes(&table.cells)?);
         let mut events = Vec::new();
         for event in &run.history.events {
             events.extend(line(event)?);
@@ -115,6 +108,7 @@ impl Files {
         // From here on the run is one that has not ended.
         directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         directory.remove_ends()?;
+        directory.remove_unfinished();
         directory.remove_after(table.cells.len())?;
         if run.first_step == 0 && !directory.file("init.safetensors").is_file() {
             let init = to_safetensors(&run.layout, &run.theta, run.precision)?;
@@ -122,8 +116,9 @@ impl Files {
         }
         directory.write("steps.csv", &cells)?;
         directory.write("events.jsonl", &events)?;
-        let steps = csv::Writer::from_writer(directory.append("steps.csv")?);
-        let events = directory.append("events.jsonl")?;
+        let lines =
+            |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.append(name)?));
+        let (steps, events) = (lines("steps.csv")?, lines("events.jsonl")?);
         Ok(Self::of(directory, manifest, run, table.columns, (steps, events)))
     }
 
@@ -132,7 +127,7 @@ impl Files {
         manifest: Manifest,
         run: &RunInfo,
         columns: Vec<String>,
-        (steps, events): (csv::Writer<File>, File),
+        (steps, events): (Lines, Lines),
     ) -> Self {
         let threshold_label = run.formula.clone().unwrap_or_else(|| "threshold".to_string());
         let picture = RunPicture::of(run, &threshold_label);
@@ -165,8 +160,15 @@ fn line(event: &Event) -> Result<Vec<u8>> {
     Ok(line)
 }
 
-fn steps_error(directory: &RunDirectory, error: csv::Error) -> Error {
-    Error::Io { action: "write", path: directory.file("steps.csv"), source: error.into() }
+/// Records as lines of a table.
+fn table_bytes<R>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
+where
+    R: IntoIterator<Item: AsRef<[u8]>>,
+{
+    let failed = |e: csv::Error| Error::Encode { what: "a table", reason: e.to_string() };
+    let mut table = csv::Writer::from_writer(Vec::new());
+    records.into_iter().try_for_each(|record| table.write_record(record)).map_err(failed)?;
+    table.into_inner().map_err(|e| failed(e.into_error().into()))
 }
 
 impl Observer for RunWriter {
@@ -180,20 +182,14 @@ impl Observer for RunWriter {
     }
 
     fn row(&mut self, row: &StepRow) -> Result<()> {
-        let Files { directory, columns, steps, picture, .. } = self.files()?;
-        let written = steps.write_record(cells(row, columns));
-        written.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(directory, e))?;
+        let Files { columns, steps, picture, .. } = self.files()?;
+        steps.append(&table_bytes([cells(row, columns)])?)?;
         picture.take(row);
         Ok(())
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {
-        let Files { directory, events, .. } = self.files()?;
-        events.write_all(&line(event)?).map_err(|source| Error::Io {
-            action: "write",
-            path: directory.file("events.jsonl"),
-            source,
-        })
+        self.files()?.events.append(&line(event)?)
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {

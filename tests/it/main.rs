@@ -23,6 +23,7 @@ mod profiler;
 mod quantities;
 mod readme;
 mod report;
+mod resumption;
 mod spectrum;
 mod stability;
 mod support;

@@ -96,7 +96,7 @@ impl Run<'_> {
 /// # Errors
 /// [`crate::Error::File`] for what is no run directory, or whose table or events are damaged.
 pub fn examine(stored: &StoredRun) -> Result<Vec<Finding>> {
-    let (rows, events) = (stored.rows()?, stored.events()?);
+    let (rows, events) = (&stored.rows_as_they_are()?[..], stored.events()?);
     let config = stored.config().map_err(Error::in_flags);
     let run = Run { stored, config, rows, events };
     let prepared = stored.problem_as_it_is().map_err(Error::in_flags);
