@@ -75,12 +75,20 @@ def go_on(program, command, folder):
 
 
 def calls_of(command, folder):
-    """The number of the first call that names the run's folder, and that of all calls."""
+    """Each call from the first that names the run's folder on: its name, and which of that name it is."""
     log = folder / "log"
     call(["strace", "-o", str(log), "-e", f"trace={CALLS}"] + command, folder)
-    lines = [l for l in log.read_text(errors="replace").splitlines() if re.match(r"[a-z]\w*\(", l)]
-    first = next(i for i, line in enumerate(lines) if '"r' in line)
-    return first + 1, len(lines)
+    calls, counts, begun = [], {}, False
+    for line in log.read_text(errors="replace").splitlines():
+        match = re.match(r"([a-z]\w*)\(", line)
+        if match is None:
+            continue
+        name = match.group(1)
+        counts[name] = counts.get(name, 0) + 1
+        begun = begun or '"r' in line
+        if begun:
+            calls.append((name, counts[name]))
+    return calls
 
 
 def campaign(program, flags, sample):
@@ -91,23 +99,24 @@ def campaign(program, flags, sample):
         exit_code = call(command, whole).returncode
         expected = content(whole / "r")
         shutil.rmtree(whole / "r")
-        first, last = calls_of(command, whole)
-    places = list(range(first, last + 1))
+        places = calls_of(command, whole)
     if sample and sample < len(places):
         places = [places[i * (len(places) - 1) // (sample - 1)] for i in range(sample)]
-    for place in places:
+    for call_name, number in places:
+        place = f"{call_name} {number}"
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
-            inject = f"inject={CALLS}:signal=SIGKILL:when={place}"
-            call(["strace", "-o", "/dev/null", "-e", f"trace={CALLS}", "-e", inject] + command, folder)
+            # (Of a list of calls each would be counted by itself.)
+            inject = f"inject={call_name}:signal=SIGKILL:when={number}"
+            call(["strace", "-o", "/dev/null", "-e", f"trace={call_name}", "-e", inject] + command, folder)
             way, done = go_on(program, command, folder)
             ways[way] = ways.get(way, 0) + 1
             found = content(folder / "r") if (folder / "r").is_dir() else {}
             wrong = sorted(n for n in found.keys() | expected.keys() if found.get(n, 0) != expected.get(n, 0))
             if done is not None and done.returncode != exit_code:
-                failures.append(f"call {place}, {way}: exit {done.returncode}: {done.stderr.strip()}")
+                failures.append(f"{place}, {way}: exit {done.returncode}: {done.stderr.strip()}")
             elif wrong:
-                failures.append(f"call {place}, {way}: {', '.join(wrong)} differ")
+                failures.append(f"{place}, {way}: {', '.join(wrong)} differ")
     counted = ", ".join(f"{count} {way}" for way, count in sorted(ways.items()))
     print(f"{flags}: {len(places)} kills ({counted}), {len(failures)} failures", flush=True)
     for failure in failures:

@@ -4,9 +4,29 @@ use serde_json::Value;
 
 use super::{RunDirectory, json, pictures, spectrum_csv, spectrum_json};
 use crate::curvature::{Matrix, Spectrum};
+use crate::digest::digest;
 use crate::error::Result;
 
 pub(super) const FOLDER: &str = "spectra";
+/// The key of the checksum of a spectrum's table, in its numbers.
+const TABLE_SUM: &str = "table_sha256";
+
+/// The bytes of the table `{stem}.csv`, if they are those that its numbers tell of; an earlier version's tell of
+/// none.
+///
+/// # Errors
+/// What the system says, or that they are others.
+pub(super) fn read_table(directory: &RunDirectory, stem: &str) -> std::io::Result<Vec<u8>> {
+    let table = std::fs::read(directory.file(&format!("{stem}.csv")))?;
+    let numbers = std::fs::read(directory.file(&format!("{stem}.json"))).unwrap_or_default();
+    let numbers: Value = serde_json::from_slice(&numbers).unwrap_or_default();
+    match numbers.get(TABLE_SUM) {
+        Some(sum) if *sum != digest(&[&table]) => {
+            Err(std::io::Error::other("it is not what was written, by its checksum"))
+        }
+        _ => Ok(table),
+    }
+}
 
 /// `spectra/step-N`, with the matrix and the group where they are not the Hessian of all parameters.
 pub fn spectrum_stem(
@@ -47,8 +67,9 @@ pub fn write_spectrum(
     let table = spectrum_csv(spectrum)?;
     directory.write(&format!("{stem}.csv"), &table)?;
     let mut numbers = spectrum_json(spectrum);
-    if let (Some(numbers), Some(more)) = (numbers.as_object_mut(), more.as_object()) {
-        numbers.extend(more.clone());
+    if let Some(numbers) = numbers.as_object_mut() {
+        numbers.extend(more.as_object().cloned().unwrap_or_default());
+        numbers.insert(TABLE_SUM.to_string(), digest(&[&table]).into());
     }
     directory.write(&format!("{stem}.json"), &json::to_bytes(&numbers)?)?;
     pictures::draw_spectrum(directory, spectrum, &stem, &table, threshold_label)
