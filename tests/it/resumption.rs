@@ -124,6 +124,7 @@ fn for_every_kind_of_state() {
         (json!({"optimizer": "sam", "base": "adam", "perturbed_sharpness": true}), 9),
         (json!({"schedule": "cosine", "warmup": 3, "precision": "f64"}), 9),
         (json!({"lr": 3.0, "on_warning": "halve-lr"}), 12),
+        (json!({"realized": "midpoint", "optimizer": "momentum"}), 10),
         (json!({"spectrum_every": 5, "probes": 1, "iterations": 3}), 10),
     ];
     let wrong: Vec<String> = cases

@@ -40,6 +40,8 @@ pub fn preconditioner_file(step: usize) -> String {
 
 const PRECONDITIONER: &str = ".preconditioner";
 const OPTIMIZER: &str = ".optimizer";
+/// The parameters before the latest update, where something measures by them.
+const PREVIOUS: &str = ".previous";
 const TRACKING: &str = ".tracking";
 
 /// The name of a part of a checkpoint in its folder.
@@ -214,9 +216,26 @@ impl RunDirectory {
             optimizer: OptimizerState { steps: head.optimizer.steps, accumulators },
             batches: head.random.batches,
             rate_factor: head.schedule.rate_factor,
+            previous: self.previous(step, &head, layout)?,
             initial_loss: head.initial_loss,
             tracking: self.tracking(step, &head)?,
         })
+    }
+
+    /// The parameters before the latest update; `None` where nothing measures by them.
+    fn previous(
+        &self,
+        step: usize,
+        head: &CheckpointState,
+        layout: &ParameterLayout,
+    ) -> Result<Option<Vec<f64>>> {
+        let name = part(step, PREVIOUS);
+        let path = self.file(FOLDER).join(&name);
+        if !head.files.contains_key(&name) && !path.is_file() {
+            return Ok(None);
+        }
+        let bytes = self.checked_bytes(step, PREVIOUS, Some(head))?;
+        parse_safetensors(&bytes, &path, layout).map(Some)
     }
 
     /// What was known of followed eigenvalues; `None` where it was not kept.
@@ -257,8 +276,8 @@ impl RunDirectory {
             let mut parts = vec![""];
             parts.extend((!head.optimizer.accumulators.is_empty()).then_some(OPTIMIZER));
             parts.extend((!self.tracking_is_gone(step)).then_some(TRACKING));
-            parts.extend(Some(PRECONDITIONER));
-            // The last two are there only where the head says so.
+            parts.extend([PREVIOUS, PRECONDITIONER]);
+            // The last three are there only where the head says so.
             let needed = |of: &&str| {
                 let listed = head.files.contains_key(&part(step, of));
                 listed || of.is_empty() || *of == OPTIMIZER

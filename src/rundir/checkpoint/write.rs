@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::head::lasting;
 use super::{
-    CheckpointState, FOLDER, OPTIMIZER, OptimizerHead, PRECONDITIONER, RandomState, ScheduleHead,
-    TRACKING, part, state_file,
+    CheckpointState, FOLDER, OPTIMIZER, OptimizerHead, PRECONDITIONER, PREVIOUS, RandomState,
+    ScheduleHead, TRACKING, part, state_file,
 };
 use crate::autodiff::ParameterLayout;
 use crate::device::Precision;
@@ -61,6 +61,9 @@ fn parts(
             tensors.add(&format!("{name}."), layout, values, Precision::F64)?;
         }
         parts.push((OPTIMIZER, write_tensors(&tensors)?));
+    }
+    if let Some(previous) = &state.previous {
+        parts.push((PREVIOUS, to_safetensors(layout, previous, precision)?));
     }
     // Before the first measurement there is nothing to know.
     if let Some(memory) = state.tracking.as_ref().filter(|memory| !memory.reals.is_empty()) {

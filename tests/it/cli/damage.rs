@@ -161,7 +161,7 @@ fn an_edited_setting_is_noticed_by_every_command_that_uses_it() {
         }
         std::fs::write(&path, &sound).unwrap();
     }
-    for (version, part) in [(json!(0), "schema_version = 0"), (json!(2), "later sharpscope")] {
+    for (version, part) in [(json!(0), "schema_version = 0"), (json!(3), "later sharpscope")] {
         edit(&path, |manifest| manifest["schema_version"] = version);
         for command in ["run --steps 12 --resume r", "spectrum r", "events r", "doctor r"] {
             let refusal = place.run(command).refusal().unwrap();
