@@ -85,7 +85,10 @@ impl Files {
     fn go_on(directory: RunDirectory, run: &RunInfo, kept: Kept) -> Result<Self> {
         let Kept { table, head } = kept;
         let mut manifest = Manifest::of(run);
+        let layout = manifest.schema_version;
         if let Some(head) = head {
+            // Until the table is in the present layout the manifest says which it is in.
+            manifest.schema_version = head.schema_version;
             manifest.started = head.started.unwrap_or(manifest.started);
             manifest.working_directory = head.working_directory;
             manifest.resumed = head.resumed;
@@ -109,6 +112,10 @@ impl Files {
         }
         directory.write("steps.csv", &cells)?;
         directory.write("events.jsonl", &events)?;
+        if manifest.schema_version != layout {
+            manifest.schema_version = layout;
+            directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
+        }
         let lines =
             |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.append(name)?));
         let (steps, events) = (lines("steps.csv")?, lines("events.jsonl")?);
