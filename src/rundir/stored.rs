@@ -100,6 +100,14 @@ impl StoredRun {
         Ok(Settings { out: None, force: None, resume: None, ..settings })
     }
 
+    /// That the settings in the manifest are those that the run's checkpoints were written with.
+    ///
+    /// # Errors
+    /// [`Error::File`] naming the first that is not, with both values.
+    pub fn check_settings(&self) -> Result<()> {
+        self.head.as_ref().map_or(Ok(()), |head| self.check_config(&head.config))
+    }
+
     /// That the manifest says what it said when the last checkpoint was written.
     fn check_config(&self, config: &serde_json::Value) -> Result<()> {
         let steps = self.directory.checkpoints().into_iter().rev();

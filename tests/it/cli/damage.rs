@@ -154,7 +154,7 @@ fn an_edited_setting_is_noticed_by_every_command_that_uses_it() {
         [("lr", json!(0.002)), ("batch_size", json!(8)), ("seed", json!(1)), ("beta2", json!(0.99))]
     {
         edit(&path, |manifest| manifest["config"][key] = value.clone());
-        for command in ["run --steps 12 --resume r", "spectrum r"] {
+        for command in ["run --steps 12 --resume r", "spectrum r", "events r"] {
             let refusal = place.run(command).refusal().unwrap();
             let part = format!("config.{key} = {value}, but it was ");
             assert!(refusal.contains(&part), "{command}: {refusal}");
