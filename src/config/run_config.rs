@@ -281,7 +281,7 @@ mod tests {
             json!({"measure": "update_sharpness", "checkpoint_every": 3, "seed": 9, "hvp": "reverse"}),
             json!({"dataset": "blobs", "noise": 0.5, "classes": 4, "label_noise": 0.1, "standardize": true}),
             json!({"dataset": "digits", "standardize": false, "validation_size": 0, "model": "linear"}),
-            json!({"dataset": "diabetes", "standardize": false, "chunk": 9, "memory": 0}),
+            json!({"dataset": "diabetes", "standardize": false, "chunk": 9, "memory": 64}),
         ] {
             let given: Settings = serde_json::from_value(settings.clone()).unwrap();
             let config = RunConfig::resolve(given).unwrap();

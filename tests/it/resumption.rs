@@ -123,7 +123,7 @@ fn for_every_kind_of_state() {
         (json!({"optimizer": "adam", "weight_decay": 0.01, "measure": ["update_sharpness"]}), 10),
         (json!({"optimizer": "sam", "base": "adam", "perturbed_sharpness": true}), 9),
         (json!({"schedule": "cosine", "warmup": 3, "precision": "f64"}), 9),
-        (json!({"lr": 3.0, "on_warning": "halve-lr"}), 12),
+        (json!({"lr": 0.4, "on_warning": "halve-lr"}), 12),
         (json!({"realized": "midpoint", "optimizer": "momentum"}), 10),
         (json!({"spectrum_every": 5, "probes": 1, "iterations": 3}), 10),
     ];

@@ -229,7 +229,9 @@ fn what_little_there_is_of_a_run_is_gone_on_with() {
     place.run_well(&format!("{RUN} --steps 3 --out r"));
     assert_eq!(rows("r"), rows("whole"));
     assert!(!place.made("r/.sharpscope-a1B2c3.tmp").exists());
-    for (run, files) in [("a", &[][..]), ("b", &["init.safetensors"]), ("c", &["events.jsonl"])] {
+    let left: [(&str, &[&str]); 3] =
+        [("a", &[]), ("b", &["init.safetensors"]), ("c", &["events.jsonl"])];
+    for (run, files) in left {
         let folder = place.made(run);
         std::fs::create_dir(&folder).unwrap();
         std::fs::copy(&manifest, folder.join("manifest.json")).unwrap();
