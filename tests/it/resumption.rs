@@ -68,7 +68,7 @@ fn train(settings: &Value, folder: &Path, at: usize) {
     assert_eq!(end.error.is_none(), at >= STEPS, "{:?}", end.error);
 }
 
-/// The files in `checkpoints`, but for what only the last two of them keep.
+/// The files in `checkpoints`, with their bytes.
 fn checkpoints(run: &Path) -> Vec<(String, Vec<u8>)> {
     let folder = run.join("checkpoints");
     let names = names_in(&folder).into_iter();
