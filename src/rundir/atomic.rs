@@ -13,7 +13,7 @@ const PREFIX: &str = ".sharpscope-";
 const SUFFIX: &str = ".tmp";
 
 /// Replaces the content of `path` at once.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();

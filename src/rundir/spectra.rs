@@ -7,7 +7,8 @@ use crate::curvature::{Matrix, Spectrum};
 use crate::digest::digest;
 use crate::error::Result;
 
-pub(super) const FOLDER: &str = "spectra";
+/// The folder of spectra in a run directory.
+pub const FOLDER: &str = "spectra";
 /// The key of the checksum of a spectrum's table, in its numbers.
 const TABLE_SUM: &str = "table_sha256";
 

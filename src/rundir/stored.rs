@@ -38,6 +38,8 @@ pub struct StoredRun {
     head: Option<ManifestHead>,
     table: OnceCell<StepTable>,
     rows: OnceCell<Vec<StepRow>>,
+    /// The rows before it was looked whether all are there.
+    as_they_are: OnceCell<Vec<StepRow>>,
     events: OnceCell<Vec<Event>>,
 }
 
@@ -52,7 +54,8 @@ impl StoredRun {
         let directory = RunDirectory::at(&path);
         let head = directory.manifest_head()?;
         let (table, rows, events) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let stored = Self { directory, step, head, table, rows, events };
+        let as_they_are = OnceCell::new();
+        let stored = Self { directory, step, head, table, rows, as_they_are, events };
         if let Some(step) = step {
             if stored.head.is_none() && !stored.directory.file("steps.csv").is_file() {
                 return Err(stored.no_manifest());
@@ -207,8 +210,12 @@ impl StoredRun {
     ///
     /// # Errors
     /// As [`StepTable::read`], and for a cell that is not what its column holds.
-    pub fn rows_as_they_are(&self) -> Result<Vec<StepRow>> {
-        self.table_as_it_is()?.rows()
+    pub fn rows_as_they_are(&self) -> Result<&[StepRow]> {
+        if let Some(rows) = self.as_they_are.get() {
+            return Ok(rows);
+        }
+        let rows = self.table_as_it_is()?.rows()?;
+        Ok(self.as_they_are.get_or_init(|| rows))
     }
 
     /// Its rows.

@@ -28,6 +28,7 @@ mod messages;
 mod optimizers;
 mod refusals;
 mod repetition;
+mod report;
 mod resume;
 #[cfg(unix)]
 mod signals;
