@@ -32,6 +32,7 @@ pub use manifest::{Manifest, Resumption};
 pub(crate) use reader::check_schema;
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
+pub(crate) use spectra::is_table_of;
 pub use spectra::{FOLDER as SPECTRA, spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
 #[cfg(feature = "data")]

@@ -12,8 +12,7 @@ pub const FOLDER: &str = "spectra";
 /// The key of the checksum of a spectrum's table, in its numbers.
 const TABLE_SUM: &str = "table_sha256";
 
-/// The bytes of the table `{stem}.csv`, if they are those that its numbers tell of; an earlier version's tell of
-/// none.
+/// The bytes of the table `{stem}.csv`, if they are those that its numbers tell of.
 ///
 /// # Errors
 /// What the system says, or that they are others.
@@ -21,12 +20,15 @@ pub(super) fn read_table(directory: &RunDirectory, stem: &str) -> std::io::Resul
     let table = std::fs::read(directory.file(&format!("{stem}.csv")))?;
     let numbers = std::fs::read(directory.file(&format!("{stem}.json"))).unwrap_or_default();
     let numbers: Value = serde_json::from_slice(&numbers).unwrap_or_default();
-    match numbers.get(TABLE_SUM) {
-        Some(sum) if *sum != digest(&[&table]) => {
-            Err(std::io::Error::other("it is not what was written, by its checksum"))
-        }
-        _ => Ok(table),
+    match is_table_of(&numbers, &table) {
+        true => Ok(table),
+        false => Err(std::io::Error::other("it is not what was written, by its checksum")),
     }
+}
+
+/// Whether these are the bytes of the table that a spectrum's numbers tell of; an earlier version's tell of none.
+pub(crate) fn is_table_of(numbers: &Value, table: &[u8]) -> bool {
+    numbers.get(TABLE_SUM).is_none_or(|sum| *sum == digest(&[table]))
 }
 
 /// `spectra/step-N`, with the matrix and the group where they are not the Hessian of all parameters.
