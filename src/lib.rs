@@ -54,6 +54,7 @@ pub mod curvature;
 #[cfg(feature = "data")]
 pub mod data;
 pub mod device;
+mod digest;
 pub mod error;
 #[cfg(feature = "data")]
 pub mod experiment;

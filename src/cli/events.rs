@@ -13,6 +13,7 @@ const REMEDY: &str = "its keys are the constants in the documentation of Stabili
 /// Prints the events that a run's rows tell of, one JSON object a line; returns the exit code.
 pub(super) fn events(args: &EventsArgs) -> anyhow::Result<u8> {
     let run = StoredRun::open(&args.run)?;
+    run.check_settings()?;
     let rows = run.rows()?;
     let settings = match &args.settings {
         Some(path) => {

@@ -30,8 +30,12 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
         terminal.note(notice);
     }
     terminal.note(&describe(started.prepared()));
+    started.notices().iter().for_each(|notice| terminal.note(notice));
     if resumed.is_some() {
-        terminal.note(&format!("goes on at step {}", started.first_step()));
+        match started.only_closes() {
+            true => terminal.note("no step is left: its closing files are written"),
+            false => terminal.note(&format!("goes on at step {}", started.first_step())),
+        }
     }
     let formula = started.formula();
     let config = &started.prepared().config;

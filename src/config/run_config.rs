@@ -82,7 +82,8 @@ pub struct RunConfig {
     pub hvp: Differentiation,
     /// Training samples that curvature is measured on.
     pub samples: Option<usize>,
-    /// Minibatches that batch sharpness is averaged over; null where it is not measured.
+    /// Minibatches that batch sharpness is averaged over; written as 0 with minibatches and null without where it is
+    /// not measured.
     pub sharpness_batches: Option<usize>,
     /// Relative standard error at which no further minibatches are drawn for it; null draws all.
     pub sharpness_error: Option<f64>,
@@ -241,7 +242,13 @@ impl RunConfig {
     /// As [`RunConfig::to_json`].
     pub fn what(&self) -> Result<Map<String, Value>> {
         match serde_json::to_value(self) {
-            Ok(Value::Object(what)) => Ok(what),
+            Ok(Value::Object(mut what)) => {
+                // Null would read back as the default, which with minibatches is not none.
+                if self.batch_size.0.is_some() && self.sharpness_batches.is_none() {
+                    what.insert("sharpness_batches".to_string(), json!(0));
+                }
+                Ok(what)
+            }
             Ok(other) => Err(not_written(&other)),
             Err(error) => Err(not_written(&error)),
         }
@@ -250,4 +257,36 @@ impl RunConfig {
 
 fn not_written(reason: &impl std::fmt::Display) -> Error {
     Error::Numerical { what: "writing JSON", reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a manifest says reads back as what was computed.
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        for settings in [
+            json!({}),
+            json!({"batch_size": 10}),
+            json!({"batch_size": 10, "sharpness_batches": 0}),
+            json!({"batch_size": "full", "sharpness_batches": 0}),
+            json!({"batch_size": 10, "sharpness_batches": 3, "optimizer": "adam", "weight_decay": 0}),
+            json!({"optimizer": "sam", "base": "momentum", "momentum": 0, "perturbed_sharpness": true}),
+            json!({"schedule": "step", "decay_every": 7, "warmup": 3, "steps": 30}),
+            json!({"schedule": "cosine", "final_lr": 0}),
+            json!({"smallest": true, "top": 3, "precision": "f64", "tolerance": 1e-9, "every": 4}),
+            json!({"solver": "davidson", "audit_every": 7, "eval_every": 3, "samples": 20}),
+            json!({"measure": [], "spectrum_every": 5, "sigma": 0.5, "on_warning": "stop"}),
+            json!({"measure": "update_sharpness", "checkpoint_every": 3, "seed": 9, "hvp": "reverse"}),
+            json!({"dataset": "blobs", "noise": 0.5, "classes": 4, "label_noise": 0.1, "standardize": true}),
+            json!({"dataset": "digits", "standardize": false, "validation_size": 0, "model": "linear"}),
+            json!({"dataset": "diabetes", "standardize": false, "chunk": 9, "memory": 64}),
+        ] {
+            let given: Settings = serde_json::from_value(settings.clone()).unwrap();
+            let config = RunConfig::resolve(given).unwrap();
+            let read = Settings::of_manifest(&config.to_json().unwrap()).unwrap();
+            assert_eq!(RunConfig::resolve(read).unwrap(), config, "{settings}");
+        }
+    }
 }

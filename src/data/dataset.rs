@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use sha2::{Digest, Sha256};
-
 use super::InputShape;
+pub(super) use crate::digest::{digest, hexadecimal};
 use crate::error::{Error, Result, check_length};
 
 /// Samples with what is to be predicted of them, in the file's order, on the host.
@@ -252,16 +251,4 @@ impl Dataset {
 fn brightness(pixel: u8) -> f64 {
     const BRIGHTEST: f64 = 255.0;
     f64::from(pixel) / BRIGHTEST
-}
-
-/// SHA-256 over these bytes, one part after the other, in hexadecimal.
-pub(super) fn digest(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    parts.iter().for_each(|part| hash.update(part));
-    hexadecimal(hash)
-}
-
-/// What a hash has come to.
-pub(super) fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -13,7 +13,7 @@ use crate::linalg::{Lanczos, StochasticLanczos, norm};
 use crate::model::{Activation, ModelSpec};
 use crate::optim::{Optimizer, StabilityContext, StabilityOperator};
 use crate::rng::{self, Stream};
-use crate::rundir::{StoredRun, preconditioner_file, read_safetensors, spectrum_stem};
+use crate::rundir::{StoredRun, preconditioner_file, spectrum_stem};
 
 /// What is asked of a run's spectrum.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,16 +105,16 @@ pub struct Measurement {
 /// what cannot be asked of this run, and whatever measuring reports.
 pub fn measure(run: &StoredRun, request: &Request) -> Result<Measurement> {
     let mut prepared = run.problem(request.backend)?;
-    let (step, path) = run.checkpoint(request.step)?;
+    let (step, _) = run.checkpoint(request.step)?;
     let layout = prepared.problem.train.layout().clone();
     let mut optimizer = prepared.config.optimizer.build();
-    let theta = if run.directory().checkpoint_is_complete(step) {
+    let theta = if run.directory().has_head(step) {
         let state = run.state(step, &layout, &mut *optimizer)?;
         // Some thresholds depend on the steps taken.
         optimizer.restore(&state.optimizer)?;
         state.theta
     } else {
-        read_safetensors(&path, &layout)?
+        run.directory().read_weights(step, &layout)?
     };
     let operator = match request.preconditioned {
         false => StabilityOperator::default(),
@@ -195,8 +195,11 @@ fn rate(run: &StoredRun, step: usize, config: &RunConfig) -> Result<f64> {
     if let Some(row) = rows.iter().find(|row| row.step == step) {
         return Ok(row.lr);
     }
-    let state = run.checkpoint_state(step)?;
-    Ok(state.map_or_else(|| config.learning_rate().rate(step), |state| state.schedule.next_lr))
+    if let Some(state) = run.checkpoint_state(step)? {
+        return Ok(state.schedule.next_lr);
+    }
+    let lowered: f64 = run.rate_changes(0, step)?.iter().map(|(_, factor)| factor).product();
+    Ok(config.learning_rate().rate(step) * lowered)
 }
 
 fn preconditioner(
@@ -221,7 +224,8 @@ fn preconditioner(
         return Err(Error::setting("--preconditioned", true, problem, remedy));
     }
     let layout = prepared.problem.train.layout();
-    Ok(StabilityOperator { preconditioner: Some(read_safetensors(&path, layout)?), shift })
+    let preconditioner = Some(run.directory().read_preconditioner(step, layout)?);
+    Ok(StabilityOperator { preconditioner, shift })
 }
 
 fn check_relu(model: &ModelSpec, factor: f64) -> Result<()> {

@@ -7,8 +7,8 @@ use super::Prepared;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
 use crate::profile::{Observer, RunInfo, TrainingState};
-use crate::record::Summary;
-use crate::rundir::{RunDirectory, RunWriter};
+use crate::record::{Event, EventKind, ExitStatus, Summary, WarningAction};
+use crate::rundir::{RunDirectory, RunWriter, StepTable, StoredRun};
 use crate::train::Trainer;
 
 /// A run whose directory is there and is its own.
@@ -19,6 +19,38 @@ pub struct Started {
     pub(super) directory: PathBuf,
     pub(super) state: TrainingState,
     pub(super) run: RunInfo,
+    pub(super) notices: Vec<String>,
+    pub(super) ending: Option<Ending>,
+}
+
+/// How a run had ended that was killed before its closing files were complete, where its table and events
+/// tell; a run that took its last step needs no telling.
+pub(super) struct Ending {
+    status: ExitStatus,
+    /// What was seen of divergence.
+    reason: String,
+}
+
+impl Ending {
+    /// That of a run with this table, if it had one.
+    pub(super) fn of(stored: &StoredRun, table: &StepTable) -> Result<Option<Self>> {
+        let Some(last) = table.cells.len().checked_sub(1) else { return Ok(None) };
+        if stored.is_closed() || stored.named_step().is_some() {
+            return Ok(None);
+        }
+        let ending = |event: &Event| match &event.kind {
+            EventKind::Divergence { reason, .. } => {
+                Some(Self { status: ExitStatus::Diverged, reason: reason.clone() })
+            }
+            EventKind::ActionTaken { action: WarningAction::Stop, .. } => {
+                let saved = stored.directory().checkpoint_is_complete(last + 1);
+                let status = ExitStatus::StoppedOnWarning;
+                saved.then(|| Self { status, reason: String::new() })
+            }
+            _ => None,
+        };
+        Ok(stored.events()?.iter().filter(|event| event.step == last).find_map(ending))
+    }
 }
 
 /// A run that has ended, however it did.
@@ -48,7 +80,17 @@ impl Prepared {
         self.config.place.out = Some(path.clone());
         let (run, state) = (self.run_info()?, TrainingState::initial(self.theta.clone()));
         let writer = RunWriter::new(directory);
-        Ok(Started { prepared: self, optimizer, writer, directory: path, state, run })
+        let (directory, notices) = (path, Vec::new());
+        Ok(Started {
+            prepared: self,
+            optimizer,
+            writer,
+            directory,
+            state,
+            run,
+            notices,
+            ending: None,
+        })
     }
 
     /// What observers are told of a run that begins from its initial parameters.
@@ -87,6 +129,16 @@ impl Started {
         self.state.step
     }
 
+    /// What the user should know of where a run goes on, a line each.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Whether no step is left, and only the closing files are written.
+    pub fn only_closes(&self) -> bool {
+        self.ending.is_some() || self.state.step >= self.prepared.config.steps
+    }
+
     /// The formula of the stability threshold, where one is known.
     pub fn formula(&self) -> Option<String> {
         self.optimizer.formula()
@@ -110,7 +162,10 @@ impl Started {
         };
         let mut all: Vec<Box<dyn Observer + 'a>> = vec![Box::new(self.writer)];
         all.extend(observers);
-        let end = trainer.record(self.state, all, &self.run)?;
+        let end = match self.ending {
+            Some(Ending { status, reason }) => trainer.close(status, reason, all, &self.run)?,
+            None => trainer.record(self.state, all, &self.run)?,
+        };
         Ok(Finished { summary: end.summary, error: end.error, directory: self.directory })
     }
 }

@@ -17,7 +17,7 @@ pub use dense::{EigenDecomposition, symmetric_eigen, tridiagonal_eigen};
 pub use estimate::{Estimate, skewed_quantile, student};
 pub use lanczos::{EigenPair, Lanczos, LanczosOutcome, StopReason};
 pub use operator::{DenseOperator, SymmetricOperator, each_column};
-pub use solver::{EigenSolver, Extremes, Follow, Following, Method, Solver};
+pub use solver::{EigenSolver, Extremes, Follow, FollowMemory, Following, Method, Solver};
 pub use stochastic::{
     HutchPlusPlus, Hutchinson, Quadrature, Recurrence, Share, SpectralDensity, StochasticLanczos,
     TraceEstimate, exact_trace,

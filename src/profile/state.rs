@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::linalg::FollowMemory;
 use crate::optim::{OptimizerState, Schedule};
 use crate::record::{Event, EventKind, StepRow, WarningAction};
 
-/// Everything that the coming updates depend on, besides the configuration: what a checkpoint holds.
+/// Everything that the coming updates and measurements depend on, besides the configuration: what a
+/// checkpoint holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingState {
     /// Updates taken.
@@ -23,6 +25,9 @@ pub struct TrainingState {
     pub previous: Option<Vec<f64>>,
     /// The loss of the first update, finite or not, which divergence is measured by; `None` before it.
     pub initial_loss: Option<f64>,
+    /// What is known of eigenvalues that are followed, on which no update depends, but the coming
+    /// measurements do; `None` where they are not followed, or begin anew.
+    pub tracking: Option<FollowMemory>,
 }
 
 /// A place in the order of minibatches, whose randomness is drawn anew from the seed for each epoch.
@@ -45,6 +50,7 @@ impl TrainingState {
             rate_factor: 1.0,
             previous: None,
             initial_loss: None,
+            tracking: None,
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Manifest {
     pub parameters: usize,
     /// SHA-256 of the dataset's file.
     pub dataset_sha256: String,
+    /// SHA-256 of `init.safetensors`; null where an earlier version wrote that.
+    pub init_sha256: Option<String>,
     /// Rows of the dataset that train, in its file's order, from 0.
     pub train_indices: Vec<usize>,
     /// Rows of the dataset that validate.
@@ -73,6 +75,7 @@ impl Manifest {
             precision: run.precision,
             parameters: run.layout.len(),
             dataset_sha256: run.dataset_sha256.clone(),
+            init_sha256: None,
             train_indices: run.train_samples.clone(),
             validation_indices: run.validation_samples.clone(),
             curvature_indices: run.curvature_samples.clone(),

@@ -6,6 +6,7 @@
 mod atomic;
 mod checkpoint;
 mod json;
+mod lines;
 mod manifest;
 mod own_loop;
 #[cfg_attr(not(feature = "figures"), path = "no_pictures.rs")]
@@ -22,17 +23,21 @@ mod writer;
 pub use crate::record::cells;
 pub(crate) use atomic::write as write_at_once;
 pub use checkpoint::{
-    CheckpointState, OptimizerHead, RandomState, ScheduleHead, checkpoint_file, preconditioner_file,
+    CheckpointState, OptimizerHead, RandomState, RunFacts, ScheduleHead, checkpoint_file,
+    preconditioner_file,
 };
 pub(crate) use json::to_bytes as to_json;
 pub(crate) use manifest::SCHEMA_VERSION;
 pub use manifest::{Manifest, Resumption};
+pub(crate) use reader::check_schema;
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
+pub(crate) use spectra::is_table_of;
 pub use spectra::{FOLDER as SPECTRA, spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
 #[cfg(feature = "data")]
 pub use stored::StoredRun;
+use weights::parse_safetensors;
 pub use weights::{read_safetensors, to_safetensors};
 pub use writer::RunWriter;
 pub(crate) use writer::now;

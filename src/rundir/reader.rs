@@ -9,7 +9,7 @@ use super::{Resumption, RunDirectory, SCHEMA_VERSION};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::input;
-use crate::record::{Event, StepRow, Summary, row_of_cells};
+use crate::record::{Columns, Event, StepRow, Summary, column_names, row_of_cells};
 
 const REMEDY: &str = "run it again; the file is not what a run writes";
 
@@ -27,6 +27,8 @@ pub struct ManifestHead {
     pub error: Option<String>,
     /// The folder that paths in `config` are seen from.
     pub working_directory: Option<PathBuf>,
+    /// `cpu` or `wgpu`.
+    pub backend: Option<String>,
     /// Precision of parameters and arithmetic.
     pub precision: Option<Precision>,
     /// When it started.
@@ -36,6 +38,8 @@ pub struct ManifestHead {
     pub resumed: Vec<Resumption>,
     /// SHA-256 of the dataset's file.
     pub dataset_sha256: Option<String>,
+    /// SHA-256 of `init.safetensors`.
+    pub init_sha256: Option<String>,
     /// Rows of the dataset that train.
     #[serde(default)]
     pub train_indices: Vec<usize>,
@@ -73,13 +77,7 @@ impl RunDirectory {
         }
         let head: ManifestHead =
             input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)?;
-        if head.schema_version > SCHEMA_VERSION {
-            let problem = format!(
-                "schema_version = {} is later than {SCHEMA_VERSION}, the latest that this version reads",
-                head.schema_version
-            );
-            return Err(Error::file(path, None, problem, "read it with a later sharpscope"));
-        }
+        check_schema(head.schema_version, &path)?;
         Ok(Some(head))
     }
 
@@ -113,6 +111,15 @@ impl RunDirectory {
         whole.lines().enumerate().map(event).collect()
     }
 
+    /// Whether there is a table in `steps.csv`, with its header at least.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read.
+    pub fn has_steps(&self) -> Result<bool> {
+        let path = self.file("steps.csv");
+        Ok(path.is_file() && input::read(&path, REMEDY)?.contains(&b'\n'))
+    }
+
     /// The table in `steps.csv`, under the names that columns have in the present layout.
     ///
     /// # Errors
@@ -127,7 +134,27 @@ impl RunDirectory {
     }
 }
 
+/// That this version reads files of such a layout.
+pub(crate) fn check_schema(version: u32, path: &Path) -> Result<()> {
+    if (1..=SCHEMA_VERSION).contains(&version) {
+        return Ok(());
+    }
+    let (problem, remedy) = match version {
+        0 => ("is no version of the layout, the first of which is 1".to_string(), REMEDY),
+        _ => (
+            format!("is later than {SCHEMA_VERSION}, the latest that this version reads"),
+            "read it with a later sharpscope",
+        ),
+    };
+    Err(Error::file(path, None, format!("schema_version = {version} {problem}"), remedy))
+}
+
 impl StepTable {
+    /// A table without rows, to be written at `path`.
+    pub fn empty(path: PathBuf, columns: &Columns) -> Self {
+        Self { path, columns: column_names(columns), cells: Vec::new() }
+    }
+
     /// Reads a table of steps. A last line that a killed run left half written is dropped.
     ///
     /// # Errors
@@ -155,6 +182,33 @@ impl StepTable {
             return Err(ragged(record.position().map(csv::Position::line), &problem));
         }
         Ok(Self { path: path.to_path_buf(), columns, cells })
+    }
+
+    /// That the steps of the rows are whole numbers that ascend and, where every step `is_there`, count
+    /// from 0: otherwise rows are missing, doubled or swapped.
+    ///
+    /// # Errors
+    /// [`Error::File`] with the line of the first that is not so.
+    pub(super) fn check_steps(&self, is_there: bool) -> Result<()> {
+        let mut next = 0;
+        for record in &self.cells {
+            let wrong = |problem: String| {
+                let line = record.position().map(csv::Position::line);
+                Err(Error::file(&self.path, line, problem, REMEDY))
+            };
+            let cell = record.get(0).unwrap_or_default();
+            let Ok(step) = cell.parse::<usize>() else {
+                return wrong(format!("step = '{cell}' is not a whole number"));
+            };
+            if step < next || (is_there && step > next) {
+                return wrong(format!(
+                    "step = {step} where {next} should be{}: rows are missing, doubled or out of order",
+                    if is_there { "" } else { " or a later one" }
+                ));
+            }
+            next = step.saturating_add(1);
+        }
+        Ok(())
     }
 
     /// In version 1 batch sharpness, where there was any, was the ratio of means.

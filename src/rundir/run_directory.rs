@@ -42,6 +42,7 @@ impl RunDirectory {
         tempfile::tempfile_in(path).map_err(|e| directory.cannot("be written", &e))?;
         directory.lock()?;
         directory.remove_earlier_run()?;
+        directory.remove_unfinished();
         Ok(directory)
     }
 
@@ -57,10 +58,14 @@ impl RunDirectory {
     pub fn check(path: &Path, force: bool) -> Result<()> {
         let directory = Self::at(path);
         match fs::read_dir(path) {
-            Ok(mut entries) => match entries.next() {
-                Some(_) => directory.check_replaceable(force),
-                None => Ok(()),
-            },
+            Ok(entries) => {
+                // What a killed process left is nobody's.
+                let unfinished = |entry: fs::DirEntry| atomic::is_unfinished(&entry.file_name());
+                match entries.map(|entry| entry.is_ok_and(unfinished)).all(|left| left) {
+                    false => directory.check_replaceable(force),
+                    true => Ok(()),
+                }
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(directory.cannot("be used", &e)),
         }
@@ -127,6 +132,12 @@ impl RunDirectory {
             ));
         }
         Ok(())
+    }
+
+    /// Removes the temporary files of processes that were killed. For who has the folder for itself.
+    pub(crate) fn remove_unfinished(&self) {
+        atomic::remove_unfinished(&self.path);
+        FOLDERS.iter().for_each(|name| atomic::remove_unfinished(&self.file(name)));
     }
 
     /// Removes what is written when a run ends.

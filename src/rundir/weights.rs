@@ -9,6 +9,7 @@ use crate::autodiff::ParameterLayout;
 use crate::device::Precision;
 use crate::error::{Error, Result, check_length};
 use crate::input;
+use crate::linalg::FollowMemory;
 
 /// Tensors of a file to be: name, shape, type and bytes of each.
 #[derive(Debug, Default)]
@@ -88,10 +89,19 @@ fn to_bytes(values: &[f64], precision: Precision) -> Vec<u8> {
 /// [`Error::File`] naming every tensor that is missing, not expected or of another shape, or that
 /// holds something else than finite numbers.
 pub fn read_safetensors(path: &Path, layout: &ParameterLayout) -> Result<Vec<f64>> {
-    const REMEDY: &str = "give weights of this model, such as a run's init.safetensors";
-    let wrong = |problem: String| Error::file(path, None, problem, REMEDY);
-    let bytes = input::read(path, REMEDY)?;
-    let file = SafeTensors::deserialize(&bytes)
+    parse_safetensors(&input::read(path, WEIGHTS)?, path, layout)
+}
+
+const WEIGHTS: &str = "give weights of this model, such as a run's init.safetensors";
+
+/// As [`read_safetensors`], for the bytes of the file.
+pub(super) fn parse_safetensors(
+    bytes: &[u8],
+    path: &Path,
+    layout: &ParameterLayout,
+) -> Result<Vec<f64>> {
+    let wrong = |problem: String| Error::file(path, None, problem, WEIGHTS);
+    let file = SafeTensors::deserialize(bytes)
         .map_err(|e| wrong(format!("not a safetensors file ({e})")))?;
     let difference = difference(&file, layout);
     if !difference.is_empty() {
@@ -100,22 +110,72 @@ pub fn read_safetensors(path: &Path, layout: &ParameterLayout) -> Result<Vec<f64
     values(&file, "", layout).map_err(wrong)
 }
 
-/// The vector (length P) that is in the safetensors file at `path` under the parameters' names with
+const CHECKPOINT: &str = "name another checkpoint, or run again";
+
+/// The tensors in the bytes of a checkpoint's file.
+///
+/// # Errors
+/// [`Error::File`] if it is none.
+pub(super) fn tensors_of<'a>(bytes: &'a [u8], path: &Path) -> Result<SafeTensors<'a>> {
+    SafeTensors::deserialize(bytes)
+        .map_err(|e| Error::file(path, None, format!("not a safetensors file ({e})"), CHECKPOINT))
+}
+
+/// The vector (length P) that is among the tensors of the file at `path` under the parameters' names with
 /// `prefix` before them.
 ///
 /// # Errors
 /// [`Error::File`] if a tensor is missing or does not fit.
 pub(super) fn read_tensors(
+    tensors: &SafeTensors<'_>,
     path: &Path,
     prefix: &str,
     layout: &ParameterLayout,
 ) -> Result<Vec<f64>> {
-    const REMEDY: &str = "name another checkpoint, or run again";
-    let wrong = |problem: String| Error::file(path, None, problem, REMEDY);
-    let bytes = input::read(path, REMEDY)?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| wrong(format!("not a safetensors file ({e})")))?;
-    values(&file, prefix, layout).map_err(wrong)
+    let wrong = |problem: String| Error::file(path, None, problem, CHECKPOINT);
+    values(tensors, prefix, layout).map_err(wrong)
+}
+
+/// What is known of followed eigenvalues as the bytes of a safetensors file: a tensor of one axis under
+/// each name, float64 or, of a counter, uint64.
+///
+/// # Errors
+/// [`Error::Encode`] if the format cannot hold it.
+pub(super) fn write_memory(memory: &FollowMemory) -> Result<Vec<u8>> {
+    let mut tensors = Tensors::default();
+    for (name, values) in &memory.reals {
+        let bytes = to_bytes(values, Precision::F64);
+        tensors.0.push((name.clone(), vec![values.len()], Dtype::F64, bytes));
+    }
+    for (name, count) in &memory.counts {
+        tensors.0.push((name.clone(), vec![1], Dtype::U64, count.to_le_bytes().to_vec()));
+    }
+    write_tensors(&tensors)
+}
+
+/// The memory in the bytes of the file at `path`, which [`write_memory`] has made.
+///
+/// # Errors
+/// [`Error::File`] for other bytes.
+pub(super) fn read_memory(bytes: &[u8], path: &Path) -> Result<FollowMemory> {
+    let mut memory = FollowMemory::default();
+    for (name, view) in tensors_of(bytes, path)?.iter() {
+        let words = view.data().chunks_exact(8).map(|b| b.try_into().unwrap_or_default());
+        match (view.dtype(), words.len()) {
+            (Dtype::F64, _) => {
+                memory.reals.insert(name.to_string(), words.map(f64::from_le_bytes).collect());
+            }
+            (Dtype::U64, 1) => {
+                let count = words.map(u64::from_le_bytes).next().unwrap_or_default();
+                memory.counts.insert(name.to_string(), count);
+            }
+            (other, many) => {
+                let problem = format!("{name} holds {many} numbers of {other:?}");
+                return Err(Error::file(path, None, problem, CHECKPOINT));
+            }
+        }
+    }
+    Ok(memory)
 }
 
 /// The numbers of a file's tensors in the order of the layout, or what is wrong with them.

@@ -1,9 +1,7 @@
 //! Writes a run into its directory while it happens.
 
-use std::fs::File;
-use std::io::Write;
-
 use super::checkpoint::write_checkpoint;
+use super::lines::Lines;
 use super::pictures::RunPicture;
 use super::{
     Manifest, ManifestHead, Resumption, RunDirectory, StepTable, json, to_safetensors,
@@ -11,6 +9,7 @@ use super::{
 };
 use crate::autodiff::ParameterLayout;
 use crate::curvature::Spectrum;
+use crate::digest::digest;
 use crate::error::{Error, Result};
 use crate::profile::{Checkpoint, Observer, RunInfo};
 use crate::record::{Columns, Event, StepRow, Summary, cells, column_names};
@@ -36,8 +35,8 @@ struct Files {
     threshold_label: String,
     columns: Vec<String>,
     layout: ParameterLayout,
-    steps: csv::Writer<File>,
-    events: File,
+    steps: Lines,
+    events: Lines,
     picture: RunPicture,
 }
 
@@ -70,15 +69,15 @@ impl RunWriter {
 impl Files {
     /// Writes manifest and initial weights, and opens the tables.
     fn create(directory: RunDirectory, run: &RunInfo) -> Result<Self> {
-        let manifest = Manifest::of(run);
-        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         let init = to_safetensors(&run.layout, &run.theta, run.precision)?;
+        let manifest = Manifest { init_sha256: Some(digest(&[&init])), ..Manifest::of(run) };
+        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         directory.write("init.safetensors", &init)?;
-        let events = directory.open("events.jsonl")?;
-        let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
+        let lines =
+            |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.open(name)?));
+        let (events, mut steps) = (lines("events.jsonl")?, lines("steps.csv")?);
         let columns = column_names(&run.columns);
-        let header = steps.write_record(&columns);
-        header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
+        steps.append(&table_bytes([&columns])?)?;
         Ok(Self::of(directory, manifest, run, columns, (steps, events)))
     }
 
@@ -86,19 +85,18 @@ impl Files {
     fn go_on(directory: RunDirectory, run: &RunInfo, kept: Kept) -> Result<Self> {
         let Kept { table, head } = kept;
         let mut manifest = Manifest::of(run);
+        let layout = manifest.schema_version;
         if let Some(head) = head {
+            // Until the table is in the present layout the manifest says which it is in.
+            manifest.schema_version = head.schema_version;
             manifest.started = head.started.unwrap_or(manifest.started);
             manifest.working_directory = head.working_directory;
             manifest.resumed = head.resumed;
+            manifest.init_sha256 = head.init_sha256;
         }
         manifest.resumed.push(Resumption { time: now(), step: run.first_step });
-        let mut cells = csv::Writer::from_writer(Vec::new());
-        let written = cells
-            .write_record(&table.columns)
-            .and_then(|()| table.cells.iter().try_for_each(|record| cells.write_record(record)));
-        written.map_err(|e| steps_error(&directory, e))?;
-        let cells =
-            cells.into_inner().map_err(|e| steps_error(&directory, e.into_error().into()))?;
+        let mut cells = table_bytes([&table.columns])?;
+        cells.extend(table_bytes(&table.cells)?);
         let mut events = Vec::new();
         for event in &run.history.events {
             events.extend(line(event)?);
@@ -106,11 +104,21 @@ impl Files {
         // From here on the run is one that has not ended.
         directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         directory.remove_ends()?;
+        directory.remove_unfinished();
         directory.remove_after(table.cells.len())?;
+        if run.first_step == 0 && !directory.file("init.safetensors").is_file() {
+            let init = to_safetensors(&run.layout, &run.theta, run.precision)?;
+            directory.write("init.safetensors", &init)?;
+        }
         directory.write("steps.csv", &cells)?;
         directory.write("events.jsonl", &events)?;
-        let steps = csv::Writer::from_writer(directory.append("steps.csv")?);
-        let events = directory.append("events.jsonl")?;
+        if manifest.schema_version != layout {
+            manifest.schema_version = layout;
+            directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
+        }
+        let lines =
+            |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.append(name)?));
+        let (steps, events) = (lines("steps.csv")?, lines("events.jsonl")?);
         Ok(Self::of(directory, manifest, run, table.columns, (steps, events)))
     }
 
@@ -119,7 +127,7 @@ impl Files {
         manifest: Manifest,
         run: &RunInfo,
         columns: Vec<String>,
-        (steps, events): (csv::Writer<File>, File),
+        (steps, events): (Lines, Lines),
     ) -> Self {
         let threshold_label = run.formula.clone().unwrap_or_else(|| "threshold".to_string());
         let picture = RunPicture::of(run, &threshold_label);
@@ -130,11 +138,12 @@ impl Files {
     /// Writes summary and pictures, and completes the manifest.
     fn finish(&mut self, summary: &Summary, error: Option<&Error>) -> Result<()> {
         self.directory.write("summary.json", &json::to_bytes(summary)?)?;
+        self.picture.draw(&self.directory)?;
+        // Last: a run whose manifest says how it ended has all that is written then.
         self.manifest.finished = Some(now());
         self.manifest.exit_code = Some(summary.status.code());
         self.manifest.error = error.map(Error::to_string);
-        self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)?;
-        self.picture.draw(&self.directory)
+        self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)
     }
 }
 
@@ -151,8 +160,15 @@ fn line(event: &Event) -> Result<Vec<u8>> {
     Ok(line)
 }
 
-fn steps_error(directory: &RunDirectory, error: csv::Error) -> Error {
-    Error::Io { action: "write", path: directory.file("steps.csv"), source: error.into() }
+/// Records as lines of a table.
+fn table_bytes<R>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
+where
+    R: IntoIterator<Item: AsRef<[u8]>>,
+{
+    let failed = |e: csv::Error| Error::Encode { what: "a table", reason: e.to_string() };
+    let mut table = csv::Writer::from_writer(Vec::new());
+    records.into_iter().try_for_each(|record| table.write_record(record)).map_err(failed)?;
+    table.into_inner().map_err(|e| failed(e.into_error().into()))
 }
 
 impl Observer for RunWriter {
@@ -166,25 +182,19 @@ impl Observer for RunWriter {
     }
 
     fn row(&mut self, row: &StepRow) -> Result<()> {
-        let Files { directory, columns, steps, picture, .. } = self.files()?;
-        let written = steps.write_record(cells(row, columns));
-        written.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(directory, e))?;
+        let Files { columns, steps, picture, .. } = self.files()?;
+        steps.append(&table_bytes([cells(row, columns)])?)?;
         picture.take(row);
         Ok(())
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {
-        let Files { directory, events, .. } = self.files()?;
-        events.write_all(&line(event)?).map_err(|source| Error::Io {
-            action: "write",
-            path: directory.file("events.jsonl"),
-            source,
-        })
+        self.files()?.events.append(&line(event)?)
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {
         let Files { directory, layout, manifest, seed, .. } = self.files()?;
-        write_checkpoint(directory, layout, manifest.precision, *seed, checkpoint)
+        write_checkpoint(directory, layout, manifest, *seed, checkpoint)
     }
 
     fn spectrum(&mut self, spectrum: &Spectrum) -> Result<()> {

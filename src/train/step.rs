@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::BatchOrder;
 use crate::autodiff::{GradientEvaluation, Samples};
+use crate::curvature::Tracking;
 use crate::linalg::norm;
 use crate::profile::TrainingState;
 use crate::record::{EventKind, StepRow};
@@ -17,6 +18,8 @@ pub(super) struct Loop {
     pub theta: Vec<f64>,
     pub batches: Option<BatchOrder>,
     pub rate_factor: f64,
+    /// What is known of eigenvalues that are followed, where they are.
+    pub tracking: Option<Tracking>,
     /// The parameters before the latest update (length P), where they are asked for.
     pub previous: Option<Vec<f64>>,
     /// The loss of the first update, which divergence is measured by.

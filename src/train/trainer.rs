@@ -122,12 +122,33 @@ impl Trainer<'_> {
         Ok(TrainingEnd { summary, error })
     }
 
+    /// Tells the observers of the end of a run that has its rows behind it and ended so; of divergence
+    /// `reason`, unless the rows show it.
+    ///
+    /// # Errors
+    /// Those of observers.
+    pub fn close(
+        self,
+        status: ExitStatus,
+        reason: String,
+        observers: Vec<Box<dyn Observer + '_>>,
+        run: &RunInfo,
+    ) -> Result<TrainingEnd> {
+        let mut recorder =
+            Recorder::start(self.settings.monitor(&*self.optimizer), observers, run)?;
+        match run.history.rows.last() {
+            Some(row) if status == ExitStatus::Diverged => recorder.diverged(row, reason)?,
+            _ => drop(recorder.end()?),
+        }
+        let summary = recorder.finish(status, None)?;
+        Ok(TrainingEnd { summary, error: None })
+    }
+
     fn steps(&mut self, start: TrainingState, recorder: &mut Recorder<'_>) -> Result<ExitStatus> {
         let mut at = self.begin(start)?;
-        let mut tracking = self.settings.meter.meter.tracking();
         for number in at.step..self.settings.steps {
             let mut step = self.open(number, &mut at)?;
-            self.evaluate(&mut step, tracking.as_ref())?;
+            self.evaluate(&mut step, at.tracking.as_ref())?;
             if let Some(reason) = step.divergence(&mut at) {
                 step.row.step_ms = step.milliseconds();
                 recorder.row(&mut step.row, None)?;
@@ -136,7 +157,7 @@ impl Trainer<'_> {
             }
             self.update(&mut step, &mut at)?;
             self.save(&step, recorder)?;
-            self.measure(&mut step, tracking.as_mut(), recorder)?;
+            self.measure(&mut step, at.tracking.as_mut(), recorder)?;
             if let Some(status) = self.tell(step, &mut at, recorder)? {
                 return Ok(status);
             }
@@ -148,8 +169,11 @@ impl Trainer<'_> {
 
     /// Takes up a state.
     fn begin(&mut self, start: TrainingState) -> Result<Loop> {
-        let TrainingState { step, theta, optimizer, batches, rate_factor, previous, initial_loss } =
-            start;
+        let TrainingState { step, theta, optimizer, batches, rate_factor, .. } = start;
+        let mut tracking = self.settings.meter.meter.tracking();
+        if let (Some(tracking), Some(memory)) = (&mut tracking, &start.tracking) {
+            tracking.restore(theta.len(), memory)?;
+        }
         self.optimizer.restore(&optimizer)?;
         let (samples, seed) = (self.problem.train.samples(), self.settings.seed);
         let order = |size| match batches {
@@ -161,7 +185,8 @@ impl Trainer<'_> {
         if step == 0 {
             check_determinism(&*self.problem.train, self.settings.precision)?;
         }
-        Ok(Loop { step, theta, batches, rate_factor, previous, initial_loss })
+        let (previous, initial_loss) = (start.previous, start.initial_loss);
+        Ok(Loop { step, theta, batches, rate_factor, tracking, previous, initial_loss })
     }
 
     /// What training stands at before update `step`.
@@ -174,6 +199,7 @@ impl Trainer<'_> {
             rate_factor: at.rate_factor,
             previous: at.previous.clone(),
             initial_loss: at.initial_loss,
+            tracking: at.tracking.as_ref().map(Tracking::memory),
         }
     }
 
@@ -424,11 +450,13 @@ impl Trainer<'_> {
         recorder: &mut Recorder<'_>,
     ) -> Result<()> {
         at.rate_factor *= action.rate_factor();
+        // A run that goes on from the checkpoint keeps the events of before it.
+        let kind = action_taken(action, step + 1, &self.settings.schedule, at.rate_factor);
+        recorder.event(&Event { step, kind })?;
         if action == WarningAction::Checkpoint {
             self.save_ahead(at, step + 1, recorder)?;
         }
-        let kind = action_taken(action, step + 1, &self.settings.schedule, at.rate_factor);
-        recorder.event(&Event { step, kind })
+        Ok(())
     }
 
     /// Moves the objectives that this step evaluates to `theta`.

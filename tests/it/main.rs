@@ -24,6 +24,7 @@ mod quantities;
 mod readme;
 mod realized;
 mod report;
+mod resumption;
 mod spectrum;
 mod stability;
 mod support;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::{CompareSettings, Place, RunConfig, Seeds, Settings};
+use crate::data;
 use crate::error::{Error, Result, reason};
 use crate::experiment::{prepare, timestamped};
 use crate::optim::ScheduleKind;
@@ -26,6 +27,8 @@ pub struct Comparison {
     pub jobs: usize,
     /// Whether runs that are done already are done again.
     pub force: bool,
+    /// SHA-256 of the dataset that all of them are of, with the first seed.
+    pub dataset_sha256: Option<String>,
 }
 
 /// One of the settings that are compared.
@@ -86,7 +89,7 @@ impl Comparison {
         let (out, name) = (shared.out.clone(), shared.name.clone());
         let force = shared.force.unwrap_or(false);
 
-        let mut configs = Vec::new();
+        let (mut configs, mut dataset_sha256) = (Vec::new(), None);
         for group in groups {
             for settings in group.product()? {
                 let settings = Settings {
@@ -102,6 +105,7 @@ impl Comparison {
                     let remedy = "leave it out, or use --backend cpu";
                     return Err(Error::setting("--jobs", jobs, problem, remedy));
                 }
+                dataset_sha256 = Some(prepared.dataset.sha256.clone());
                 configs.push(prepared.config);
             }
         }
@@ -126,7 +130,7 @@ impl Comparison {
                 Member { setting: index, config, directory: folder }
             })
             .collect();
-        let comparison = Self { name, directory, settings, members, jobs, force };
+        let comparison = Self { name, directory, settings, members, jobs, force, dataset_sha256 };
         comparison.check_directory()?;
         Ok(comparison)
     }
@@ -156,6 +160,18 @@ impl Comparison {
         }
         for member in &self.members {
             let head = RunDirectory::at(&member.directory).manifest_head()?;
+            let there = head.as_ref().and_then(|head| head.dataset_sha256.as_ref());
+            // Made-up data are another for each seed, and follow from what is compared below.
+            let is_file = !data::is_builtin(&member.config.dataset);
+            if is_file && there.is_some_and(|sum| Some(sum) != self.dataset_sha256.as_ref()) {
+                let text = format!(
+                    "it holds a run of other data: {} has changed since",
+                    member.config.dataset
+                );
+                let remedy = "put the dataset back as it was, choose another --out, or do all runs \
+                              again with --force";
+                return Err(problem(&member.directory, text, remedy));
+            }
             if let Some((key, there, wanted)) =
                 head.and_then(|head| member.difference(&head.config))
             {
@@ -177,6 +193,10 @@ impl Member {
         let all = self.config.what().ok()?.into_iter();
         let there = |key: &str| config.get(key).or(defaults.get(key)).unwrap_or(&null);
         all.map(|(key, wanted)| (there(&key), key, wanted))
+            // An earlier version wrote null for none.
+            .filter(|(there, key, wanted)| {
+                !(key == "sharpness_batches" && there.is_null() && *wanted == 0)
+            })
             .find(|(there, _, wanted)| *there != wanted)
             .map(|(there, key, wanted)| (key, there.to_string(), wanted.to_string()))
     }

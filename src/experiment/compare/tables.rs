@@ -29,6 +29,7 @@ pub(super) fn start(comparison: &Comparison) -> Result<Directory> {
         remedy: "choose a folder that you may write to with --out".to_string(),
     })?;
     let directory = Directory { directory: RunDirectory::at(path), started: now() };
+    directory.directory.remove_unfinished();
     directory.write_manifest(comparison, None)?;
     Ok(directory)
 }

@@ -101,7 +101,11 @@ fn raw_curves(run: &Run<'_>) -> Finding {
             run.rows.len()
         ),
         false => {
-            format!("steps.csv has {} of the {} steps up to the last", run.rows.len(), last + 1)
+            format!(
+                "steps.csv has {} of the {} steps up to the last",
+                run.rows.len(),
+                last.saturating_add(1)
+            )
         }
     };
     Finding::judged(CHECK, whole, measured as f64, text)

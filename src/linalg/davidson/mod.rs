@@ -34,6 +34,7 @@
 mod expand;
 mod frame;
 mod low_rank;
+mod memory;
 mod next_block;
 mod space;
 
@@ -46,7 +47,10 @@ use self::space::{Space, widened};
 use super::dense::matrix_product;
 use super::lanczos::krylov::orthogonalise;
 use super::operator::check_finite;
-use super::{EigenPair, Follow, Lanczos, Method, SymmetricOperator, dot, norm, random_unit_vector};
+use super::{
+    EigenPair, Follow, FollowMemory, Lanczos, Method, SymmetricOperator, dot, norm,
+    random_unit_vector,
+};
 use crate::error::{Result, check_length};
 use crate::rng::{self, Stream};
 
@@ -206,6 +210,14 @@ impl Follow for Tracker {
 
     fn rescale(&mut self, diagonal: &[f64]) -> Result<()> {
         Tracker::rescale(self, diagonal)
+    }
+
+    fn memory(&self) -> FollowMemory {
+        Tracker::memory(self)
+    }
+
+    fn restore(&mut self, memory: &FollowMemory) -> Result<()> {
+        Tracker::restore(self, memory)
     }
 }
 

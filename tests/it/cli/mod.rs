@@ -13,6 +13,7 @@ use crate::support::{
 };
 
 mod config_files;
+mod damage;
 mod devices;
 mod doctor;
 mod early_ends;
@@ -20,6 +21,8 @@ mod eigenvalues;
 mod events;
 mod finished_runs;
 mod folders;
+#[cfg(target_os = "linux")]
+mod kills;
 mod list;
 mod messages;
 mod optimizers;
@@ -103,7 +106,8 @@ fn check_end(run: impl AsRef<Path>, status: &str, code: u8) -> (Table, Value, Va
         let last = |ending: &str| format!("step-{}.{ending}", table.rows.len());
         let mut checkpoints = names_in(run.join("checkpoints"));
         // An optimizer's own files are there where it has any.
-        let own = [last("preconditioner.safetensors"), last("optimizer.safetensors")];
+        let own = ["preconditioner", "optimizer", "tracking"];
+        let own = own.map(|part| last(&format!("{part}.safetensors")));
         checkpoints.retain(|name| !own.contains(name));
         assert_eq!(checkpoints, [last("json"), last("safetensors")]);
     }
