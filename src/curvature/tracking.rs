@@ -2,7 +2,7 @@
 
 use super::{Curvature, Hessian, Preconditioned};
 use crate::autodiff::Objective;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linalg::{Follow, Following, Secant, StopReason, Tracked, TrackerSettings};
 use crate::optim::StabilityOperator;
 use crate::record::EventKind;
@@ -127,6 +127,9 @@ impl Tracking {
         let mut preconditioned = None;
         if let Some(p) = operator.preconditioner.as_ref().filter(|_| operator.shift == 0.0) {
             let diagonal: Vec<f64> = p.iter().map(|p| 1.0 / p.sqrt()).collect();
+            if !diagonal.iter().all(|d| d.is_finite() && *d > 0.0) {
+                return Err(Error::NonFinite { what: "a preconditioner" });
+            }
             let mut matrix = Preconditioned::new(Hessian::new(objective), operator)?;
             let mut tracker = match self.preconditioned.take() {
                 Some(Scaled { mut tracker, diagonal: old }) => {

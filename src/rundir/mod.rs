@@ -7,6 +7,7 @@ mod atomic;
 mod checkpoint;
 mod json;
 mod manifest;
+mod own_files;
 mod own_loop;
 #[cfg_attr(not(feature = "figures"), path = "no_pictures.rs")]
 mod pictures;
@@ -16,6 +17,7 @@ mod spectra;
 mod spectrum_tables;
 #[cfg(feature = "data")]
 mod stored;
+mod watched;
 mod weights;
 mod writer;
 

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::checkpoint::write_checkpoint;
 use super::pictures::RunPicture;
+use super::watched::Watched;
 use super::{
     Manifest, ManifestHead, Resumption, RunDirectory, StepTable, json, to_safetensors,
     write_spectrum,
@@ -38,6 +39,8 @@ struct Files {
     layout: ParameterLayout,
     steps: csv::Writer<File>,
     events: File,
+    /// Both, and where they were made.
+    watched: [Watched; 2],
     picture: RunPicture,
 }
 
@@ -67,10 +70,15 @@ impl RunWriter {
         Ok(Self { directory, kept: Some(Kept { table, head }), files: None })
     }
 
+    /// The files, if they are where they were made: into a folder that was moved or replaced nothing is
+    /// written.
     fn files(&mut self) -> Result<&mut Files> {
         let path = self.directory.path().to_path_buf();
         let source = || std::io::Error::other("the run has not begun");
-        self.files.as_mut().ok_or_else(|| Error::Io { action: "write", path, source: source() })
+        let begun = self.files.as_mut();
+        let files = begun.ok_or_else(|| Error::Io { action: "write", path, source: source() })?;
+        files.watched.iter_mut().try_for_each(Watched::check)?;
+        Ok(files)
     }
 }
 
@@ -86,7 +94,7 @@ impl Files {
         let columns = column_names(&run.columns);
         let header = steps.write_record(&columns);
         header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
-        Ok(Self::of(directory, manifest, run, columns, (steps, events)))
+        Self::of(directory, manifest, run, columns, (steps, events))
     }
 
     /// Cuts the tables down to what is kept, and opens them.
@@ -94,6 +102,7 @@ impl Files {
         let Kept { table, head } = kept;
         let mut manifest = Manifest::of(run);
         if let Some(head) = head {
+            manifest.id = head.id.unwrap_or(manifest.id);
             manifest.started = head.started.unwrap_or(manifest.started);
             manifest.working_directory = head.working_directory;
             manifest.resumed = head.resumed;
@@ -118,7 +127,7 @@ impl Files {
         directory.write("events.jsonl", &events)?;
         let steps = csv::Writer::from_writer(directory.append("steps.csv")?);
         let events = directory.append("events.jsonl")?;
-        Ok(Self::of(directory, manifest, run, table.columns, (steps, events)))
+        Self::of(directory, manifest, run, table.columns, (steps, events))
     }
 
     fn of(
@@ -127,11 +136,26 @@ impl Files {
         run: &RunInfo,
         columns: Vec<String>,
         (steps, events): (csv::Writer<File>, File),
-    ) -> Self {
+    ) -> Result<Self> {
         let threshold_label = run.formula.clone().unwrap_or_else(|| "threshold".to_string());
         let picture = RunPicture::of(run, &threshold_label);
         let (layout, seed) = (run.layout.clone(), run.seed);
-        Self { directory, manifest, seed, threshold_label, columns, layout, steps, events, picture }
+        let watched = [
+            Watched::new(&directory.file("steps.csv"), steps.get_ref())?,
+            Watched::new(&directory.file("events.jsonl"), &events)?,
+        ];
+        Ok(Self {
+            directory,
+            manifest,
+            seed,
+            threshold_label,
+            columns,
+            layout,
+            steps,
+            events,
+            watched,
+            picture,
+        })
     }
 
     /// Writes summary and pictures, and completes the manifest.
@@ -141,7 +165,11 @@ impl Files {
         self.manifest.exit_code = Some(summary.status.code());
         self.manifest.error = error.map(Error::to_string);
         self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)?;
-        self.picture.draw(&self.directory)
+        // The numbers are there; a picture can be drawn from them at any time.
+        if let Err(error) = self.picture.draw(&self.directory) {
+            tracing::warn!("the picture of the run is missing: {error}");
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::ComparisonManifest;
 use crate::config::{CompareSettings, Place, RunConfig, Seeds, Settings};
 use crate::error::{Error, Result, reason};
 use crate::experiment::{prepare, timestamped};
@@ -138,6 +139,10 @@ impl Comparison {
             problem,
             remedy: remedy.to_string(),
         };
+        if self.directory.to_str().is_none() {
+            let text = "its name is not UTF-8, and could not be written down".to_string();
+            return Err(problem(&self.directory, text, "choose another --out"));
+        }
         let used = match std::fs::read_dir(&self.directory) {
             Ok(mut entries) => entries.next().is_some(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
@@ -147,10 +152,12 @@ impl Comparison {
                 return Err(problem(&self.directory, text, remedy));
             }
         };
-        if used && !self.directory.join(MANIFEST).is_file() {
+        if used && ComparisonManifest::read(&self.directory).is_err() {
             let text = "it holds something else than a comparison".to_string();
             return Err(problem(&self.directory, text, "choose another --out"));
         }
+        // What is under a member's name is gone on with or replaced, if a run wrote it.
+        self.members.iter().try_for_each(|member| RunDirectory::check(&member.directory, true))?;
         if self.force {
             return Ok(());
         }

@@ -18,11 +18,14 @@ mod doctor;
 mod early_ends;
 mod eigenvalues;
 mod events;
+#[cfg(unix)]
+mod faults;
 mod finished_runs;
 mod folders;
 mod list;
 mod messages;
 mod optimizers;
+mod ordinary_states;
 mod refusals;
 mod repetition;
 mod resume;
