@@ -156,8 +156,6 @@ impl Comparison {
             let text = "it holds something else than a comparison".to_string();
             return Err(problem(&self.directory, text, "choose another --out"));
         }
-        // What is under a member's name is gone on with or replaced, if a run wrote it.
-        self.members.iter().try_for_each(|member| RunDirectory::check(&member.directory, true))?;
         if self.force {
             return Ok(());
         }

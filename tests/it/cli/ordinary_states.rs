@@ -27,7 +27,7 @@ fn nothing_to_learn_is_trained_on() {
             ["--loss ce", "--solver lanczos --smallest", "--optimizer adam --spectrum-every 20"]
         {
             place.run_well(&format!(
-                "run --backend cpu --model linear --dataset @/data.csv --steps 60 --out r \
+                "run --backend cpu --model linear --dataset @/data.csv --lr 0.02 --steps 60 --out r \
                  --force {flags}"
             ));
             let table = Table::of(place.made("r"));
