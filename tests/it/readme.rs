@@ -422,7 +422,15 @@ fn the_formats_list_the_fields_of_every_event() {
                 assert!(event(&whole).is_ok(), "{kind}: {name} = {choice}");
             }
             let value = whole.insert(name.clone(), Value::Null).unwrap_or_default();
-            assert_eq!(event(&whole).is_ok(), nullable, "{kind}: {name} = null");
+            // Of a number that is not finite an earlier version wrote null.
+            let expected = match (nullable, *of) {
+                (true, _) => Some(Value::Null),
+                (false, "number") => Some(json!("NaN")),
+                _ => None,
+            };
+            let back = event(&whole).ok().map(|read| serde_json::to_value(read).unwrap());
+            let back = back.map(|back| back[name].clone());
+            assert_eq!(back, expected, "{kind}: {name} = null");
             whole.insert(name.clone(), value);
         }
     }
