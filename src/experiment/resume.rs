@@ -53,8 +53,9 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
     let rows = stored.rows()?[..step].to_vec();
     let events = still_true(stored.events()?, &rows, stored.monitor(None));
 
-    let mut optimizer = prepared.config.optimizer.build();
-    let mut state = stored.state(step, prepared.problem.train.layout(), &mut *optimizer)?;
+    let layout = prepared.problem.train.layout();
+    let mut optimizer = prepared.config.optimizer.build_for(layout);
+    let mut state = stored.state(step, layout, &mut *optimizer)?;
     if state.batches.is_some() != (step > 0 && prepared.config.batch_size.0.is_some()) {
         let problem = format!("step {step} does not say where the minibatches stood");
         let checkpoints = stored.directory().file("checkpoints");

@@ -107,7 +107,7 @@ pub fn measure(run: &StoredRun, request: &Request) -> Result<Measurement> {
     let mut prepared = run.problem(request.backend)?;
     let (step, path) = run.checkpoint(request.step)?;
     let layout = prepared.problem.train.layout().clone();
-    let mut optimizer = prepared.config.optimizer.build();
+    let mut optimizer = prepared.config.optimizer.build_for(&layout);
     let theta = if run.directory().checkpoint_is_complete(step) {
         let state = run.state(step, &layout, &mut *optimizer)?;
         // Some thresholds depend on the steps taken.
@@ -206,7 +206,7 @@ fn preconditioner(
     let shift = optimizer.operator().shift;
     if !optimizer.is_preconditioned() {
         if shift > 0.0 {
-            return Ok(StabilityOperator { preconditioner: None, shift });
+            return Ok(StabilityOperator { shift, ..StabilityOperator::default() });
         }
         let problem = format!("{} has no preconditioner", prepared.config.optimizer);
         let remedy = "leave it out";
@@ -219,7 +219,9 @@ fn preconditioner(
         return Err(Error::setting("--preconditioned", true, problem, remedy));
     }
     let layout = prepared.problem.train.layout();
-    Ok(StabilityOperator { preconditioner: Some(read_safetensors(&path, layout)?), shift })
+    let preconditioner = Some(read_safetensors(&path, layout)?);
+    let basis = run.directory().basis(step, layout)?;
+    Ok(StabilityOperator { preconditioner, basis, shift })
 }
 
 fn check_relu(model: &ModelSpec, factor: f64) -> Result<()> {

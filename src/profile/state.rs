@@ -18,6 +18,8 @@ pub struct TrainingState {
     pub batches: Option<BatchPosition>,
     /// What the schedule's learning rate is multiplied by: less than 1 after a warning has lowered it.
     pub rate_factor: f64,
+    /// The rate that was found for the coming update, before that factor, where rates follow curvature.
+    pub sought: Option<f64>,
     /// The loss of the first update, finite or not, which divergence is measured by; `None` before it.
     pub initial_loss: Option<f64>,
 }
@@ -40,6 +42,7 @@ impl TrainingState {
             optimizer: OptimizerState::default(),
             batches: None,
             rate_factor: 1.0,
+            sought: None,
             initial_loss: None,
         }
     }

@@ -17,6 +17,8 @@ pub struct Columns {
     pub batch_sharpness_se: bool,
     /// Whether the sharpness at the perturbed point is.
     pub perturbed_sharpness: bool,
+    /// Whether the factor of clipping is.
+    pub clip_factor: bool,
     /// The further quantities that are measured ([`StepRow::measured`]), in order.
     pub measured: Vec<String>,
 }
@@ -158,6 +160,8 @@ step_columns! {
     batch_sharpness_se: Option<f64>, "L/w²", "a column with minibatches (unless `--sharpness-batches 0`); empty where so few batches tell nothing", (MEASURED, if batch_sharpness_se);
     /// λ₁ where SAM took the gradient that it descended
     perturbed_sharpness: Option<f64>, "L/w²", "a column with `--perturbed-sharpness`", (MEASURED, if perturbed_sharpness);
+    /// what the gradient that update t descended was multiplied by, min(1, c/‖g‖)
+    clip_factor: Option<f64>, "", "a column with `--clip-norm` c", (MEASURED, if clip_factor);
 }
 
 impl StepRow {

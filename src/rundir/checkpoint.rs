@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::weights::{Tensors, read_tensors, write_tensors};
+use super::basis::write_basis;
+use super::weights::{Tensors, read_vector, write_tensors};
 use super::{RunDirectory, json, read_safetensors, to_safetensors};
 use crate::autodiff::ParameterLayout;
 use crate::device::Precision;
@@ -28,6 +29,11 @@ pub fn checkpoint_file(step: usize) -> String {
 /// The diagonal of the preconditioner of the update from there, under the parameters' names.
 pub fn preconditioner_file(step: usize) -> String {
     format!("{FOLDER}/step-{step}.preconditioner.safetensors")
+}
+
+/// The coordinates in which that preconditioner is diagonal, where they are not the parameters' own.
+pub(super) fn basis_file(step: usize) -> String {
+    format!("{FOLDER}/step-{step}.basis.safetensors")
 }
 
 fn optimizer_file(step: usize) -> String {
@@ -74,6 +80,14 @@ pub struct ScheduleHead {
     pub next_lr: f64,
 }
 
+impl ScheduleHead {
+    /// The rate that was found for the coming update, where rates follow curvature: the schedule from there has
+    /// it.
+    fn sought(&self) -> Option<f64> {
+        self.schedule.kind.seeks().then_some(self.schedule.lr)
+    }
+}
+
 /// Every random number of a run is drawn from its seed and from where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RandomState {
@@ -103,11 +117,17 @@ pub(super) fn write_checkpoint(
         let bytes = to_safetensors(layout, preconditioner, Precision::F64)?;
         directory.write(&preconditioner_file(step), &bytes)?;
     }
+    if let Some(basis) = &operator.basis {
+        directory.write(&basis_file(step), &write_basis(layout, basis)?)?;
+    }
     let accumulators = &state.optimizer.accumulators;
     if !accumulators.is_empty() {
         let mut tensors = Tensors::default();
         for (name, values) in accumulators {
-            tensors.add(&format!("{name}."), layout, values, Precision::F64)?;
+            match values.len() == layout.len() {
+                true => tensors.add(&format!("{name}."), layout, values, Precision::F64)?,
+                false => tensors.add_plain(name.clone(), vec![values.len()], values),
+            }
         }
         directory.write(&optimizer_file(step), &write_tensors(&tensors)?)?;
     }
@@ -195,7 +215,7 @@ impl RunDirectory {
                 return wrong("it is of another optimizer");
             }
             for (name, _) in memory.accumulators {
-                let values = read_tensors(&path, &format!("{name}."), layout)?;
+                let values = read_vector(&path, name, layout)?;
                 accumulators.push((name.to_string(), values));
             }
         }
@@ -205,6 +225,7 @@ impl RunDirectory {
             optimizer: OptimizerState { steps: head.optimizer.steps, accumulators },
             batches: head.random.batches,
             rate_factor: head.schedule.rate_factor,
+            sought: head.schedule.sought(),
             initial_loss: head.initial_loss,
         })
     }

@@ -38,6 +38,11 @@ impl Tensors {
         }
         Ok(())
     }
+
+    /// Adds numbers that are not laid out as the parameters are, in double precision.
+    pub fn add_plain(&mut self, name: String, shape: Vec<usize>, values: &[f64]) {
+        self.0.push((name, shape, Dtype::F64, to_bytes(values, Precision::F64)));
+    }
 }
 
 /// The bytes of a safetensors file.
@@ -116,6 +121,44 @@ pub(super) fn read_tensors(
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| wrong(format!("not a safetensors file ({e})")))?;
     values(&file, prefix, layout).map_err(wrong)
+}
+
+/// The vector in the safetensors file at `path` under that name: as [`read_tensors`] has it or, where it is not
+/// laid out as the parameters are, in one tensor.
+///
+/// # Errors
+/// As [`read_tensors`].
+pub(super) fn read_vector(path: &Path, name: &str, layout: &ParameterLayout) -> Result<Vec<f64>> {
+    match read_plain(path)?.into_iter().find(|(other, _, _)| other == name) {
+        Some((_, _, values)) => Ok(values),
+        None => read_tensors(path, &format!("{name}."), layout),
+    }
+}
+
+/// A tensor's name, shape and numbers, row after row.
+pub(super) type Plain = (String, Vec<usize>, Vec<f64>);
+
+/// The tensors in double precision of the safetensors file at `path`.
+///
+/// # Errors
+/// [`Error::File`] if it is none, or if one holds what is not finite.
+pub(super) fn read_plain(path: &Path) -> Result<Vec<Plain>> {
+    const REMEDY: &str = "name another checkpoint, or run again";
+    let wrong = |problem: String| Error::file(path, None, problem, REMEDY);
+    let bytes = input::read(path, REMEDY)?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|e| wrong(format!("not a safetensors file ({e})")))?;
+    let tensors = file.iter().filter(|(_, view)| view.dtype() == Dtype::F64);
+    let read = |(name, view): (&str, TensorView<'_>)| {
+        let numbers = view.data().chunks_exact(8);
+        let values: Vec<f64> =
+            numbers.map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default())).collect();
+        match values.iter().find(|value| !value.is_finite()) {
+            Some(value) => Err(wrong(format!("{name} holds {value}"))),
+            None => Ok((name.to_string(), view.shape().to_vec(), values)),
+        }
+    };
+    tensors.map(read).collect()
 }
 
 /// The numbers of a file's tensors in the order of the layout, or what is wrong with them.

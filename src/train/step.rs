@@ -17,6 +17,8 @@ pub(super) struct Loop {
     pub theta: Vec<f64>,
     pub batches: Option<BatchOrder>,
     pub rate_factor: f64,
+    /// The rate that was found for the step, where rates are sought.
+    pub sought: Option<f64>,
     /// The loss of the first update, which divergence is measured by.
     pub initial_loss: Option<f64>,
 }

@@ -18,8 +18,13 @@ use sharpscope::record::{Columns, Phase, StepRow, Summary, cells, column_names};
 use sharpscope::rundir::{ManifestHead, RunDirectory, to_safetensors};
 
 /// Two eigenvalues and no extra columns.
-const TOP_2: Columns =
-    Columns { top: 2, batch_sharpness_se: false, perturbed_sharpness: false, measured: Vec::new() };
+const TOP_2: Columns = Columns {
+    top: 2,
+    batch_sharpness_se: false,
+    perturbed_sharpness: false,
+    clip_factor: false,
+    measured: Vec::new(),
+};
 
 fn row_of(x: f64) -> StepRow {
     StepRow {
@@ -70,7 +75,12 @@ fn extra_columns_come_last_and_only_where_they_are_asked_for() {
     let base = column_names(&TOP_2);
     let extras = [("batch_sharpness_se", "0.25"), ("perturbed_sharpness", "7.5")];
     for (se, perturbed) in [(false, false), (true, false), (false, true), (true, true)] {
-        let columns = Columns { batch_sharpness_se: se, perturbed_sharpness: perturbed, ..TOP_2 };
+        let columns = Columns {
+            clip_factor: false,
+            batch_sharpness_se: se,
+            perturbed_sharpness: perturbed,
+            ..TOP_2
+        };
         let names = column_names(&columns);
         let cells = cells(&row, &names);
         let asked = extras.into_iter().zip([se, perturbed]).filter(|(_, asked)| *asked);
@@ -161,8 +171,10 @@ fn write_steps(folder: &Path, rows: &[StepRow], columns: &Columns) {
 }
 
 fn columns() -> impl Strategy<Value = Columns> {
-    (0_usize..4, any::<bool>(), any::<bool>()).prop_map(|(top, se, perturbed)| Columns {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    (0_usize..4, flags).prop_map(|(top, (se, perturbed, clip))| Columns {
         top,
+        clip_factor: clip,
         batch_sharpness_se: se,
         perturbed_sharpness: perturbed,
         measured: Vec::new(),
@@ -171,7 +183,7 @@ fn columns() -> impl Strategy<Value = Columns> {
 
 /// A row that a table with these columns can hold: times in whole microseconds, nothing elsewhere.
 fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
-    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 18);
+    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 19);
     let lambda = prop::collection::vec(any::<f64>(), 0..=columns.top);
     let counts = (any::<u32>(), any::<u32>(), any::<u32>());
     let rest = (
@@ -208,6 +220,7 @@ fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
             curvature_ms: converged.map(|_| f64::from(hvps) / 1e3),
             batch_sharpness_se: x[16].filter(|_| columns.batch_sharpness_se),
             perturbed_sharpness: x[17].filter(|_| columns.perturbed_sharpness),
+            clip_factor: x[18].filter(|_| columns.clip_factor),
         },
     )
 }
