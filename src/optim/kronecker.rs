@@ -116,7 +116,10 @@ pub(super) fn eigenbasis(matrix: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>)
 
 /// One step of orthogonal iteration: an orthonormal basis of the columns of `matrix` times `basis`.
 pub(super) fn iterated(matrix: &Mat<f64>, basis: &Mat<f64>) -> Mat<f64> {
+    let largest = matrix.norm_max();
+    if largest == 0.0 {
+        return basis.clone();
+    }
     // Scaled, for the products of small gradients are smaller still.
-    let scale = 1.0 / matrix.norm_max().max(f64::MIN_POSITIVE);
-    (Scale(scale) * matrix * basis).qr().compute_Q()
+    (Scale(1.0 / largest) * matrix * basis).qr().compute_Q()
 }
