@@ -82,6 +82,10 @@ impl Rule for Adam {
         Some(Filter::mean(self.beta1))
     }
 
+    fn early_factor(&self) -> Option<f64> {
+        (self.steps > 0).then(|| 1.0 - self.beta1.powi(self.steps))
+    }
+
     fn formula(&self) -> Option<String> {
         Some("(2+2β₁)/((1-β₁)η)".to_string())
     }
@@ -128,6 +132,10 @@ impl Rule for AdamW {
 
     fn filter(&self, lr: f64) -> Option<Filter> {
         self.adam.filter(lr)
+    }
+
+    fn early_factor(&self) -> Option<f64> {
+        Rule::early_factor(&self.adam)
     }
 
     fn formula(&self) -> Option<String> {

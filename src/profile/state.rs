@@ -20,6 +20,9 @@ pub struct TrainingState {
     pub rate_factor: f64,
     /// The rate that was found for the coming update, before that factor, where rates follow curvature.
     pub sought: Option<f64>,
+    /// The parameters before the latest update (length P), where the realized edge at the midpoint is
+    /// measured; `None` before the first.
+    pub previous: Option<Vec<f64>>,
     /// The loss of the first update, finite or not, which divergence is measured by; `None` before it.
     pub initial_loss: Option<f64>,
 }
@@ -43,6 +46,7 @@ impl TrainingState {
             batches: None,
             rate_factor: 1.0,
             sought: None,
+            previous: None,
             initial_loss: None,
         }
     }

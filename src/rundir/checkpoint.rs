@@ -40,6 +40,11 @@ fn optimizer_file(step: usize) -> String {
     format!("{FOLDER}/step-{step}.optimizer.safetensors")
 }
 
+/// The parameters before the latest update, where something measures by them.
+fn previous_file(step: usize) -> String {
+    format!("{FOLDER}/step-{step}.previous.safetensors")
+}
+
 fn state_file(step: usize) -> String {
     format!("{FOLDER}/step-{step}.json")
 }
@@ -131,6 +136,10 @@ pub(super) fn write_checkpoint(
         }
         directory.write(&optimizer_file(step), &write_tensors(&tensors)?)?;
     }
+    if let Some(previous) = &state.previous {
+        let bytes = to_safetensors(layout, previous, precision)?;
+        directory.write(&previous_file(step), &bytes)?;
+    }
     let head = CheckpointState {
         step,
         initial_loss: state.initial_loss.filter(|loss| loss.is_finite()),
@@ -219,6 +228,11 @@ impl RunDirectory {
                 accumulators.push((name.to_string(), values));
             }
         }
+        let previous = self.file(&previous_file(step));
+        let previous = match previous.is_file() {
+            true => Some(read_safetensors(&previous, layout)?),
+            false => None,
+        };
         Ok(TrainingState {
             step: head.step,
             theta,
@@ -226,6 +240,7 @@ impl RunDirectory {
             batches: head.random.batches,
             rate_factor: head.schedule.rate_factor,
             sought: head.schedule.sought(),
+            previous,
             initial_loss: head.initial_loss,
         })
     }

@@ -22,6 +22,7 @@ mod optim;
 mod profiler;
 mod quantities;
 mod readme;
+mod realized;
 mod report;
 mod spectrum;
 mod stability;

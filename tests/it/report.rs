@@ -21,6 +21,10 @@ use sharpscope::rundir::{ManifestHead, RunDirectory, to_safetensors};
 const TOP_2: Columns = Columns {
     top: 2,
     batch_sharpness_se: false,
+    batch_noise: false,
+    batch_grad_norm: false,
+    realized_ratio: false,
+    realized_ratio_midpoint: false,
     perturbed_sharpness: false,
     clip_factor: false,
     measured: Vec::new(),
@@ -75,12 +79,7 @@ fn extra_columns_come_last_and_only_where_they_are_asked_for() {
     let base = column_names(&TOP_2);
     let extras = [("batch_sharpness_se", "0.25"), ("perturbed_sharpness", "7.5")];
     for (se, perturbed) in [(false, false), (true, false), (false, true), (true, true)] {
-        let columns = Columns {
-            clip_factor: false,
-            batch_sharpness_se: se,
-            perturbed_sharpness: perturbed,
-            ..TOP_2
-        };
+        let columns = Columns { batch_sharpness_se: se, perturbed_sharpness: perturbed, ..TOP_2 };
         let names = column_names(&columns);
         let cells = cells(&row, &names);
         let asked = extras.into_iter().zip([se, perturbed]).filter(|(_, asked)| *asked);
@@ -171,11 +170,15 @@ fn write_steps(folder: &Path, rows: &[StepRow], columns: &Columns) {
 }
 
 fn columns() -> impl Strategy<Value = Columns> {
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (0_usize..4, flags).prop_map(|(top, (se, perturbed, clip))| Columns {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (0_usize..4, flags).prop_map(|(top, (batches, realized, perturbed, clip))| Columns {
         top,
+        batch_sharpness_se: batches,
+        batch_noise: batches,
+        batch_grad_norm: batches,
+        realized_ratio: realized,
+        realized_ratio_midpoint: realized,
         clip_factor: clip,
-        batch_sharpness_se: se,
         perturbed_sharpness: perturbed,
         measured: Vec::new(),
     })
@@ -183,7 +186,7 @@ fn columns() -> impl Strategy<Value = Columns> {
 
 /// A row that a table with these columns can hold: times in whole microseconds, nothing elsewhere.
 fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
-    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 19);
+    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 31);
     let lambda = prop::collection::vec(any::<f64>(), 0..=columns.top);
     let counts = (any::<u32>(), any::<u32>(), any::<u32>());
     let rest = (
@@ -220,7 +223,20 @@ fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
             curvature_ms: converged.map(|_| f64::from(hvps) / 1e3),
             batch_sharpness_se: x[16].filter(|_| columns.batch_sharpness_se),
             perturbed_sharpness: x[17].filter(|_| columns.perturbed_sharpness),
-            clip_factor: x[18].filter(|_| columns.clip_factor),
+            realized_ratio: x[18].filter(|_| columns.realized_ratio),
+            step_is_ascent: converged.filter(|_| columns.realized_ratio),
+            realized_ratio_midpoint: x[19].filter(|_| columns.realized_ratio_midpoint),
+            batch_sharpness_ratio_of_means: x[20].filter(|_| columns.batch_noise),
+            batch_sharpness_ratio_of_means_se: x[21].filter(|_| columns.batch_noise),
+            noise_scale: x[22].filter(|_| columns.batch_noise),
+            noise_scale_se: x[23].filter(|_| columns.batch_noise),
+            noise_interaction: x[24].filter(|_| columns.batch_noise),
+            noise_interaction_se: x[25].filter(|_| columns.batch_noise),
+            batch_edge_small: x[26].filter(|_| columns.batch_noise),
+            batch_edge_large: x[27].filter(|_| columns.batch_noise),
+            batch_edge_position: x[28].filter(|_| columns.batch_noise),
+            batch_grad_norm: x[29].filter(|_| columns.batch_grad_norm),
+            clip_factor: x[30].filter(|_| columns.clip_factor),
         },
     )
 }

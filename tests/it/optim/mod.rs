@@ -6,6 +6,7 @@ mod edge;
 mod filters;
 mod hyperparameters;
 mod layered;
+mod minibatches;
 mod preconditioned;
 mod schedules;
 mod state;
