@@ -48,15 +48,15 @@ fn the_schedule_cdat_puts_each_update_where_it_is_told() {
             assert!((threshold * table.number(row, "lr") / 2.0 - 1.0).abs() < 1e-12);
         }
     }
-    // With momentum, SAM and minibatches it goes on.
+    // With momentum, SAM and minibatches, each update's own ratio is the target.
     for flags in
         ["--optimizer momentum", "--optimizer sam", "--batch-size 16 --sharpness-batches 0"]
     {
-        let rates = table(&place, &format!("{flags} --schedule cdat --steps 8")).column("lr");
-        assert!(
-            rates.iter().all(|rate| *rate >= 0.0) && rates[0] != rates[1],
-            "{flags}: {rates:?}"
-        );
+        let table = table(&place, &format!("{flags} --schedule cdat --edge-target 0.4 --steps 8"));
+        let ratios = (0..8).filter(|&row| !table.cell(row, "realized_ratio").is_empty());
+        let ratios: Vec<f64> = ratios.map(|row| table.number(row, "realized_ratio")).collect();
+        assert!(ratios.len() >= 4, "{flags}: {ratios:?}");
+        assert!(ratios.iter().all(|ratio| (ratio / 0.4 - 1.0).abs() < 1e-6), "{flags}: {ratios:?}");
     }
 }
 
