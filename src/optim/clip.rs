@@ -50,6 +50,14 @@ impl Optimizer for Clipped {
         self.base.threshold(context)
     }
 
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        self.base.batch_edges(context)
+    }
+
+    fn early_factor(&self) -> Option<f64> {
+        self.base.early_factor()
+    }
+
     fn formula(&self) -> Option<String> {
         self.base.formula()
     }

@@ -68,14 +68,25 @@ impl Filter {
     /// The largest eigenvalue of P^-1/2 H P^-1/2 at which a step with rate `lr` and decay `decay` beside it
     /// is stable; `None` where there is none, the rate being zero, or the weights are all zero.
     pub fn threshold(&self, lr: f64, decay: f64) -> Option<f64> {
-        // F(-1) as a quotient, which rounds least.
+        let threshold = self.two_over(-1.0, lr)?;
+        Some(if decay == 0.0 { threshold } else { threshold * (1.0 - lr * decay / 2.0) })
+    }
+
+    /// What batch sharpness settles at with rate `lr`, from small batches to the full one: 2/(eta F(1)) and
+    /// 2/(eta F(-1)), see [`Optimizer::batch_edges`](super::Optimizer::batch_edges).
+    pub fn batch_edges(&self, lr: f64) -> Option<[f64; 2]> {
+        Some([self.two_over(1.0, lr)?, self.two_over(-1.0, lr)?])
+    }
+
+    /// 2/(eta F(z)) for z = 1 or -1, F(z) as a quotient, which rounds least.
+    fn two_over(&self, z: f64, lr: f64) -> Option<f64> {
         let (mut numerator, mut denominator) = (self.direct, 1.0);
         for (weight, decay) in &self.sums {
-            numerator = numerator * (1.0 + decay) + weight * denominator;
-            denominator *= 1.0 + decay;
+            let own = 1.0 - decay * z;
+            numerator = numerator * own + weight * denominator;
+            denominator *= own;
         }
-        let threshold = over_rate(2.0 * denominator, numerator * lr)?;
-        Some(if decay == 0.0 { threshold } else { threshold * (1.0 - lr * decay / 2.0) })
+        over_rate(2.0 * denominator, numerator * lr)
     }
 
     /// The factor by which the largest mode grows in a step, by the edge ratio and without a decay.

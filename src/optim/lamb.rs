@@ -80,6 +80,10 @@ impl Optimizer for Lamb {
         Rule::threshold(&self.adam, context).filter(|_| self.decay == 0.0)
     }
 
+    fn early_factor(&self) -> Option<f64> {
+        Rule::early_factor(&self.adam)
+    }
+
     fn formula(&self) -> Option<String> {
         Rule::formula(&self.adam).filter(|_| self.decay == 0.0)
     }

@@ -61,11 +61,6 @@ impl Rule for HeavyBall {
         Some(Filter::sum(1.0, self.beta))
     }
 
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        let small = over_rate(2.0 - 2.0 * self.beta, context.lr)?;
-        Some([small, Rule::threshold(self, context)?])
-    }
-
     fn formula(&self) -> Option<String> {
         Some("(2+2β)/η".to_string())
     }
@@ -100,11 +95,6 @@ impl Rule for Nesterov {
         Some(Filter::gradient().plus(Filter::sum(self.beta, self.beta)))
     }
 
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        let small = over_rate(2.0 - 2.0 * self.beta, context.lr)?;
-        Some([small, Rule::threshold(self, context)?])
-    }
-
     fn formula(&self) -> Option<String> {
         Some("(2+2β)/((1+2β)η)".to_string())
     }
@@ -137,11 +127,6 @@ impl Rule for EmaMomentum {
 
     fn filter(&self, _: f64) -> Option<Filter> {
         Some(Filter::mean(self.beta))
-    }
-
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        let small = over_rate(2.0, context.lr)?;
-        Some([small, Rule::threshold(self, context)?])
     }
 
     fn formula(&self) -> Option<String> {

@@ -49,8 +49,9 @@ pub trait Rule: Send {
     }
 
     /// As [`Optimizer::batch_edges`].
-    fn batch_edges(&self, _context: &StabilityContext) -> Option<[f64; 2]> {
-        None
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        let filter = self.filter(context.lr).filter(|_| !Self::PRECONDITIONED)?;
+        filter.batch_edges(context.lr)
     }
 
     /// As [`Optimizer::early_factor`].

@@ -26,10 +26,6 @@ impl Rule for Sgd {
         Some(Filter::gradient())
     }
 
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        Rule::threshold(self, context).map(|edge| [edge; 2])
-    }
-
     fn formula(&self) -> Option<String> {
         Some("2/η".to_string())
     }

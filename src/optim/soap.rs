@@ -107,6 +107,10 @@ impl Optimizer for Soap {
         Filter::mean(self.beta1).threshold(context.lr, self.decay)
     }
 
+    fn early_factor(&self) -> Option<f64> {
+        (self.steps > 0).then(|| 1.0 - self.beta1.powi(self.steps))
+    }
+
     fn formula(&self) -> Option<String> {
         let text = match self.decay {
             0.0 => "(2+2β₁)/((1-β₁)η)",

@@ -190,7 +190,7 @@ step_columns! {
     noise_interaction_se: Option<f64>, "L/w²", "as `batch_sharpness_se`", (MEASURED, if batch_noise);
     /// what batch sharpness settles at with small batches: 2(1−β)/η for heavy ball (Andreyev et al. 2026),
     /// 2/η without momentum
-    batch_edge_small: Option<f64>, "L/w²", "at measured rows with minibatches, of `sgd`, `momentum`, `nesterov` and `ema-momentum`", (MEASURED, if batch_noise);
+    batch_edge_small: Option<f64>, "L/w²", "at measured rows with minibatches, of `sgd`, `momentum`, `nesterov`, `ema-momentum` and `qhm`", (MEASURED, if batch_noise);
     /// what it settles at with large ones: 2(1+β)/η for heavy ball, the full batch's threshold
     batch_edge_large: Option<f64>, "L/w²", "as `batch_edge_small`", (MEASURED, if batch_noise);
     /// where `batch_sharpness` lies between the two, in logarithms: 0 at the one for small batches, 1 at the
