@@ -11,6 +11,7 @@ mod flags;
 mod list;
 mod logging;
 mod progress;
+mod report;
 mod run;
 mod spectrum;
 mod usage;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args, &terminal),
         Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
+        Command::Report(args) => report::report(&args, &terminal),
         Command::Events(args) => events::events(&args),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
         Command::Devices(args) => devices::devices(&args),

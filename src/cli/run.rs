@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::RunArgs;
 use super::logging::Terminal;
-use super::progress::{Progress, short};
+use super::progress::Progress;
 use crate::config::{RunConfig, Settings};
 use crate::experiment::{Finished, Prepared, prepare, resume};
-use crate::record::{ExitStatus, Summary};
+use crate::record::{ExitStatus, Summary, short};
 use crate::rundir::StoredRun;
 
 /// Runs and returns the exit code.

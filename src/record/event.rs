@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Event {
 /// numbers it has are said in one place.
 macro_rules! event_kinds {
     ($(
-        $(#[$about:meta])*
+        $(#[doc = $about:literal])*
         $kind:ident = $name:literal, assumes $assumes:literal {
             $($(#[$what:meta])* $field:ident: $type:ty,)*
         }
@@ -77,7 +77,7 @@ macro_rules! event_kinds {
         #[non_exhaustive]
         pub enum EventKind {
             $(
-                $(#[$about])*
+                $(#[doc = $about])*
                 #[serde(rename = $name)]
                 $kind { $($(#[$what])* $field: $type,)* },
             )*
@@ -95,6 +95,14 @@ macro_rules! event_kinds {
                 match self {
                     $(EventKind::$kind { .. } => $name,)*
                     EventKind::Other(_) => "other",
+                }
+            }
+
+            /// What an event of this kind is, in a sentence.
+            pub fn about(&self) -> &'static str {
+                match self {
+                    $(EventKind::$kind { .. } => concat!($($about),*).trim_ascii(),)*
+                    EventKind::Other(_) => "An event of a kind that a later version knows.",
                 }
             }
 

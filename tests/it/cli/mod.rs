@@ -25,6 +25,7 @@ mod messages;
 mod optimizers;
 mod refusals;
 mod repetition;
+mod report;
 mod resume;
 mod seeking;
 #[cfg(unix)]
