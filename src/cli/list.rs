@@ -82,7 +82,7 @@ fn as_json(models: &[Model]) -> anyhow::Result<String> {
         .map(|entry| {
             json!({
                 "name": entry.name, "update": entry.about(), "lr": entry.lr,
-                "defaults": entry.defaults
+                "threshold": entry.formula(), "defaults": entry.defaults
             })
         })
         .collect();
@@ -120,6 +120,8 @@ fn as_text(models: &[Model]) -> anyhow::Result<String> {
         let flags: Vec<String> =
             [format!("--lr {:?}", entry.lr)].into_iter().chain(flags).collect();
         writeln!(text, "  {:18} {}", "", flags.join(" "))?;
+        let threshold = entry.formula().unwrap_or_else(|| "none known".to_string());
+        writeln!(text, "  {:18} threshold: {threshold}", "")?;
     }
     Ok(text)
 }

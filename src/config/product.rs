@@ -32,6 +32,7 @@ impl Settings {
         keep_where(&mut all, |s| &mut s.final_lr, |s| Ok(schedule(s).falls()))?;
         keep_where(&mut all, |s| &mut s.decay_factor, steps_down)?;
         keep_where(&mut all, |s| &mut s.decay_every, steps_down)?;
+        keep_where(&mut all, |s| &mut s.edge_target, |s| Ok(schedule(s).seeks()))?;
         Ok(spread(all, |s| &mut s.warmup))
     }
 

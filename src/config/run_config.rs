@@ -54,6 +54,9 @@ pub struct RunConfig {
     pub decay_factor: Option<f64>,
     /// Steps between its multiplications; null for the others.
     pub decay_every: Option<usize>,
+    /// Edge ratio that a schedule keeps which follows curvature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edge_target: Option<f64>,
     /// Samples in a minibatch.
     pub batch_size: BatchSize,
     /// Updates.
@@ -150,6 +153,7 @@ impl RunConfig {
             final_lr: rate.final_lr,
             decay_factor: rate.decay_factor,
             decay_every: rate.decay_every,
+            edge_target: rate.edge_target,
             batch_size,
             steps,
             seed: settings.seed.unwrap_or(0),
@@ -209,6 +213,7 @@ impl RunConfig {
             realized_ratio: self.realized != Realized::Off,
             realized_ratio_midpoint: self.realized == Realized::Midpoint,
             perturbed_sharpness: self.perturbed_sharpness,
+            clip_factor: self.optimizer.clip_norm.is_some(),
             measured: self.measure.iter().flat_map(|q| q.columns(layout, classes)).collect(),
         }
     }

@@ -78,6 +78,9 @@ settings! {
         "Optimizer" {
             /// What SAM and ASAM step with.
             base: Values<Base>, shown "NAME", told help::bases;
+            /// Shorten gradients to this norm where they are longer, with any optimizer (with SAM and
+            /// ASAM the gradient that they descend) [default: no clipping]
+            clip_norm: f64, shown "NORM", checked clip_norm;
         }
         /// The numbers that optimizers take.
         + numbers: Numbers;
@@ -92,6 +95,8 @@ settings! {
             decay_factor: f64, shown "FACTOR", checked factor;
             /// After how many steps it does, each time [default: a third of --steps, rounded up]
             decay_every: usize, checked at_least_one;
+            /// What the schedules that follow curvature keep to.
+            edge_target: f64, shown "RATIO", told help::edge_target, checked edge_target;
         }
         "Curvature" {
             /// How many of the largest Hessian eigenvalues to log [default: 1]
@@ -263,6 +268,14 @@ fn rates(rates: &Values<f64>) -> Fit {
 
 fn final_rate(rate: &f64) -> Fit {
     finite(*rate, true, "not a learning rate", "0.01")
+}
+
+fn edge_target(ratio: &f64) -> Fit {
+    finite(*ratio, false, "not an edge ratio to keep", "1")
+}
+
+fn clip_norm(norm: &f64) -> Fit {
+    finite(*norm, false, "not a norm to shorten gradients to", "1")
 }
 
 fn factor(factor: &f64) -> Fit {

@@ -192,7 +192,8 @@ impl Tracking {
         let mut repair = disagreement(&followed);
 
         let mut preconditioned = None;
-        if let Some(p) = operator.preconditioner.as_ref().filter(|_| operator.shift == 0.0) {
+        let diagonal = operator.basis.is_none() && operator.shift == 0.0;
+        if let Some(p) = operator.preconditioner.as_ref().filter(|_| diagonal) {
             let diagonal: Vec<f64> = p.iter().map(|p| 1.0 / p.sqrt()).collect();
             if !diagonal.iter().all(|d| d.is_finite() && *d > 0.0) {
                 return Err(Error::NonFinite { what: "a preconditioner" });

@@ -12,12 +12,12 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Extremes, StochasticLanczos};
 use crate::model::initial_parameters;
-use crate::optim::StabilityOperator;
+use crate::optim::{ScheduleKind, StabilityOperator};
 use crate::problem::{Loss, Problem, Supervised, supervised};
 use crate::profile::{StepMeter, TrainingState};
 use crate::rng::{self, Stream};
 use crate::rundir::{RunDirectory, read_safetensors};
-use crate::train::{TrainSettings, Trainer};
+use crate::train::{Seek, TrainSettings, Trainer};
 
 /// A run that is ready to start.
 pub struct Prepared {
@@ -175,7 +175,7 @@ impl Prepared {
     /// The training of it from the initial parameters, and where it starts.
     pub fn trainer(self, interrupted: &AtomicBool) -> (Trainer<'_>, TrainingState) {
         let settings = self.train_settings();
-        let optimizer = self.config.optimizer.build();
+        let optimizer = self.config.optimizer.build_for(self.problem.train.layout());
         let trainer = Trainer { settings, optimizer, problem: self.problem, interrupted };
         (trainer, TrainingState::initial(self.theta))
     }
@@ -185,6 +185,11 @@ impl Prepared {
         let config = &self.config;
         TrainSettings {
             schedule: config.learning_rate(),
+            seek: match (config.schedule, config.edge_target) {
+                (ScheduleKind::Edge, Some(target)) => Some(Seek::Edge(target)),
+                (ScheduleKind::Cdat, Some(target)) => Some(Seek::Cdat(target)),
+                _ => None,
+            },
             steps: config.steps,
             batch_size: config.batch_size.0,
             every: config.every,

@@ -107,7 +107,7 @@ pub fn measure(run: &StoredRun, request: &Request) -> Result<Measurement> {
     let mut prepared = run.problem(request.backend)?;
     let (step, _) = run.checkpoint(request.step)?;
     let layout = prepared.problem.train.layout().clone();
-    let mut optimizer = prepared.config.optimizer.build();
+    let mut optimizer = prepared.config.optimizer.build_for(&layout);
     let theta = if run.directory().has_head(step) {
         let state = run.state(step, &layout, &mut *optimizer)?;
         // Some thresholds depend on the steps taken.
@@ -211,7 +211,7 @@ fn preconditioner(
     let shift = optimizer.operator().shift;
     if !optimizer.is_preconditioned() {
         if shift > 0.0 {
-            return Ok(StabilityOperator { preconditioner: None, shift });
+            return Ok(StabilityOperator { shift, ..StabilityOperator::default() });
         }
         let problem = format!("{} has no preconditioner", prepared.config.optimizer);
         let remedy = "leave it out";
@@ -225,7 +225,8 @@ fn preconditioner(
     }
     let layout = prepared.problem.train.layout();
     let preconditioner = Some(run.directory().read_preconditioner(step, layout)?);
-    Ok(StabilityOperator { preconditioner, shift })
+    let basis = run.directory().basis(step, layout)?;
+    Ok(StabilityOperator { preconditioner, basis, shift })
 }
 
 fn check_relu(model: &ModelSpec, factor: f64) -> Result<()> {

@@ -72,7 +72,7 @@ impl Prepared {
     /// # Errors
     /// [`Error::Output`] if the directory cannot be used.
     pub fn start(mut self) -> Result<Started> {
-        let optimizer = self.config.optimizer.build();
+        let optimizer = self.config.optimizer.build_for(self.problem.train.layout());
         let place = &self.config.place;
         let directory = match &place.out {
             Some(out) => RunDirectory::create(out, place.force)?,

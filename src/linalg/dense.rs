@@ -133,6 +133,16 @@ fn by_jacobi(n: usize, entries: Vec<f64>, error: &EvdError) -> Result<EigenDecom
     })
 }
 
+/// The largest modulus of an eigenvalue of the matrix with these `n * n` entries, column after column; not a
+/// number where one is not finite.
+pub(crate) fn spectral_radius(n: usize, entries: &[f64]) -> f64 {
+    if entries.len() != n * n || check_finite(entries).is_err() {
+        return f64::NAN;
+    }
+    let found = MatRef::from_column_major_slice(entries, n, n).eigenvalues();
+    found.map_or(f64::NAN, |values| values.iter().map(|z| z.re.hypot(z.im)).fold(0.0, f64::max))
+}
+
 /// faer answers some undefined entries with undefined eigenvalues instead of an error.
 fn check_finite(entries: &[f64]) -> Result<()> {
     match entries.iter().all(|x| x.is_finite()) {

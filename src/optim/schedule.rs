@@ -19,10 +19,19 @@ choices! {
         Linear = "linear",
         /// Is multiplied by a factor every so many steps.
         Step = "step",
+        /// Follows the curvature, so that the edge ratio keeps a target.
+        Edge = "edge",
+        /// Follows the curvature along each update (CDAT).
+        Cdat = "cdat",
     }
 }
 
 impl ScheduleKind {
+    /// Whether its rates are found from curvature: those of a [`Schedule`] are then what it starts with.
+    pub fn seeks(self) -> bool {
+        matches!(self, ScheduleKind::Edge | ScheduleKind::Cdat)
+    }
+
     /// Whether it goes to a final rate.
     pub fn falls(self) -> bool {
         matches!(self, ScheduleKind::Cosine | ScheduleKind::Linear)
@@ -84,7 +93,7 @@ impl Schedule {
         let progress = after as f64 / span as f64;
         let between = |share: f64| self.final_lr + (self.lr - self.final_lr) * share;
         match self.kind {
-            ScheduleKind::Constant => self.lr,
+            ScheduleKind::Constant | ScheduleKind::Edge | ScheduleKind::Cdat => self.lr,
             ScheduleKind::Cosine => between((1.0 + (PI * progress).cos()) / 2.0),
             ScheduleKind::Linear => between(1.0 - progress),
             ScheduleKind::Step => {

@@ -20,6 +20,8 @@ pub struct TrainingState {
     pub batches: Option<BatchPosition>,
     /// What the schedule's learning rate is multiplied by: less than 1 after a warning has lowered it.
     pub rate_factor: f64,
+    /// The rate that was found for the coming update, before that factor, where rates follow curvature.
+    pub sought: Option<f64>,
     /// The parameters before the latest update (length P), where the realized edge at the midpoint is
     /// measured; `None` before the first.
     pub previous: Option<Vec<f64>>,
@@ -48,6 +50,7 @@ impl TrainingState {
             optimizer: OptimizerState::default(),
             batches: None,
             rate_factor: 1.0,
+            sought: None,
             previous: None,
             initial_loss: None,
             tracking: None,

@@ -4,6 +4,7 @@
 //! line by line, each flushed as it is written.
 
 mod atomic;
+mod basis;
 mod checkpoint;
 mod json;
 mod lines;

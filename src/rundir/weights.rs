@@ -39,6 +39,11 @@ impl Tensors {
         }
         Ok(())
     }
+
+    /// Adds numbers that are not laid out as the parameters are, in double precision.
+    pub fn add_plain(&mut self, name: String, shape: Vec<usize>, values: &[f64]) {
+        self.0.push((name, shape, Dtype::F64, to_bytes(values, Precision::F64)));
+    }
 }
 
 /// The bytes of a safetensors file.
@@ -176,6 +181,45 @@ pub(super) fn read_memory(bytes: &[u8], path: &Path) -> Result<FollowMemory> {
         }
     }
     Ok(memory)
+}
+
+/// The vector among the tensors of the file at `path` under that name: as [`read_tensors`] has it or, where it is
+/// not laid out as the parameters are, in one tensor.
+///
+/// # Errors
+/// As [`read_tensors`].
+pub(super) fn read_vector(
+    tensors: &SafeTensors<'_>,
+    path: &Path,
+    name: &str,
+    layout: &ParameterLayout,
+) -> Result<Vec<f64>> {
+    match read_plain(tensors, path)?.into_iter().find(|(other, _, _)| other == name) {
+        Some((_, _, values)) => Ok(values),
+        None => read_tensors(tensors, path, &format!("{name}."), layout),
+    }
+}
+
+/// A tensor's name, shape and numbers, row after row.
+pub(super) type Plain = (String, Vec<usize>, Vec<f64>);
+
+/// The tensors in double precision of the file at `path`.
+///
+/// # Errors
+/// [`Error::File`] if one holds what is not finite.
+pub(super) fn read_plain(file: &SafeTensors<'_>, path: &Path) -> Result<Vec<Plain>> {
+    let wrong = |problem: String| Error::file(path, None, problem, CHECKPOINT);
+    let tensors = file.iter().filter(|(_, view)| view.dtype() == Dtype::F64);
+    let read = |(name, view): (&str, TensorView<'_>)| {
+        let numbers = view.data().chunks_exact(8);
+        let values: Vec<f64> =
+            numbers.map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default())).collect();
+        match values.iter().find(|value| !value.is_finite()) {
+            Some(value) => Err(wrong(format!("{name} holds {value}"))),
+            None => Ok((name.to_string(), view.shape().to_vec(), values)),
+        }
+    };
+    tensors.map(read).collect()
 }
 
 /// The numbers of a file's tensors in the order of the layout, or what is wrong with them.

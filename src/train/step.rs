@@ -20,6 +20,8 @@ pub(super) struct Loop {
     pub rate_factor: f64,
     /// What is known of eigenvalues that are followed, where they are.
     pub tracking: Option<Tracking>,
+    /// The rate that was found for the step, where rates are sought.
+    pub sought: Option<f64>,
     /// The parameters before the latest update (length P), where they are asked for.
     pub previous: Option<Vec<f64>>,
     /// The loss of the first update, which divergence is measured by.

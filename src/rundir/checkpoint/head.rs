@@ -57,6 +57,14 @@ pub struct ScheduleHead {
     pub next_lr: f64,
 }
 
+impl ScheduleHead {
+    /// The rate that was found for the coming update, where rates follow curvature: the schedule from there has
+    /// it.
+    pub(super) fn sought(&self) -> Option<f64> {
+        self.schedule.kind.seeks().then_some(self.schedule.lr)
+    }
+}
+
 /// Every random number of a run is drawn from its seed and from where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RandomState {
@@ -187,7 +195,12 @@ impl ScheduleHead {
     fn check(&self, step: usize, schedule: &Schedule) -> std::result::Result<(), String> {
         // A run may go on for longer, but not along a schedule that its length is part of.
         let steps = if schedule.kind.falls() { schedule.steps } else { self.schedule.steps };
-        if self.schedule != (Schedule { steps, ..*schedule }) {
+        // Where it follows curvature, the rate is that which was found.
+        let lr = self.sought().unwrap_or(schedule.lr);
+        if !(lr.is_finite() && lr >= 0.0) {
+            return Err(format!("schedule.lr = {lr:?} is no rate"));
+        }
+        if self.schedule != (Schedule { steps, lr, ..*schedule }) {
             return Err("schedule: it is not that of the manifest".to_string());
         }
         let factor = self.rate_factor;

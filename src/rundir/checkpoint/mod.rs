@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::weights::{read_memory, read_tensors, tensors_of};
+use super::weights::{Plain, read_memory, read_plain, read_vector, tensors_of};
 use super::{RunDirectory, parse_safetensors};
 use crate::autodiff::ParameterLayout;
 use crate::digest::digest;
@@ -39,6 +39,8 @@ pub fn preconditioner_file(step: usize) -> String {
 }
 
 const PRECONDITIONER: &str = ".preconditioner";
+/// The coordinates in which that preconditioner is diagonal, where they are not the parameters' own.
+const BASIS: &str = ".basis";
 const OPTIMIZER: &str = ".optimizer";
 /// The parameters before the latest update, where something measures by them.
 const PREVIOUS: &str = ".previous";
@@ -178,6 +180,20 @@ impl RunDirectory {
         parse_safetensors(&bytes, &self.file(&preconditioner_file(step)), layout)
     }
 
+    /// The tensors of the coordinates in which that preconditioner is diagonal, and their file; `None` for the
+    /// parameters' own.
+    pub(super) fn read_basis(&self, step: usize) -> Result<Option<(PathBuf, Vec<Plain>)>> {
+        let path = self.file(FOLDER).join(part(step, BASIS));
+        let head = self.checkpoint_state(step)?;
+        let listed = head.as_ref().is_some_and(|head| head.files.contains_key(&part(step, BASIS)));
+        if !listed && !path.is_file() {
+            return Ok(None);
+        }
+        let bytes = self.checked_bytes(step, BASIS, head.as_ref())?;
+        let tensors = read_plain(&tensors_of(&bytes, &path)?, &path)?;
+        Ok(Some((path, tensors)))
+    }
+
     /// Where training stood at a checkpoint, for an optimizer of the run's kind, in a run of which `run` is
     /// known. Step 0 is there without one.
     ///
@@ -206,7 +222,7 @@ impl RunDirectory {
             let path = self.file(FOLDER).join(part(step, OPTIMIZER));
             let tensors = tensors_of(&bytes, &path)?;
             for name in &head.optimizer.accumulators {
-                let values = read_tensors(&tensors, &path, &format!("{name}."), layout)?;
+                let values = read_vector(&tensors, &path, name, layout)?;
                 accumulators.push((name.clone(), values));
             }
         }
@@ -216,6 +232,7 @@ impl RunDirectory {
             optimizer: OptimizerState { steps: head.optimizer.steps, accumulators },
             batches: head.random.batches,
             rate_factor: head.schedule.rate_factor,
+            sought: head.schedule.sought(),
             previous: self.previous(step, &head, layout)?,
             initial_loss: head.initial_loss,
             tracking: self.tracking(step, &head)?,
@@ -276,8 +293,8 @@ impl RunDirectory {
             let mut parts = vec![""];
             parts.extend((!head.optimizer.accumulators.is_empty()).then_some(OPTIMIZER));
             parts.extend((!self.tracking_is_gone(step)).then_some(TRACKING));
-            parts.extend([PREVIOUS, PRECONDITIONER]);
-            // The last three are there only where the head says so.
+            parts.extend([PREVIOUS, PRECONDITIONER, BASIS]);
+            // The last four are there only where the head says so.
             let needed = |of: &&str| {
                 let listed = head.files.contains_key(&part(step, of));
                 listed || of.is_empty() || *of == OPTIMIZER

@@ -6,14 +6,15 @@ use serde_json::{Map, Value};
 
 use super::head::lasting;
 use super::{
-    CheckpointState, FOLDER, OPTIMIZER, OptimizerHead, PRECONDITIONER, PREVIOUS, RandomState,
-    ScheduleHead, TRACKING, part, state_file,
+    BASIS, CheckpointState, FOLDER, OPTIMIZER, OptimizerHead, PRECONDITIONER, PREVIOUS,
+    RandomState, ScheduleHead, TRACKING, part, state_file,
 };
 use crate::autodiff::ParameterLayout;
 use crate::device::Precision;
 use crate::digest::digest;
 use crate::error::{Error, Result};
 use crate::profile::Checkpoint;
+use crate::rundir::basis::write_basis;
 use crate::rundir::weights::{Tensors, write_memory, write_tensors};
 use crate::rundir::{Manifest, RunDirectory, to_safetensors};
 
@@ -55,10 +56,16 @@ fn parts(
     if let Some(preconditioner) = &operator.preconditioner {
         parts.push((PRECONDITIONER, to_safetensors(layout, preconditioner, Precision::F64)?));
     }
+    if let Some(basis) = &operator.basis {
+        parts.push((BASIS, write_basis(layout, basis)?));
+    }
     if !state.optimizer.accumulators.is_empty() {
         let mut tensors = Tensors::default();
         for (name, values) in &state.optimizer.accumulators {
-            tensors.add(&format!("{name}."), layout, values, Precision::F64)?;
+            match values.len() == layout.len() {
+                true => tensors.add(&format!("{name}."), layout, values, Precision::F64)?,
+                false => tensors.add_plain(name.clone(), vec![values.len()], values),
+            }
         }
         parts.push((OPTIMIZER, write_tensors(&tensors)?));
     }

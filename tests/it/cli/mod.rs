@@ -33,6 +33,7 @@ mod refusals;
 mod repetition;
 mod report;
 mod resume;
+mod seeking;
 #[cfg(unix)]
 mod signals;
 mod solvers;
@@ -61,7 +62,7 @@ fn not_taken() -> Value {
         "spectrum_every": null, "sigma": null, "checkpoint_every": null, "audit_every": null,
         "on_warning": null, "resume": null, "init": null, "points": null, "degree": null, "classes": null, "noise": null,
         "label_noise": null, "target": null, "regression": null,
-        "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
+        "base": null, "momentum": null, "beta1": null, "beta2": null, "beta3": null, "alpha": null, "nu": null, "refresh": null, "eps": null, "rho": null,
         "measure": null, "sharpness_error": null, "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
     })
 }

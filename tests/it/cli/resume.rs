@@ -55,6 +55,36 @@ fn two_runs_write_what_one_would_have() {
     }
 }
 
+/// What further optimizers remember, laid out as the parameters are or not, and rates that follow curvature.
+#[test]
+fn every_kind_of_memory_is_gone_on_from() {
+    let place = Place::new();
+    for flags in [
+        "--optimizer schedule-free-adamw --every 4 --warmup 3",
+        "--optimizer adafactor --every 4",
+        "--optimizer lamb --every 4 --batch-size 16 --sharpness-batches 0",
+        "--optimizer shampoo --refresh 3 --every 4",
+        "--optimizer soap --refresh 2 --every 4",
+        "--optimizer muon --every 4 --model mlp-relu",
+        "--optimizer ademamix --every 4 --clip-norm 0.1",
+        "--schedule edge --edge-target 0.7",
+        "--optimizer momentum --schedule cdat",
+    ] {
+        let command = format!(
+            "run --backend cpu --train-size 40 --validation-size 50 --model linear --loss ce --solver lanczos \
+             --force {flags}"
+        );
+        let command = match flags.contains("--model") {
+            true => command.replace("--model linear", ""),
+            false => command,
+        };
+        place.run_well(&format!("{command} --steps 7 --out whole"));
+        place.run_well(&format!("{command} --steps 4 --out parts"));
+        place.run_well("run --resume parts --steps 7");
+        same_run(&place, "whole", "parts", flags);
+    }
+}
+
 /// Every file of a checkpoint, P among them, is the same whether the run went on from there, ended
 /// there, or was ended there by a limit on its steps that was raised later.
 #[test]
