@@ -29,6 +29,7 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     for notice in [prepared.device.notice(), prepared.notice.as_deref()].into_iter().flatten() {
         terminal.note(notice);
     }
+    terminal.note(&format!("data: {}", prepared.dataset.description()));
     terminal.note(&describe(started.prepared()));
     if resumed.is_some() {
         terminal.note(&format!("goes on at step {}", started.first_step()));
@@ -67,8 +68,12 @@ pub(super) fn watch_for_interrupts() -> Arc<AtomicBool> {
 
 fn describe(prepared: &Prepared) -> String {
     let config = &prepared.config;
+    let test = match prepared.split.test.len() {
+        0 => String::new(),
+        test => format!(" ({test} for a test)"),
+    };
     format!(
-        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {}, \
+        "{}: {} parameters, {} training and {} validation samples of {}{test}, {} loss, {} {}, \
          lr {}, seed {}, on {} ({}, {})",
         config.place.name,
         prepared.theta.len(),
@@ -150,6 +155,10 @@ fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {
             }
         ),
     ];
+    if let Some(loss) = summary.test_loss {
+        let accuracy = percent(summary.test_accuracy);
+        lines.insert(2, format!("test       loss {}, accuracy {accuracy}", short(loss)));
+    }
     if summary.unconverged_rows > 0 {
         lines.push(format!(
             "warning    {} of {} sharpness values did not converge (largest residual {:.1e}); raise \

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-use super::InputShape;
+use super::{DataNotes, InputShape};
 use crate::error::{Error, Result, check_length};
 
 /// Samples with what is to be predicted of them, in the file's order, on the host.
@@ -20,6 +20,8 @@ pub struct Dataset {
     pub inputs: Inputs,
     /// What it is to predict.
     pub targets: Targets,
+    /// What was made of the file that it comes from.
+    pub notes: DataNotes,
 }
 
 /// What a model reads, sample after sample.
@@ -56,7 +58,7 @@ pub enum Inputs {
 pub enum Targets {
     /// One class for each sample.
     Classes {
-        /// How many there are: one more than the largest label.
+        /// How many there are.
         classes: usize,
         /// Class of each sample.
         labels: Vec<usize>,
@@ -95,6 +97,7 @@ impl Dataset {
             sha256: String::new(),
             inputs: Inputs::Features { shape: InputShape::Features(inputs), values: features },
             targets: Targets::Classes { classes, labels },
+            notes: DataNotes::numbered(classes),
         })
     }
 
@@ -118,6 +121,7 @@ impl Dataset {
             sha256: String::new(),
             inputs: Inputs::Features { shape: InputShape::Features(inputs), values: features },
             targets: Targets::Values { outputs, values },
+            notes: DataNotes::default(),
         })
     }
 
@@ -139,6 +143,7 @@ impl Dataset {
             sha256: String::new(),
             inputs: Inputs::Tokens { vocabulary, context, tokens },
             targets: Targets::NextToken,
+            notes: DataNotes::default(),
         })
     }
 

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::weights::{Tensors, read_tensors, write_tensors};
+use super::weights::{Tensors, write_tensors};
+use super::weights_in::read_tensors;
 use super::{RunDirectory, json, read_safetensors, to_safetensors};
 use crate::autodiff::ParameterLayout;
 use crate::device::Precision;

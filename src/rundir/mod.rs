@@ -17,6 +17,7 @@ mod spectrum_tables;
 #[cfg(feature = "data")]
 mod stored;
 mod weights;
+mod weights_in;
 mod writer;
 
 pub use crate::record::cells;
@@ -26,12 +27,15 @@ pub use checkpoint::{
 pub(crate) use json::to_bytes as to_json;
 pub(crate) use manifest::SCHEMA_VERSION;
 pub use manifest::{Manifest, Resumption};
+pub(crate) use reader::events as events_of_text;
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
 pub use spectra::{spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
 #[cfg(feature = "data")]
 pub use stored::StoredRun;
-pub use weights::{read_safetensors, to_safetensors};
+pub use weights::to_safetensors;
+pub(crate) use weights_in::given as weights_of_bytes;
+pub use weights_in::{GivenWeights, read_given_weights, read_safetensors};
 pub use writer::RunWriter;
 pub(crate) use writer::now;

@@ -11,6 +11,7 @@ mod devices;
 mod differentiation;
 mod edges;
 mod errors;
+mod fuzzing;
 mod goldens;
 mod launches;
 mod limits;

@@ -150,7 +150,8 @@ impl<'a> Path<'a> {
             ..self.prepared.train_settings()
         };
         let optimizer = self.prepared.config.optimizer.build();
-        let problem = Problem { train: self.objective()?, validation: None, curvature: None };
+        let problem =
+            Problem { train: self.objective()?, validation: None, test: None, curvature: None };
         let trainer =
             Trainer { problem, settings, optimizer, interrupted: &AtomicBool::new(false) };
         let mut last = Last(None);

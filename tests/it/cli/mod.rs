@@ -23,6 +23,7 @@ mod folders;
 mod list;
 mod messages;
 mod optimizers;
+mod own_data;
 mod refusals;
 mod repetition;
 mod resume;
@@ -53,7 +54,7 @@ fn not_taken() -> Value {
     json!({
         "spectrum_every": null, "sigma": null, "checkpoint_every": null, "audit_every": null,
         "on_warning": null, "resume": null, "init": null, "points": null, "degree": null, "classes": null, "noise": null,
-        "label_noise": null, "target": null, "regression": null,
+        "label_noise": null, "header": null, "validation": null, "test": null, "target": null, "regression": null,
         "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
         "measure": null, "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
     })
