@@ -118,6 +118,13 @@ impl Observer for Progress {
             EventKind::EdgeLeft { edge_ratio, .. } => {
                 format!("left the edge of stability: {} of the threshold", short(*edge_ratio))
             }
+            EventKind::RealizedEdgeEntered { realized_ratio, .. } => format!(
+                "realized edge ratio {}: on a local quadratic this update raises the loss",
+                short(*realized_ratio)
+            ),
+            EventKind::RealizedEdgeLeft { realized_ratio, .. } => {
+                format!("updates lower the loss again: realized edge ratio {}", short(*realized_ratio))
+            }
             EventKind::EdgeForecast { at_step, earliest, latest, .. } => format!(
                 "on its way to the edge of stability, about step {at_step:.0} ({earliest:.0} to {})",
                 latest.map_or("never".to_string(), |latest| format!("{latest:.0}"))

@@ -159,6 +159,17 @@ fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {
         let accuracy = percent(summary.test_accuracy);
         lines.insert(2, format!("test       loss {}, accuracy {accuracy}", short(loss)));
     }
+    if let Some(share) = summary.share_realized_above {
+        lines.push(format!(
+            "realized   {} of the edge, 1 or more at {} of the measured updates{}",
+            value(summary.final_realized_ratio),
+            percent(Some(share)),
+            match summary.ascents {
+                0 => String::new(),
+                ascents => format!("; {ascents} more ascend"),
+            }
+        ));
+    }
     if summary.unconverged_rows > 0 {
         lines.push(format!(
             "warning    {} of {} sharpness values did not converge (largest residual {:.1e}); raise \

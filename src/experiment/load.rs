@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use sha2::{Digest, Sha256};
 
-use crate::config::{RunConfig, TestSet};
+use crate::config::{Quantities, RunConfig, TestSet};
 use crate::data::{DataOptions, Dataset, Inputs, Split, Standardisation, Targets};
 use crate::device::Precision;
 use crate::error::{Error, Message, Result};
@@ -50,6 +50,13 @@ fn check_choices(config: &RunConfig, dataset: &Dataset) -> Result<()> {
     if config.standardize && is_text(dataset) {
         let remedy = "leave it out";
         return Err(Error::setting("--standardize", true, "text has no numbers to scale", remedy));
+    }
+    let of_classes = config.measure.as_ref().and_then(Quantities::of_classes);
+    if let Some(quantity) =
+        of_classes.filter(|_| !matches!(dataset.targets, Targets::Classes { .. }))
+    {
+        let problem = format!("the samples of '{}' have no classes", config.dataset);
+        return Err(Error::setting("--measure", quantity, problem, "leave it out"));
     }
     if config.loss == Loss::Ce && matches!(dataset.targets, Targets::Values { .. }) {
         let problem = format!("the targets of '{}' are numbers, not classes", config.dataset);

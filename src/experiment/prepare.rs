@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rand::seq::SliceRandom;
 
 use super::load::load_data;
-use crate::config::RunConfig;
+use crate::config::{Quantities, RunConfig};
 use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, SpectrumMeter};
 use crate::data::{Dataset, Split};
 use crate::device::Device;
@@ -137,6 +137,18 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
 }
 
 impl Prepared {
+    /// The training samples of each class, by position, where a quantity is about them.
+    pub(super) fn classes(&self) -> Vec<Vec<usize>> {
+        let asked = self.config.measure.as_ref().and_then(Quantities::of_classes);
+        let Targets::Classes { classes, .. } = &self.dataset.targets else { return Vec::new() };
+        let mut samples = vec![Vec::new(); if asked.is_some() { *classes } else { 0 }];
+        for (position, &sample) in self.split.train.iter().enumerate() {
+            let class = self.dataset.label(sample).and_then(|class| samples.get_mut(class));
+            class.into_iter().for_each(|positions| positions.push(position));
+        }
+        samples
+    }
+
     /// The eigensolver as configured.
     pub fn meter(&self) -> CurvatureMeter {
         let config = &self.config;
@@ -195,11 +207,14 @@ impl Prepared {
                     |(batches, batch_size)| BatchSharpness {
                         batches,
                         batch_size,
+                        accuracy: config.sharpness_error,
                         seed: config.seed,
                     },
                 ),
+                realized: config.realized,
                 perturbed_sharpness: config.perturbed_sharpness,
                 quantities: config.measure.iter().flat_map(|list| list.0.clone()).collect(),
+                classes: self.classes(),
             },
             spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
             checkpoint_every: config.checkpoint_every,

@@ -70,7 +70,7 @@ impl Prepared {
             validation_samples: self.split.validation.clone(),
             test_samples: self.split.test.clone(),
             curvature_samples: self.curvature_samples.clone(),
-            columns: config.columns(),
+            columns: config.columns(layout, self.classes().len()),
             formula: config.optimizer.build().formula(),
             steps: Some(config.steps),
             ..RunInfo::of(layout, &self.theta, self.device.precision())

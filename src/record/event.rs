@@ -132,6 +132,25 @@ event_kinds! {
         entered: usize,
     }
 
+    /// The realized ratio reached 1, from below: on a local quadratic the update raises the loss of the
+    /// samples that it was taken from.
+    RealizedEdgeEntered = "realized_edge_entered", assumes "the loss is a quadratic along the update" {
+        /// s'Hs / (-2 g's), s being the update.
+        realized_ratio: f64,
+        /// The edge ratio at that row.
+        edge_ratio: Option<f64>,
+    }
+
+    /// The realized ratio has been clearly below 1 for some measurements.
+    RealizedEdgeLeft = "realized_edge_left", assumes "the loss is a quadratic along the update" {
+        /// The ratio now.
+        realized_ratio: f64,
+        /// The edge ratio at that row.
+        edge_ratio: Option<f64>,
+        /// The step at which it had reached 1.
+        entered: usize,
+    }
+
     /// Where the present trend of the edge ratio meets 1.
     EdgeForecast = "edge_forecast", assumes "the edge ratio goes on along its present line" {
         /// The ratio now.
@@ -173,7 +192,8 @@ event_kinds! {
         energy_share: f64,
         /// |c| over the norm of the gradient.
         gradient_alignment: f64,
-        /// Batch sharpness over the threshold.
+        /// Batch sharpness (its ratio of means) over what it settles at, 1 between small batches' and
+        /// large ones'.
         batch_ratio: Option<f64>,
     }
 
