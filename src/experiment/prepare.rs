@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use super::load::load_data;
 use crate::config::{Quantities, RunConfig};
 use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, SpectrumMeter};
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, Split, Targets};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Extremes, StochasticLanczos};
