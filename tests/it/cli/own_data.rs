@@ -55,9 +55,9 @@ fn what_was_made_of_the_data_is_said_at_the_start_and_kept() {
             "header": true, "left_out": ["column 1 (no name, numbers the rows)"], "remarks": []
         })
     );
-    let compared = place.run_well(&format!(
-        "compare --optimizers sgd --backend cpu --model linear --steps 1 --dataset @/d.csv --out c"
-    ));
+    let compared = place.run_well(
+        "compare --optimizers sgd --backend cpu --model linear --steps 1 --dataset @/d.csv --out c",
+    );
     assert!(compared.err.starts_with("data: 60 rows"), "{}", compared.err);
     for command in ["spectrum d --probes 1 --iterations 2", "run --resume i --steps 4", "doctor i"]
     {
