@@ -51,6 +51,19 @@ pub enum Error {
         /// What to do.
         remedy: Message,
     },
+    /// A file of tensors that are not those of the model: a message on its first line, and below it a line
+    /// for each difference.
+    #[error("{}: {problem}; {remedy}{}", path.display(), indented(.lines))]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        remedy: String,
+        /// The differences.
+        lines: Vec<String>,
+    },
     /// The output folder exists already, or cannot be made.
     #[error("output folder {}: {problem}; {remedy}", path.display())]
     Output {
@@ -247,6 +260,7 @@ impl Error {
             Error::UnknownName { .. }
                 | Error::Setting { .. }
                 | Error::File { .. }
+                | Error::Tensors { .. }
                 | Error::Output { .. }
                 | Error::Device { .. }
         )
@@ -376,6 +390,16 @@ fn nearest_hint(nearest: &Option<String>) -> String {
         Some(name) => format!(" (did you mean '{name}'?)"),
         None => String::new(),
     }
+}
+
+/// Lines below a message, without what would move a terminal's cursor.
+fn indented(lines: &[String]) -> String {
+    let plain =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    lines
+        .iter()
+        .map(|line| format!("\n  {}", line.chars().map(plain).collect::<String>()))
+        .collect()
 }
 
 fn line_suffix(line: &Option<u64>) -> String {

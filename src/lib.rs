@@ -60,6 +60,9 @@ pub mod error;
 pub mod experiment;
 #[cfg(feature = "figures")]
 pub mod figure;
+#[cfg(feature = "data")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 mod input;

@@ -26,6 +26,7 @@ pub(super) fn compare(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<
     };
     let comparison = Comparison::plan(args.settings.or(from_file))?;
     let interrupted = watch_for_interrupts();
+    terminal.note(&format!("data: {}", comparison.data));
     terminal.note(&format!(
         "{}: {} settings, {} runs of {} steps{}, in {}",
         comparison.name,

@@ -56,7 +56,13 @@ pub fn main() -> ExitCode {
         },
         Err(error) => {
             let is_input = error.downcast_ref::<Error>().is_some_and(Error::is_input);
-            terminal.error(&single_line(&errors::message(error, &command)));
+            // Differences are told in lines of their own.
+            let in_lines = matches!(error.downcast_ref::<Error>(), Some(Error::Tensors { .. }));
+            let message = errors::message(error, &command);
+            terminal.error(&match in_lines {
+                true => message.lines().map(single_line).collect::<Vec<_>>().join("\n"),
+                false => single_line(&message),
+            });
             ExitCode::from(if is_input { WRONG_USAGE } else { FAILED })
         }
     }

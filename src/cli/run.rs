@@ -28,6 +28,7 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     for notice in [prepared.device.notice(), prepared.notice.as_deref()].into_iter().flatten() {
         terminal.note(notice);
     }
+    terminal.note(&format!("data: {}", prepared.dataset.description()));
     terminal.note(&describe(started.prepared()));
     started.notices().iter().for_each(|notice| terminal.note(notice));
     if let Some(remark) = started.prepared().config.learning_rate().remark() {
@@ -58,8 +59,12 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
 
 fn describe(prepared: &Prepared) -> String {
     let config = &prepared.config;
+    let test = match prepared.split.test.len() {
+        0 => String::new(),
+        test => format!(" ({test} for a test)"),
+    };
     format!(
-        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {}, \
+        "{}: {} parameters, {} training and {} validation samples of {}{test}, {} loss, {} {}, \
          lr {}, seed {}, on {} ({}, {})",
         config.place.name,
         prepared.theta.len(),
@@ -144,6 +149,10 @@ fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {
             }
         ),
     ];
+    if let Some(loss) = summary.test_loss {
+        let accuracy = percent(summary.test_accuracy);
+        lines.insert(2, format!("test       loss {}, accuracy {accuracy}", short(loss)));
+    }
     if let Some(share) = summary.share_realized_above {
         lines.push(format!(
             "realized   {} of the edge, 1 or more at {} of the measured updates{}",

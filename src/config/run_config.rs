@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::resolve::{Curvature, Problem, Rate, one, optimizer};
-use super::{BatchSize, Place, Quantities, Settings};
+use super::{BatchSize, Place, Quantities, Settings, TestSet};
 use crate::autodiff::ParameterLayout;
 use crate::data::DataOptions;
 use crate::device::{BackendChoice, Differentiation, Precision};
@@ -26,6 +26,10 @@ pub struct RunConfig {
     pub model: ModelSpec,
     /// Dataset name or file.
     pub dataset: String,
+    /// File whose samples validate; null where they are the dataset's.
+    pub validation: Option<String>,
+    /// What is kept for a test; null for nothing.
+    pub test: Option<TestSet>,
     /// Initial weights, where they are not drawn from the seed.
     pub init: Option<PathBuf>,
     /// The loss.
@@ -140,6 +144,8 @@ impl RunConfig {
             place: Place::resolve(&settings, name)?,
             model: problem.model,
             dataset: problem.dataset,
+            validation: settings.validation,
+            test: settings.test,
             init: settings.init,
             loss: problem.loss,
             train_size: settings.train_size,

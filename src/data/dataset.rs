@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::InputShape;
+use super::{DataNotes, InputShape};
 pub(super) use crate::digest::{digest, hexadecimal};
 use crate::error::{Error, Result, check_length};
 
@@ -19,6 +19,8 @@ pub struct Dataset {
     pub inputs: Inputs,
     /// What it is to predict.
     pub targets: Targets,
+    /// What was made of the file that it comes from.
+    pub notes: DataNotes,
 }
 
 /// What a model reads, sample after sample.
@@ -55,7 +57,7 @@ pub enum Inputs {
 pub enum Targets {
     /// One class for each sample.
     Classes {
-        /// How many there are: one more than the largest label.
+        /// How many there are.
         classes: usize,
         /// Class of each sample.
         labels: Vec<usize>,
@@ -94,6 +96,7 @@ impl Dataset {
             sha256: String::new(),
             inputs: Inputs::Features { shape: InputShape::Features(inputs), values: features },
             targets: Targets::Classes { classes, labels },
+            notes: DataNotes::numbered(classes),
         })
     }
 
@@ -117,6 +120,7 @@ impl Dataset {
             sha256: String::new(),
             inputs: Inputs::Features { shape: InputShape::Features(inputs), values: features },
             targets: Targets::Values { outputs, values },
+            notes: DataNotes::default(),
         })
     }
 
@@ -138,6 +142,7 @@ impl Dataset {
             sha256: String::new(),
             inputs: Inputs::Tokens { vocabulary, context, tokens },
             targets: Targets::NextToken,
+            notes: DataNotes::default(),
         })
     }
 

@@ -5,6 +5,7 @@
 pub mod compare;
 #[cfg(feature = "figures")]
 pub mod doctor;
+mod load;
 mod prepare;
 mod resume;
 pub mod spectrum;

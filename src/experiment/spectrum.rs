@@ -1,7 +1,7 @@
 //! The spectrum of a run that is on disk, at one of its checkpoints.
 
 use crate::autodiff::Samples;
-use crate::config::RunConfig;
+use crate::config::{RunConfig, Settings};
 use crate::curvature::{
     Flatness, FlatnessSettings, GroupSpectrum, Matrix, Spectrum, flatness, groups, named_group,
     rescale,
@@ -61,23 +61,23 @@ impl Request {
     /// # Errors
     /// [`Error::Setting`].
     pub fn check(&self) -> Result<()> {
-        let counts = [
-            ("--probes", self.probes),
-            ("--iterations", self.iterations),
-            ("--top", Some(self.top)),
-        ];
-        for (flag, value) in counts {
-            if value == Some(0) {
-                return Err(Error::setting(flag, 0, "must not be zero", "give 1 or more"));
-            }
+        // They are as a run's own.
+        Settings {
+            probes: self.probes,
+            iterations: self.iterations,
+            top: Some(self.top),
+            sigma: self.sigma,
+            ..Settings::default()
         }
-        for (flag, value) in [("--sigma", self.sigma), ("--reparametrize", self.reparametrize)] {
-            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
-                let remedy = "give a finite number above 0";
-                return Err(Error::setting(flag, format!("{value:?}"), "out of range", remedy));
+        .check()?;
+        match self.reparametrize {
+            Some(factor) if !(1e-30..=1e30).contains(&factor) => {
+                let remedy = "give a number from 1e-30 to 1e30";
+                let shown = format!("{factor:?}");
+                Err(Error::setting("--reparametrize", shown, "out of range", remedy))
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -116,6 +116,11 @@ impl<'a> Recorder<'a> {
         self.monitor.has_diverged()
     }
 
+    /// Notes what a test gave at the end.
+    pub fn tested(&mut self, loss: f64, accuracy: Option<f64>) {
+        self.summary.tested(loss, accuracy);
+    }
+
     /// The run has ended so: tells it to every observer and returns its summary.
     ///
     /// # Errors

@@ -46,6 +46,8 @@ pub struct Manifest {
     pub precision: Precision,
     /// Number P of parameters.
     pub parameters: usize,
+    /// What was made of the data; null where nothing is known of them.
+    pub data: serde_json::Value,
     /// SHA-256 of the dataset's file.
     pub dataset_sha256: String,
     /// SHA-256 of `init.safetensors`; null where an earlier version wrote that.
@@ -57,6 +59,8 @@ pub struct Manifest {
     pub train_indices: Vec<usize>,
     /// Rows of the dataset that validate.
     pub validation_indices: Vec<usize>,
+    /// Rows of the dataset that are kept for a test.
+    pub test_indices: Vec<usize>,
     /// Rows of the dataset that curvature is measured on; null where it is all that train.
     pub curvature_indices: Option<Vec<usize>>,
 }
@@ -81,11 +85,13 @@ impl Manifest {
             adapter: run.adapter.clone(),
             precision: run.precision,
             parameters: run.layout.len(),
+            data: run.data.clone(),
             dataset_sha256: run.dataset_sha256.clone(),
             init_sha256: None,
             zero_output_loss: run.zero_output_loss,
             train_indices: run.train_samples.clone(),
             validation_indices: run.validation_samples.clone(),
+            test_indices: run.test_samples.clone(),
             curvature_indices: run.curvature_samples.clone(),
         }
     }

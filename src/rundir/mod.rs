@@ -21,6 +21,7 @@ mod spectrum_tables;
 mod stored;
 mod watched;
 mod weights;
+mod weights_in;
 mod writer;
 
 pub use crate::record::cells;
@@ -32,15 +33,17 @@ pub use checkpoint::{
 pub(crate) use json::to_bytes as to_json;
 pub(crate) use manifest::SCHEMA_VERSION;
 pub use manifest::{Manifest, Resumption};
-pub(crate) use reader::check_schema;
 pub use reader::{ManifestHead, StepTable};
+pub(crate) use reader::{check_schema, events as events_of_text};
 pub use run_directory::RunDirectory;
 pub(crate) use spectra::is_table_of;
 pub use spectra::{FOLDER as SPECTRA, spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
 #[cfg(feature = "data")]
 pub use stored::StoredRun;
-use weights::parse_safetensors;
-pub use weights::{read_safetensors, to_safetensors};
+pub use weights::to_safetensors;
+pub(crate) use weights_in::given as weights_of_bytes;
+use weights_in::parse_safetensors;
+pub use weights_in::{GivenWeights, read_given_weights, read_safetensors};
 pub use writer::RunWriter;
 pub(crate) use writer::now;

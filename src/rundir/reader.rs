@@ -50,12 +50,36 @@ pub struct ManifestHead {
     /// Rows of the dataset that validate.
     #[serde(default)]
     pub validation_indices: Vec<usize>,
+    /// Rows of the dataset that are kept for a test.
+    #[serde(default)]
+    pub test_indices: Vec<usize>,
     /// Rows that curvature is measured on, where those are not all that train.
     pub curvature_indices: Option<Vec<usize>>,
 }
 
 fn first_version() -> u32 {
     1
+}
+
+impl ManifestHead {
+    /// What the text of a manifest says.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self> {
+        let head: Self = input::parse_json(text, path, REMEDY)?;
+        check_schema(head.schema_version, path)?;
+        Ok(head)
+    }
+}
+
+/// The events in the text of a file, the last line being left out where it has no end.
+pub(crate) fn events(text: &str, path: &Path) -> Result<Vec<Event>> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let event = |(index, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|e| {
+            let line = Some(index as u64 + 1);
+            Error::file(path, line, format!("not an event ({e})"), REMEDY)
+        })
+    };
+    whole.lines().enumerate().map(event).collect()
 }
 
 /// A table of steps as it stands in the file.
@@ -79,10 +103,7 @@ impl RunDirectory {
         if !path.is_file() {
             return Ok(None);
         }
-        let head: ManifestHead =
-            input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)?;
-        check_schema(head.schema_version, &path)?;
-        Ok(Some(head))
+        ManifestHead::parse(&input::read_text(&path, REMEDY)?, &path).map(Some)
     }
 
     /// What `summary.json` says.
@@ -104,15 +125,7 @@ impl RunDirectory {
         if !path.is_file() {
             return Ok(Vec::new());
         }
-        let text = input::read_text(&path, REMEDY)?;
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let event = |(index, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|e| {
-                let line = Some(index as u64 + 1);
-                Error::file(&path, line, format!("not an event ({e})"), REMEDY)
-            })
-        };
-        whole.lines().enumerate().map(event).collect()
+        events(&input::read_text(&path, REMEDY)?, &path)
     }
 
     /// Whether there is a table in `steps.csv`, with its header at least.
@@ -164,9 +177,13 @@ impl StepTable {
     /// # Errors
     /// [`Error::File`] with the line: unreadable, or not a table of steps.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = input::read(path, "name a run directory with a steps.csv")?;
+        Self::parse(&input::read(path, "name a run directory with a steps.csv")?, path)
+    }
+
+    /// As [`StepTable::read`], from the bytes of a file.
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let ragged = |line, problem: &str| Error::file(path, line, problem, REMEDY);
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(&bytes[..]);
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
         let describe = |e: csv::Error| {
             let line = e.position().map(csv::Position::line);
             ragged(line, &format!("not a table ({e})"))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::reader::ManifestHead;
 use super::{CheckpointState, RunDirectory, RunFacts, ScheduleHead, StepTable, pictures};
 use crate::autodiff::ParameterLayout;
-use crate::config::{RunConfig, Settings};
+use crate::config::{RunConfig, Settings, TestSet};
 use crate::data;
 use crate::device::Precision;
 use crate::error::{Error, Result};
@@ -96,10 +96,15 @@ impl StoredRun {
             .map_err(|e| wrong(format!("its config cannot be used ({e})")))?;
         self.check_config(&head.config)?;
         let dataset = settings.dataset.map(|name| self.seen_from_here(name));
+        let validation = settings.validation.map(|name| self.seen_from_here(name));
+        let test = settings.test.map(|test| match test {
+            TestSet::File(name) => TestSet::File(self.seen_from_here(name)),
+            share => share,
+        });
         // None at all, where the default depends on the batch.
         let none = head.config.get("sharpness_batches").is_some_and(serde_json::Value::is_null);
         let sharpness_batches = if none { Some(0) } else { settings.sharpness_batches };
-        let settings = Settings { dataset, sharpness_batches, ..settings };
+        let settings = Settings { dataset, validation, test, sharpness_batches, ..settings };
         Ok(Settings { out: None, force: None, resume: None, ..settings })
     }
 
@@ -412,6 +417,7 @@ impl StoredRun {
         let same_data = head.dataset_sha256.as_ref() == Some(&run.dataset_sha256);
         let same_samples = head.train_indices == run.train_samples
             && head.validation_indices == run.validation_samples
+            && head.test_indices == run.test_samples
             && head.curvature_indices == run.curvature_samples;
         let dataset = self.settings().ok().and_then(|settings| settings.dataset);
         let dataset = dataset.map(|name| format!(" {name}")).unwrap_or_default();

@@ -5,10 +5,10 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
+use super::weights_in::{read_tensors, tensors_of};
 use crate::autodiff::ParameterLayout;
 use crate::device::Precision;
 use crate::error::{Error, Result, check_length};
-use crate::input;
 use crate::linalg::FollowMemory;
 
 /// Tensors of a file to be: name, shape, type and bytes of each.
@@ -87,59 +87,7 @@ fn to_bytes(values: &[f64], precision: Precision) -> Vec<u8> {
     }
 }
 
-/// The flat vector (length P) of the parameters in the safetensors file at `path`, in single or
-/// double precision, whose names and shapes must be those of `layout`; their order does not matter.
-///
-/// # Errors
-/// [`Error::File`] naming every tensor that is missing, not expected or of another shape, or that
-/// holds something else than finite numbers.
-pub fn read_safetensors(path: &Path, layout: &ParameterLayout) -> Result<Vec<f64>> {
-    parse_safetensors(&input::read(path, WEIGHTS)?, path, layout)
-}
-
-const WEIGHTS: &str = "give weights of this model, such as a run's init.safetensors";
-
-/// As [`read_safetensors`], for the bytes of the file.
-pub(super) fn parse_safetensors(
-    bytes: &[u8],
-    path: &Path,
-    layout: &ParameterLayout,
-) -> Result<Vec<f64>> {
-    let wrong = |problem: String| Error::file(path, None, problem, WEIGHTS);
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|e| wrong(format!("not a safetensors file ({e})")))?;
-    let difference = difference(&file, layout);
-    if !difference.is_empty() {
-        return Err(wrong(format!("it does not fit the model: {}", difference.join("; "))));
-    }
-    values(&file, "", layout).map_err(wrong)
-}
-
 const CHECKPOINT: &str = "name another checkpoint, or run again";
-
-/// The tensors in the bytes of a checkpoint's file.
-///
-/// # Errors
-/// [`Error::File`] if it is none.
-pub(super) fn tensors_of<'a>(bytes: &'a [u8], path: &Path) -> Result<SafeTensors<'a>> {
-    SafeTensors::deserialize(bytes)
-        .map_err(|e| Error::file(path, None, format!("not a safetensors file ({e})"), CHECKPOINT))
-}
-
-/// The vector (length P) that is among the tensors of the file at `path` under the parameters' names with
-/// `prefix` before them.
-///
-/// # Errors
-/// [`Error::File`] if a tensor is missing or does not fit.
-pub(super) fn read_tensors(
-    tensors: &SafeTensors<'_>,
-    path: &Path,
-    prefix: &str,
-    layout: &ParameterLayout,
-) -> Result<Vec<f64>> {
-    let wrong = |problem: String| Error::file(path, None, problem, CHECKPOINT);
-    values(tensors, prefix, layout).map_err(wrong)
-}
 
 /// What is known of followed eigenvalues as the bytes of a safetensors file: a tensor of one axis under
 /// each name, float64 or, of a counter, uint64.
@@ -220,62 +168,4 @@ pub(super) fn read_plain(file: &SafeTensors<'_>, path: &Path) -> Result<Vec<Plai
         }
     };
     tensors.map(read).collect()
-}
-
-/// The numbers of a file's tensors in the order of the layout, or what is wrong with them.
-fn values(
-    file: &SafeTensors<'_>,
-    prefix: &str,
-    layout: &ParameterLayout,
-) -> std::result::Result<Vec<f64>, String> {
-    let mut theta = Vec::with_capacity(layout.len());
-    for entry in layout.entries() {
-        let name = format!("{prefix}{}", entry.name);
-        let view = file.tensor(&name).map_err(|e| e.to_string())?;
-        if view.shape() != entry.shape {
-            return Err(format!("{name} is {:?} and not {:?}", view.shape(), entry.shape));
-        }
-        let before = theta.len();
-        match view.dtype() {
-            Dtype::F32 => theta.extend(view.data().chunks_exact(4).map(|bytes| {
-                f64::from(f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-            })),
-            Dtype::F64 => theta.extend(
-                view.data()
-                    .chunks_exact(8)
-                    .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default())),
-            ),
-            other => return Err(format!("{name} holds {other:?}, not F32 or F64")),
-        }
-        if let Some(value) = theta[before..].iter().find(|value| !value.is_finite()) {
-            return Err(format!("{name} holds {value}"));
-        }
-    }
-    Ok(theta)
-}
-
-/// What tells the tensors of a file from those of a model: both sides of each difference.
-fn difference(file: &SafeTensors<'_>, layout: &ParameterLayout) -> Vec<String> {
-    let mut lines = Vec::new();
-    for entry in layout.entries() {
-        match file.tensor(&entry.name) {
-            Ok(view) if view.shape() == entry.shape => {}
-            Ok(view) => lines.push(format!(
-                "{} is {:?} in the file and {:?} in the model",
-                entry.name,
-                view.shape(),
-                entry.shape
-            )),
-            Err(_) => lines.push(format!("{} {:?} is not in the file", entry.name, entry.shape)),
-        }
-    }
-    let mut names = file.names();
-    names.sort_unstable();
-    for name in names {
-        if layout.entries().iter().all(|entry| entry.name != *name) {
-            let shape = file.tensor(name).map(|view| view.shape().to_vec()).unwrap_or_default();
-            lines.push(format!("{name} {shape:?} is not in the model"));
-        }
-    }
-    lines
 }

@@ -180,6 +180,7 @@ impl Trainer<'_> {
         }
         recorder.end()?;
         self.save_ahead(&at, self.settings.steps.max(at.step), recorder)?;
+        self.test(&at, recorder)?;
         Ok(ExitStatus::Completed)
     }
 
@@ -384,6 +385,15 @@ impl Trainer<'_> {
         recorder.checkpoint(Checkpoint { state, schedule, operator })
     }
 
+    /// The test of the weights where training ended.
+    fn test(&mut self, at: &Loop, recorder: &mut Recorder<'_>) -> Result<()> {
+        let Some(test) = &mut self.problem.test else { return Ok(()) };
+        test.set_parameters(&at.theta)?;
+        let evaluation = test.evaluate()?;
+        recorder.tested(evaluation.loss, evaluation.accuracy);
+        Ok(())
+    }
+
     /// The operator that the update from `state`, where training stands, will have: that update is
     /// taken with a copy of the weights, and the optimizer and the order of minibatches are left as
     /// they were. Without a preconditioner where that would not be finite.
@@ -504,6 +514,7 @@ impl Trainer<'_> {
         };
         recorder.end()?;
         self.save_ahead(at, step.row.step + 1, recorder)?;
+        self.test(at, recorder)?;
         Ok(Some(status))
     }
 

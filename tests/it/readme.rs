@@ -147,6 +147,12 @@ fn own_files(place: &Place) {
     let row = |i: usize| format!("{}.5,{},{},{}\n", i % 17, (i * 7) % 11, (i * 13) % 29, i % 3);
     let table: String = (0..500).map(row).collect();
     write("my-data.csv", format!("size,age,price,class\n{table}").into_bytes());
+    write(
+        "my-validation.csv",
+        format!("size,age,price,class\n{}", (0..9).map(row).collect::<String>()).into(),
+    );
+    write("my-data.npz", include_bytes!("../data/files/many.npz").to_vec());
+    write("my-text.txt", "What is mine is text.\n".repeat(60).into_bytes());
     for kind in ["images-idx3-ubyte.gz", "labels-idx1-ubyte.gz"] {
         let from = root().join(format!("datasets/fashion-mnist-t10k-{kind}"));
         write(&format!("train-{kind}"), std::fs::read(from).unwrap());

@@ -24,6 +24,8 @@ pub struct Comparison {
     pub settings: Vec<Setting>,
     /// The runs: for each setting, one for each seed.
     pub members: Vec<Member>,
+    /// What was made of the data, in a line.
+    pub data: String,
     /// Runs at a time.
     pub jobs: usize,
     /// Whether runs that are done already are done again.
@@ -68,6 +70,10 @@ impl Comparison {
         if jobs == 0 {
             return Err(Error::setting("--jobs", 0, "nothing would run", "give 1 or more"));
         }
+        if jobs > MOST_JOBS {
+            let remedy = format!("give at most {MOST_JOBS}");
+            return Err(Error::setting("--jobs", jobs, "more than can be meant", remedy));
+        }
         let shared = compare.settings;
         shared.check()?;
         let groups: Vec<Settings> = match compare.runs {
@@ -90,7 +96,7 @@ impl Comparison {
         let (out, name) = (shared.out.clone(), shared.name.clone());
         let force = shared.force.unwrap_or(false);
 
-        let (mut configs, mut dataset_sha256) = (Vec::new(), None);
+        let (mut configs, mut dataset_sha256, mut data) = (Vec::new(), None, None);
         for group in groups {
             for settings in group.product()? {
                 let settings = Settings {
@@ -107,6 +113,7 @@ impl Comparison {
                     return Err(Error::setting("--jobs", jobs, problem, remedy));
                 }
                 dataset_sha256 = Some(prepared.dataset.sha256.clone());
+                data.get_or_insert_with(|| prepared.dataset.description());
                 configs.push(prepared.config);
             }
         }
@@ -115,6 +122,12 @@ impl Comparison {
             return Err(Error::setting("runs", "[]", "nothing to compare", remedy));
         }
 
+        let runs = configs.len().saturating_mul(seeds.len());
+        if runs > MOST_RUNS {
+            let (problem, remedy) =
+                ("more runs than can be meant", format!("ask for at most {MOST_RUNS}"));
+            return Err(Error::setting("comparison", format!("{runs} runs"), problem, remedy));
+        }
         let settings = label(configs)?;
         let default_name = format!("compare-{}", shared_name(&settings[0].config));
         let name = name.unwrap_or(default_name);
@@ -131,7 +144,9 @@ impl Comparison {
                 Member { setting: index, config, directory: folder }
             })
             .collect();
-        let comparison = Self { name, directory, settings, members, jobs, force, dataset_sha256 };
+        let data = data.unwrap_or_default();
+        let comparison =
+            Self { name, directory, settings, members, data, jobs, force, dataset_sha256 };
         comparison.check_directory()?;
         Ok(comparison)
     }
@@ -207,8 +222,10 @@ impl Member {
     }
 }
 
-/// Most seeds of a comparison.
+/// Most seeds of a comparison, its most runs, and the most of them at a time.
 const MOST_SEEDS: usize = 10_000;
+const MOST_RUNS: usize = 100_000;
+const MOST_JOBS: usize = 1024;
 
 fn seeds(compare: &CompareSettings) -> Result<Vec<u64>> {
     let first = compare.settings.seed.unwrap_or(0);

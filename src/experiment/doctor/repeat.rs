@@ -152,7 +152,8 @@ impl<'a> Path<'a> {
         };
         let layout = self.prepared.problem.train.layout();
         let optimizer = self.prepared.config.optimizer.build_for(layout);
-        let problem = Problem { train: self.objective()?, validation: None, curvature: None };
+        let problem =
+            Problem { train: self.objective()?, validation: None, test: None, curvature: None };
         let trainer =
             Trainer { problem, settings, optimizer, interrupted: &AtomicBool::new(false) };
         let mut last = Last(None);

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::weights::{Plain, read_memory, read_plain, read_vector, tensors_of};
+use super::weights::{Plain, read_memory, read_plain, read_vector};
+use super::weights_in::tensors_of;
 use super::{RunDirectory, parse_safetensors};
 use crate::autodiff::ParameterLayout;
 use crate::digest::digest;

@@ -23,7 +23,8 @@ fn as_flags(settings: &Value) -> String {
 fn keys_are_the_flags_and_flags_win() {
     let place = Place::new();
     let rows = (0..90).map(|i| format!("{i},{},{}\n", i % 7, i * i));
-    place.file("d.csv", format!("x,y,z\n{}", rows.collect::<String>()));
+    let table = format!("x,y,z\n{}", rows.collect::<String>());
+    place.file("d.csv", &table).file("v.csv", &table);
     place.run_well(
         "run --backend cpu --model linear --dataset @/d.csv --regression --steps 1 --out @/r",
     );
@@ -93,10 +94,11 @@ fn keys_are_the_flags_and_flags_win() {
         ),
         (
             json!({
-                "dataset": path("d.csv"), "target": "y", "regression": true,
+                "dataset": path("d.csv"), "header": "yes", "target": "y", "regression": true,
+                "validation": path("v.csv"), "test": 0.1,
                 "init": path("r/init.safetensors")
             }),
-            json!({"target": "x", "batch_size": 10}),
+            json!({"header": "auto", "target": "x", "test": path("v.csv"), "batch_size": 10}),
         ),
     ];
     let mut seen = BTreeSet::new();

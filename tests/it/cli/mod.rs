@@ -29,6 +29,7 @@ mod list;
 mod messages;
 mod optimizers;
 mod ordinary_states;
+mod own_data;
 mod refusals;
 mod repetition;
 mod report;
@@ -63,6 +64,8 @@ fn not_taken() -> Value {
         "on_warning": null, "resume": null, "init": null, "points": null, "degree": null, "classes": null, "noise": null,
         "label_noise": null, "target": null, "regression": null,
         "base": null, "momentum": null, "beta1": null, "beta2": null, "beta3": null, "alpha": null, "nu": null, "refresh": null, "eps": null, "rho": null,
+        "label_noise": null, "header": null, "validation": null, "test": null, "target": null, "regression": null,
+        "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
         "measure": null, "sharpness_error": null, "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
     })
 }
