@@ -78,7 +78,7 @@ pub enum Error {
         remedy: Message,
     },
     /// Reading or writing failed while the run was under way.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), reason(source))]
     Io {
         /// What was tried ("write", "create").
         action: &'static str,
@@ -305,6 +305,7 @@ impl Error {
     /// message.
     pub(crate) fn remedy_in_training(&self) -> &'static str {
         match self {
+            Error::Io { source, .. } if is_full(source) => "; make room there first",
             Error::NonFinite { .. } => "; lower the learning rate or use --precision f64",
             _ => "",
         }
@@ -355,6 +356,13 @@ pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
         .filter(|(score, _)| *score >= LIKE_ENOUGH)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, c)| c)
+}
+
+/// Whether there is no room for what was to be written.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// What the system said, without the number that it says it by.

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use super::args::CompareArgs;
 use super::logging::Terminal;
 use super::progress::steps_bar;
-use super::run::watch_for_interrupts;
+use super::signals::watch_for_interrupts;
 use crate::config::CompareSettings;
 use crate::experiment::compare::{
     Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus,

@@ -1,12 +1,11 @@
 //! `sharpscope run`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::Progress;
+use super::signals::watch_for_interrupts;
 use crate::config::{RunConfig, Settings};
+use crate::error::Error;
 use crate::experiment::{Finished, Prepared, prepare, resume};
 use crate::record::{ExitStatus, Summary, short};
 use crate::rundir::StoredRun;
@@ -31,6 +30,9 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     }
     terminal.note(&describe(started.prepared()));
     started.notices().iter().for_each(|notice| terminal.note(notice));
+    if let Some(remark) = started.prepared().config.learning_rate().remark() {
+        terminal.note(&remark);
+    }
     if resumed.is_some() {
         match started.only_closes() {
             true => terminal.note("no step is left: its closing files are written"),
@@ -52,21 +54,6 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
         Some(error) => Err(error.into()),
         None => Ok(finished.summary.status.code()),
     }
-}
-
-/// A flag that the first Ctrl-C sets; the second ends the process.
-pub(super) fn watch_for_interrupts() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&flag);
-    let handler = move || {
-        if set.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(ExitStatus::Interrupted.code()));
-        }
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        tracing::warn!("Ctrl-C will not be caught: {error}");
-    }
-    flag
 }
 
 fn describe(prepared: &Prepared) -> String {
@@ -94,7 +81,10 @@ fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {
     for line in summary_lines(&finished.summary, formula) {
         terminal.result(&line);
     }
-    terminal.result(&format!("written    {}", finished.directory.display()));
+    // What the folder holds is not all of it, where writing it failed.
+    if !matches!(finished.error, Some(Error::Io { .. })) {
+        terminal.result(&format!("written    {}", finished.directory.display()));
+    }
 }
 
 fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {

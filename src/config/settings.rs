@@ -90,7 +90,7 @@ settings! {
             final_lr: f64, shown "RATE", told help::final_rates, checked final_rate;
             /// What schedule step multiplies the learning rate by [default: 0.1]
             decay_factor: f64, shown "FACTOR", checked factor;
-            /// After how many steps it does, each time [default: a third of --steps]
+            /// After how many steps it does, each time [default: a third of --steps, rounded up]
             decay_every: usize, checked at_least_one;
         }
         "Curvature" {

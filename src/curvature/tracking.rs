@@ -194,6 +194,9 @@ impl Tracking {
         let mut preconditioned = None;
         if let Some(p) = operator.preconditioner.as_ref().filter(|_| operator.shift == 0.0) {
             let diagonal: Vec<f64> = p.iter().map(|p| 1.0 / p.sqrt()).collect();
+            if !diagonal.iter().all(|d| d.is_finite() && *d > 0.0) {
+                return Err(Error::NonFinite { what: "a preconditioner" });
+            }
             let mut matrix = Preconditioned::new(Hessian::new(objective), operator)?;
             let mut tracker = match self.preconditioned.take() {
                 Some(Scaled { mut tracker, diagonal: old }) => {

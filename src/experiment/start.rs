@@ -1,11 +1,13 @@
 //! The run itself: directory, training, and the files at its end.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::Prepared;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
+use crate::problem::Supervised;
 use crate::profile::{Observer, RunInfo, TrainingState};
 use crate::record::{Event, EventKind, ExitStatus, Summary, WarningAction};
 use crate::rundir::{RunDirectory, RunWriter, StepTable, StoredRun};
@@ -93,6 +95,12 @@ impl Prepared {
         })
     }
 
+    fn zero_output_loss(&self) -> Option<f64> {
+        let (model, data) = (self.config.model.clone(), Arc::clone(&self.dataset));
+        let task = Supervised { model, data, loss: self.config.loss };
+        Some(task.zero_output_loss(&self.split.train))
+    }
+
     /// What observers are told of a run that begins from its initial parameters.
     ///
     /// # Errors
@@ -107,6 +115,7 @@ impl Prepared {
             backend: self.device.backend().to_string(),
             adapter: self.device.adapter().to_string(),
             dataset_sha256: self.dataset.sha256.clone(),
+            zero_output_loss: self.zero_output_loss(),
             train_samples: self.split.train.clone(),
             validation_samples: self.split.validation.clone(),
             curvature_samples: self.curvature_samples.clone(),

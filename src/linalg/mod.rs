@@ -6,6 +6,7 @@
 mod davidson;
 mod dense;
 mod estimate;
+mod jacobi;
 mod lanczos;
 mod operator;
 mod solver;

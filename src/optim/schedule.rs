@@ -55,6 +55,26 @@ impl Schedule {
         Self { kind, lr, warmup: 0, steps: 0, final_lr: 0.0, decay_factor: 1.0, decay_every: 1 }
     }
 
+    /// What of it lies beyond the run's end, if anything does, in words.
+    pub fn remark(&self) -> Option<String> {
+        let Self { kind, warmup, steps, decay_every, .. } = *self;
+        if steps > 0 && warmup >= steps {
+            let last = self.rate(steps - 1);
+            let then = if kind == ScheduleKind::Constant { "" } else { ", and never falls" };
+            return Some(format!(
+                "the warm-up of {warmup} steps takes all {steps} of the run: its last learning rate is \
+                 {last}{then}"
+            ));
+        }
+        if kind == ScheduleKind::Step && warmup.saturating_add(decay_every) >= steps {
+            return Some(format!(
+                "the learning rate never falls: it would first at step {}, and the run has {steps}",
+                warmup.saturating_add(decay_every)
+            ));
+        }
+        None
+    }
+
     /// The rate of update `step`, counted from 0.
     pub fn rate(&self, step: usize) -> f64 {
         let Some(after) = step.checked_sub(self.warmup) else {
@@ -72,5 +92,30 @@ impl Schedule {
                 self.lr * self.decay_factor.powi(times as i32)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beyond_the_end_is_said() {
+        let of = |kind, warmup, decay_every| {
+            let schedule =
+                Schedule { kind, warmup, decay_every, steps: 100, ..Schedule::constant(0.5) };
+            schedule.remark().unwrap_or_default()
+        };
+        assert!(of(ScheduleKind::Constant, 1000, 1).contains("last learning rate is 0.05"));
+        assert!(of(ScheduleKind::Cosine, 100, 1).contains("never falls"));
+        assert!(of(ScheduleKind::Step, 50, 50).contains("first at step 100"));
+        for (kind, warmup, every) in [
+            (ScheduleKind::Constant, 99, 1),
+            (ScheduleKind::Cosine, 10, 1),
+            (ScheduleKind::Step, 50, 49),
+        ] {
+            assert_eq!(of(kind, warmup, every), "", "{kind} {warmup} {every}");
+        }
+        assert_eq!(Schedule::constant(0.1).remark(), None);
     }
 }

@@ -29,6 +29,9 @@ pub struct RunInfo {
     pub theta: Vec<f64>,
     /// SHA-256 of the dataset's file; empty where there is none.
     pub dataset_sha256: String,
+    /// The training loss of outputs that are all zero, where it is known: what a first loss near zero is judged
+    /// beside.
+    pub zero_output_loss: Option<f64>,
     /// Samples that train, by their numbers in the dataset.
     pub train_samples: Vec<usize>,
     /// Samples that validate.
@@ -60,6 +63,7 @@ impl RunInfo {
             layout: layout.clone(),
             theta: theta.to_vec(),
             dataset_sha256: String::new(),
+            zero_output_loss: None,
             train_samples: Vec::new(),
             validation_samples: Vec::new(),
             curvature_samples: None,

@@ -120,14 +120,25 @@ impl<'a> Recorder<'a> {
     ///
     /// # Errors
     /// The first that an observer reports.
-    pub fn finish(mut self, status: ExitStatus, error: Option<&Error>) -> Result<Summary> {
+    pub fn finish(self, status: ExitStatus, error: Option<&Error>) -> Result<Summary> {
+        let (summary, told) = self.close(status, error);
+        told.map(|()| summary)
+    }
+
+    /// As [`Recorder::finish`], with the summary also where it could not be told.
+    pub(crate) fn close(
+        mut self,
+        status: ExitStatus,
+        error: Option<&Error>,
+    ) -> (Summary, Result<()>) {
         let total = self.clock.elapsed().as_secs_f64() + self.before;
         let summary = self.summary.finish(status, total);
         let mut told = Ok(());
         for observer in &mut self.observers {
-            told = told.and(observer.finished(&summary, error));
+            let own = observer.finished(&summary, error);
+            told = told.and(own);
         }
-        told.map(|()| summary)
+        (summary, told)
     }
 }
 

@@ -140,7 +140,7 @@ step_columns! {
     /// and H (Andreyev and Beneventano 2024, Definition 3)
     batch_sharpness: Option<f64>, "L/w²", "at measured rows with minibatches, where some g_B is not 0", (MEASURED);
     /// what the optimizer can bear
-    threshold: Option<f64>, "that of its operator", "where one is known and η is not 0; for `sam` as `grad_norm`", (MEASURED);
+    threshold: Option<f64>, "that of its operator", "where one is known and η is not 0; for `sam` without minibatches as `grad_norm`", (MEASURED);
     /// `preconditioned_sharpness` where there is one, else `sharpness`, over `threshold`
     edge_ratio: Option<f64>, "", "at measured rows with a threshold", (MEASURED);
     /// the largest ‖Hu − λu‖/|λ| of the row's eigenvalues (for `lambda_min` relative to the largest

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
+use super::watched::Watched;
 use crate::error::{Error, Result};
 
 /// A file that grows by whole lines: where one could not be written whole, what was written of it is taken
@@ -17,6 +18,18 @@ impl Lines {
     /// A file that is open for writing at its end.
     pub fn new(path: PathBuf, file: File) -> Self {
         Self { path, file: Some(file) }
+    }
+
+    /// Tells whether the file is still where it was opened.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written any more, or the system does not tell which file it is.
+    pub fn watched(&self) -> Result<Watched> {
+        let closed = || std::io::Error::other("a line before could not be written");
+        let path = self.path.clone();
+        let file = self.file.as_ref();
+        let file = file.ok_or_else(|| Error::Io { action: "write", path, source: closed() })?;
+        Watched::new(&self.path, file)
     }
 
     /// Writes these bytes, one or more lines with their ends.

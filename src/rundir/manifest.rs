@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use super::now;
+use super::own_files::new_id;
 use crate::device::Precision;
 use crate::profile::RunInfo;
 
@@ -17,6 +18,8 @@ pub(crate) const SCHEMA_VERSION: u32 = 2;
 pub struct Manifest {
     /// Version of the files' layout; raised when a reader would have to know.
     pub schema_version: u32,
+    /// Of this run and no other, however often it is gone on with.
+    pub id: String,
     /// Version of sharpscope.
     pub version: String,
     /// Revision of the git checkout that the run was started in, if any.
@@ -47,6 +50,9 @@ pub struct Manifest {
     pub dataset_sha256: String,
     /// SHA-256 of `init.safetensors`; null where an earlier version wrote that.
     pub init_sha256: Option<String>,
+    /// The training loss of outputs that are all zero, which divergence is judged beside; null where it is not
+    /// known.
+    pub zero_output_loss: Option<f64>,
     /// Rows of the dataset that train, in its file's order, from 0.
     pub train_indices: Vec<usize>,
     /// Rows of the dataset that validate.
@@ -60,6 +66,7 @@ impl Manifest {
     pub fn of(run: &RunInfo) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
+            id: new_id(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             git_revision: git_revision(),
             // JSON has no other names than those of UTF-8.
@@ -76,6 +83,7 @@ impl Manifest {
             parameters: run.layout.len(),
             dataset_sha256: run.dataset_sha256.clone(),
             init_sha256: None,
+            zero_output_loss: run.zero_output_loss,
             train_indices: run.train_samples.clone(),
             validation_indices: run.validation_samples.clone(),
             curvature_indices: run.curvature_samples.clone(),

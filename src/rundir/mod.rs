@@ -8,6 +8,7 @@ mod checkpoint;
 mod json;
 mod lines;
 mod manifest;
+mod own_files;
 mod own_loop;
 #[cfg_attr(not(feature = "figures"), path = "no_pictures.rs")]
 mod pictures;
@@ -17,6 +18,7 @@ mod spectra;
 mod spectrum_tables;
 #[cfg(feature = "data")]
 mod stored;
+mod watched;
 mod weights;
 mod writer;
 

@@ -31,6 +31,8 @@ pub struct ManifestHead {
     pub backend: Option<String>,
     /// Precision of parameters and arithmetic.
     pub precision: Option<Precision>,
+    /// Its id; `None` where an earlier version wrote it.
+    pub id: Option<String>,
     /// When it started.
     pub started: Option<String>,
     /// When and where it was gone on with.
@@ -40,6 +42,8 @@ pub struct ManifestHead {
     pub dataset_sha256: Option<String>,
     /// SHA-256 of `init.safetensors`.
     pub init_sha256: Option<String>,
+    /// The training loss of outputs that are all zero, where it is known.
+    pub zero_output_loss: Option<f64>,
     /// Rows of the dataset that train.
     #[serde(default)]
     pub train_indices: Vec<usize>,

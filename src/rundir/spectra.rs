@@ -57,7 +57,7 @@ pub fn spectrum_stem(
 /// the Hessian's spectra that are there.
 ///
 /// # Errors
-/// [`crate::Error::Io`], or [`crate::Error::Draw`] if a picture cannot be drawn.
+/// [`crate::Error::Io`]. A picture that cannot be drawn or written is warned of.
 pub fn write_spectrum(
     directory: &RunDirectory,
     spectrum: &Spectrum,
@@ -75,5 +75,10 @@ pub fn write_spectrum(
         numbers.insert(TABLE_SUM.to_string(), digest(&[&table]).into());
     }
     directory.write(&format!("{stem}.json"), &json::to_bytes(&numbers)?)?;
-    pictures::draw_spectrum(directory, spectrum, &stem, &table, threshold_label)
+    // The numbers are there; a picture can be drawn from them at any time.
+    if let Err(error) = pictures::draw_spectrum(directory, spectrum, &stem, &table, threshold_label)
+    {
+        tracing::warn!("a picture of {stem} is missing: {error}");
+    }
+    Ok(())
 }

@@ -267,7 +267,9 @@ impl StoredRun {
         let config = self.config().ok();
         let schedule = config.as_ref().map(|config| config.learning_rate());
         let optimizer = config.map(|config| config.optimizer.build());
+        let zero_output_loss = self.head.as_ref().and_then(|head| head.zero_output_loss);
         monitor(&settings, tolerance, schedule, optimizer.as_deref())
+            .with_zero_output_loss(zero_output_loss)
     }
 
     /// The checkpoint that the run was opened at (`RUN@STEP`), if one was named.

@@ -3,6 +3,7 @@
 use super::checkpoint::write_checkpoint;
 use super::lines::Lines;
 use super::pictures::RunPicture;
+use super::watched::Watched;
 use super::{
     Manifest, ManifestHead, Resumption, RunDirectory, StepTable, json, to_safetensors,
     write_spectrum,
@@ -37,6 +38,8 @@ struct Files {
     layout: ParameterLayout,
     steps: Lines,
     events: Lines,
+    /// Both, and where they were made.
+    watched: [Watched; 2],
     picture: RunPicture,
 }
 
@@ -59,10 +62,15 @@ impl RunWriter {
         Self { directory, kept: Some(Kept { table, head }), files: None }
     }
 
+    /// The files, if they are where they were made: into a folder that was moved or replaced nothing is
+    /// written.
     fn files(&mut self) -> Result<&mut Files> {
         let path = self.directory.path().to_path_buf();
         let source = || std::io::Error::other("the run has not begun");
-        self.files.as_mut().ok_or_else(|| Error::Io { action: "write", path, source: source() })
+        let begun = self.files.as_mut();
+        let files = begun.ok_or_else(|| Error::Io { action: "write", path, source: source() })?;
+        files.watched.iter_mut().try_for_each(Watched::check)?;
+        Ok(files)
     }
 }
 
@@ -78,7 +86,7 @@ impl Files {
         let (events, mut steps) = (lines("events.jsonl")?, lines("steps.csv")?);
         let columns = column_names(&run.columns);
         steps.append(&table_bytes([&columns])?)?;
-        Ok(Self::of(directory, manifest, run, columns, (steps, events)))
+        Self::of(directory, manifest, run, columns, (steps, events))
     }
 
     /// Cuts the tables down to what is kept, and opens them.
@@ -89,6 +97,7 @@ impl Files {
         if let Some(head) = head {
             // Until the table is in the present layout the manifest says which it is in.
             manifest.schema_version = head.schema_version;
+            manifest.id = head.id.unwrap_or(manifest.id);
             manifest.started = head.started.unwrap_or(manifest.started);
             manifest.working_directory = head.working_directory;
             manifest.resumed = head.resumed;
@@ -119,7 +128,7 @@ impl Files {
         let lines =
             |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.append(name)?));
         let (steps, events) = (lines("steps.csv")?, lines("events.jsonl")?);
-        Ok(Self::of(directory, manifest, run, table.columns, (steps, events)))
+        Self::of(directory, manifest, run, table.columns, (steps, events))
     }
 
     fn of(
@@ -128,21 +137,37 @@ impl Files {
         run: &RunInfo,
         columns: Vec<String>,
         (steps, events): (Lines, Lines),
-    ) -> Self {
+    ) -> Result<Self> {
         let threshold_label = run.formula.clone().unwrap_or_else(|| "threshold".to_string());
         let picture = RunPicture::of(run, &threshold_label);
         let (layout, seed) = (run.layout.clone(), run.seed);
-        Self { directory, manifest, seed, threshold_label, columns, layout, steps, events, picture }
+        let watched = [steps.watched()?, events.watched()?];
+        Ok(Self {
+            directory,
+            manifest,
+            seed,
+            threshold_label,
+            columns,
+            layout,
+            steps,
+            events,
+            watched,
+            picture,
+        })
     }
 
     /// Writes summary and pictures, and completes the manifest.
     fn finish(&mut self, summary: &Summary, error: Option<&Error>) -> Result<()> {
         self.directory.write("summary.json", &json::to_bytes(summary)?)?;
-        self.picture.draw(&self.directory)?;
+        // The numbers are there; a picture can be drawn from them at any time.
+        if let Err(error) = self.picture.draw(&self.directory) {
+            tracing::warn!("the picture of the run is missing: {error}");
+        }
         // Last: a run whose manifest says how it ended has all that is written then.
         self.manifest.finished = Some(now());
         self.manifest.exit_code = Some(summary.status.code());
         self.manifest.error = error.map(Error::to_string);
+        // Last: a run whose manifest says how it ended has all that is written then.
         self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)
     }
 }

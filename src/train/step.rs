@@ -8,7 +8,7 @@ use crate::curvature::Tracking;
 use crate::linalg::norm;
 use crate::profile::TrainingState;
 use crate::record::{EventKind, StepRow};
-use crate::stability::divergence;
+use crate::stability::DivergenceSettings;
 
 /// Where the loop is.
 pub(super) struct Loop {
@@ -71,11 +71,12 @@ impl Step {
     }
 
     /// Why training has diverged by the loss that the update descends, if it has.
-    pub fn divergence(&self, at: &mut Loop) -> Option<String> {
+    pub fn divergence(&self, at: &mut Loop, zero_output_loss: Option<f64>) -> Option<String> {
         let descended = self.descended();
         let loss = descended.evaluation.loss;
         let initial_loss = *at.initial_loss.get_or_insert(loss);
-        divergence(loss, norm(&descended.gradient), initial_loss)
+        let settings = DivergenceSettings::default();
+        settings.reason_beside(loss, norm(&descended.gradient), initial_loss, zero_output_loss)
     }
 
     /// Since it was opened.

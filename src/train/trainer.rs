@@ -112,13 +112,18 @@ impl Trainer<'_> {
         observers: Vec<Box<dyn Observer + '_>>,
         run: &RunInfo,
     ) -> Result<TrainingEnd> {
-        let mut recorder =
-            Recorder::start(self.settings.monitor(&*self.optimizer), observers, run)?;
-        let (status, error) = match self.steps(state, &mut recorder) {
+        let monitor = self.settings.monitor(&*self.optimizer);
+        let monitor = monitor.with_zero_output_loss(run.zero_output_loss);
+        let mut recorder = Recorder::start(monitor, observers, run)?;
+        let (status, error) = match self.steps(state, run.zero_output_loss, &mut recorder) {
             Ok(status) => (status, None),
             Err(error) => (ExitStatus::Failed, Some(error)),
         };
-        let summary = recorder.finish(status, error.as_ref())?;
+        let (summary, told) = recorder.close(status, error.as_ref());
+        // What went wrong first is what is to be known: a full disk, say, is full at the end as well.
+        if error.is_none() {
+            told?;
+        }
         Ok(TrainingEnd { summary, error })
     }
 
@@ -144,12 +149,17 @@ impl Trainer<'_> {
         Ok(TrainingEnd { summary, error: None })
     }
 
-    fn steps(&mut self, start: TrainingState, recorder: &mut Recorder<'_>) -> Result<ExitStatus> {
+    fn steps(
+        &mut self,
+        start: TrainingState,
+        zero_output_loss: Option<f64>,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<ExitStatus> {
         let mut at = self.begin(start)?;
         for number in at.step..self.settings.steps {
             let mut step = self.open(number, &mut at)?;
             self.evaluate(&mut step, at.tracking.as_ref())?;
-            if let Some(reason) = step.divergence(&mut at) {
+            if let Some(reason) = step.divergence(&mut at, zero_output_loss) {
                 step.row.step_ms = step.milliseconds();
                 recorder.row(&mut step.row, None)?;
                 recorder.diverged(&step.row, reason)?;

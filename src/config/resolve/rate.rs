@@ -31,9 +31,14 @@ impl Rate {
             warmup: one("--warmup", &settings.warmup)?.unwrap_or(0),
             final_lr: falls.then(|| settings.final_lr.unwrap_or(0.0)),
             decay_factor: steps_down.then(|| settings.decay_factor.unwrap_or(0.1)),
-            decay_every: steps_down.then(|| settings.decay_every.unwrap_or((steps / 3).max(1))),
+            decay_every: steps_down.then(|| settings.decay_every.unwrap_or_else(|| third(steps))),
         })
     }
+}
+
+/// Rounded up: rounded down, a third fall would come with the last step or two of a run.
+fn third(steps: usize) -> usize {
+    steps.div_ceil(3).max(1)
 }
 
 fn only_with(

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::ComparisonManifest;
 use crate::config::{CompareSettings, Place, RunConfig, Seeds, Settings};
 use crate::data;
 use crate::error::{Error, Result, reason};
@@ -142,6 +143,10 @@ impl Comparison {
             problem,
             remedy: remedy.to_string(),
         };
+        if self.directory.to_str().is_none() {
+            let text = "its name is not UTF-8, and could not be written down".to_string();
+            return Err(problem(&self.directory, text, "choose another --out"));
+        }
         let used = match std::fs::read_dir(&self.directory) {
             Ok(mut entries) => entries.next().is_some(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
@@ -151,7 +156,7 @@ impl Comparison {
                 return Err(problem(&self.directory, text, remedy));
             }
         };
-        if used && !self.directory.join(MANIFEST).is_file() {
+        if used && ComparisonManifest::read(&self.directory).is_err() {
             let text = "it holds something else than a comparison".to_string();
             return Err(problem(&self.directory, text, "choose another --out"));
         }

@@ -290,30 +290,4 @@ impl RunDirectory {
             _ => false,
         }
     }
-
-    /// Removes checkpoints and spectra of later steps, which the run will come to again.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub(super) fn remove_after(&self, step: usize) -> Result<()> {
-        for folder in [FOLDER, "spectra"] {
-            for entry in std::fs::read_dir(self.file(folder)).into_iter().flatten().flatten() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                let number = name
-                    .strip_prefix("step-")
-                    .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
-                let later =
-                    number.and_then(|number| number.parse().ok()).is_some_and(|n: usize| n > step);
-                if later {
-                    let path = entry.path();
-                    std::fs::remove_file(&path).map_err(|source| Error::Io {
-                        action: "remove",
-                        path,
-                        source,
-                    })?;
-                }
-            }
-        }
-        Ok(())
-    }
 }

@@ -147,7 +147,7 @@ fn what_is_left_out_depends_on_optimizer_batch_and_schedule() {
         ),
         (
             "--schedule step --steps 7",
-            json!({"schedule": "step", "decay_factor": 0.1, "decay_every": 2}),
+            json!({"schedule": "step", "decay_factor": 0.1, "decay_every": 3}),
         ),
         ("--solver lanczos", json!({"solver": "lanczos", "audit_every": null})),
         ("--smallest", json!({"solver": "lanczos", "audit_every": null})),

@@ -19,6 +19,8 @@ mod doctor;
 mod early_ends;
 mod eigenvalues;
 mod events;
+#[cfg(unix)]
+mod faults;
 mod finished_runs;
 mod folders;
 #[cfg(target_os = "linux")]
@@ -26,6 +28,7 @@ mod kills;
 mod list;
 mod messages;
 mod optimizers;
+mod ordinary_states;
 mod refusals;
 mod repetition;
 mod report;
