@@ -153,7 +153,11 @@ fn what_is_left_out_depends_on_optimizer_batch_and_schedule() {
         ),
         ("--optimizer asam --base adam", of(&adam, json!({"base": "adam", "rho": 0.5}))),
         ("--batch-size 20", json!({"batch_size": 20, "sharpness_batches": 16})),
-        ("--batch-size 20 --sharpness-batches 0", json!({"batch_size": 20})),
+        // Null would read back as 16.
+        (
+            "--batch-size 20 --sharpness-batches 0",
+            json!({"batch_size": 20, "sharpness_batches": 0}),
+        ),
         ("--sharpness-batches 0", json!({"batch_size": "full"})),
         ("--schedule cosine", json!({"schedule": "cosine", "final_lr": 0.0})),
         ("--schedule linear", json!({"schedule": "linear", "final_lr": 0.0})),
