@@ -61,6 +61,7 @@ pub mod figure;
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 mod input;
+pub mod landscape;
 pub mod linalg;
 #[cfg(feature = "data")]
 pub mod model;

@@ -24,8 +24,9 @@ pub use checkpoint::{
     CheckpointState, OptimizerHead, RandomState, ScheduleHead, checkpoint_file, preconditioner_file,
 };
 pub(crate) use json::to_bytes as to_json;
-pub(crate) use manifest::SCHEMA_VERSION;
 pub use manifest::{Manifest, Resumption};
+pub(crate) use manifest::{RESULT_SCHEMA_VERSION, SCHEMA_VERSION};
+pub(crate) use reader::ResultManifest;
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
 pub use spectra::{spectrum_stem, write_spectrum};

@@ -120,7 +120,8 @@ impl RunDirectory {
                 "choose another --out, or replace the run in it with --force",
             ));
         }
-        if !self.file("manifest.json").is_file() && !self.file("steps.csv").is_file() {
+        let nothing = !self.file("manifest.json").is_file() && !self.file("steps.csv").is_file();
+        if nothing || self.result_manifest().is_ok_and(|result| result.is_some()) {
             return Err(problem(
                 "it holds something else than a run, which --force does not touch",
                 "choose another --out",

@@ -1,0 +1,10 @@
+//! What `landscape` does: runs of one problem, each at a checkpoint, set against each other.
+
+mod compared;
+pub mod interpolate;
+mod output;
+mod table;
+
+pub use compared::{Compared, Member};
+pub use output::Output;
+pub use table::{path_cells, path_columns};

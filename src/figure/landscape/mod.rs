@@ -1,0 +1,7 @@
+//! Pictures of the landscape between and around runs: quantities along paths, matrices of barriers.
+
+mod matrix;
+mod paths;
+
+pub use matrix::{MatrixFigure, matrix_png, matrix_svg};
+pub use paths::{PathCurve, PathFigure, PathPanel, Scale, Stroke, paths_png, paths_svg};
