@@ -58,6 +58,9 @@ pub struct RunConfig {
     pub steps: usize,
     /// Seed of everything random.
     pub seed: u64,
+    /// Seed of the data, where it has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_seed: Option<u64>,
     /// What is done where a loss spike is warned of; null for nothing.
     pub on_warning: Option<WarningAction>,
     /// Steps between evaluations.
@@ -146,6 +149,7 @@ impl RunConfig {
             batch_size,
             steps,
             seed: settings.seed.unwrap_or(0),
+            data_seed: settings.data_seed,
             on_warning: settings.on_warning,
             eval_every: settings.eval_every.unwrap_or(every),
             top: curvature.top,
