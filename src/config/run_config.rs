@@ -12,7 +12,7 @@ use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::{Error, Result};
 use crate::linalg::Solver;
 use crate::model::ModelSpec;
-use crate::optim::{OptimizerSpec, Schedule, ScheduleKind};
+use crate::optim::{Averaged, Optimizer, OptimizerSpec, Schedule, ScheduleKind};
 use crate::problem::Loss;
 use crate::record::{Columns, WarningAction};
 
@@ -52,6 +52,15 @@ pub struct RunConfig {
     pub decay_factor: Option<f64>,
     /// Steps between its multiplications; null for the others.
     pub decay_every: Option<usize>,
+    /// First step whose weights are averaged; none where none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swa_start: Option<usize>,
+    /// Steps from one of them to the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swa_every: Option<usize>,
+    /// Learning rate from there on, where it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swa_lr: Option<f64>,
     /// Samples in a minibatch.
     pub batch_size: BatchSize,
     /// Updates.
@@ -144,6 +153,9 @@ impl RunConfig {
             schedule: rate.schedule,
             warmup: rate.warmup,
             final_lr: rate.final_lr,
+            swa_start: rate.swa_start,
+            swa_every: rate.swa_start.map(|_| settings.swa_every.unwrap_or(1)),
+            swa_lr: rate.swa_lr,
             decay_factor: rate.decay_factor,
             decay_every: rate.decay_every,
             batch_size,
@@ -178,14 +190,24 @@ impl RunConfig {
 
     /// The learning rate of each step.
     pub fn learning_rate(&self) -> Schedule {
+        let averaged = self.swa_start.filter(|_| self.schedule == ScheduleKind::Swa);
         Schedule {
             kind: self.schedule,
             lr: self.lr,
             warmup: self.warmup,
-            steps: self.steps,
-            final_lr: self.final_lr.unwrap_or(0.0),
+            steps: averaged.unwrap_or(self.steps),
+            final_lr: self.final_lr.or(self.swa_lr).unwrap_or(0.0),
             decay_factor: self.decay_factor.unwrap_or(1.0),
             decay_every: self.decay_every.unwrap_or(1),
+        }
+    }
+
+    /// The update rule, with the mean of weights around it where one is asked for.
+    pub fn build_optimizer(&self) -> Box<dyn Optimizer> {
+        let optimizer = self.optimizer.build();
+        match self.swa_start {
+            Some(start) => Box::new(Averaged::new(optimizer, start, self.swa_every.unwrap_or(1))),
+            None => optimizer,
         }
     }
 

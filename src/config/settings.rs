@@ -93,8 +93,19 @@ settings! {
             final_lr: f64, shown "RATE", told help::final_rates, checked final_rate;
             /// What schedule step multiplies the learning rate by [default: 0.1]
             decay_factor: f64, shown "FACTOR", checked factor;
-            /// After how many steps it does, each time [default: a third of --steps]
+            /// After how many steps it does, each time; steps of a cycle of schedule cyclic [default: a
+            /// third of --steps]
             decay_every: usize, checked at_least_one;
+        }
+        "Averaging" {
+            /// Average the weights over the run from this step on (stochastic weight averaging), beside
+            /// training, which goes on as it would [default: never]
+            swa_start: usize;
+            /// Steps from one point of that average to the next [default: 1]
+            swa_every: usize, checked at_least_one;
+            /// Learning rate while weights are averaged, reached along a line before that [default: as
+            /// --schedule has it]
+            swa_lr: f64, shown "RATE", checked swa_rate;
         }
         "Curvature" {
             /// How many of the largest Hessian eigenvalues to log [default: 1]
@@ -255,6 +266,10 @@ fn finite(x: f64, zero: bool, problem: &'static str, example: &str) -> Fit {
 
 fn rates(rates: &Values<f64>) -> Fit {
     rates.0.iter().try_for_each(|&rate| finite(rate, false, "not a learning rate", "0.2"))
+}
+
+fn swa_rate(rate: &f64) -> Fit {
+    finite(*rate, false, "not a learning rate", "0.1")
 }
 
 fn final_rate(rate: &f64) -> Fit {

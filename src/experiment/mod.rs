@@ -14,6 +14,7 @@ mod resume;
 pub mod spectrum;
 mod start;
 mod stored;
+mod swa;
 
 pub use prepare::{Prepared, prepare};
 pub(crate) use resume::go_on;

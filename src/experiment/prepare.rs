@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use rand::seq::SliceRandom;
 
+use crate::autodiff::Objective;
 use crate::config::RunConfig;
 use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, SpectrumMeter};
 use crate::data::{Dataset, Inputs, Split, Standardisation, Targets};
@@ -125,6 +126,20 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
 }
 
 impl Prepared {
+    /// The loss over these rows of the dataset, at most as many at a time as configured.
+    ///
+    /// # Errors
+    /// As [`supervised`].
+    pub fn objective(&self, samples: &[usize]) -> Result<Box<dyn Objective>> {
+        let task = Arc::new(Supervised {
+            model: self.config.model.clone(),
+            data: Arc::clone(&self.dataset),
+            loss: self.config.loss,
+        });
+        let chunk = self.device.chunk(&*task, samples.len(), self.config.chunk)?;
+        supervised(&self.device, &task, samples.to_vec(), chunk)
+    }
+
     /// The eigensolver as configured.
     pub fn meter(&self) -> CurvatureMeter {
         let config = &self.config;
@@ -163,7 +178,7 @@ impl Prepared {
     /// The training of it from the initial parameters, and where it starts.
     pub fn trainer(self, interrupted: &AtomicBool) -> (Trainer<'_>, TrainingState) {
         let settings = self.train_settings();
-        let optimizer = self.config.optimizer.build();
+        let optimizer = self.config.build_optimizer();
         let trainer = Trainer { settings, optimizer, problem: self.problem, interrupted };
         (trainer, TrainingState::initial(self.theta))
     }

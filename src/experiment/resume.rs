@@ -53,7 +53,7 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
     let rows = stored.rows()?[..step].to_vec();
     let events = still_true(stored.events()?, &rows, stored.monitor(None));
 
-    let mut optimizer = prepared.config.optimizer.build();
+    let mut optimizer = prepared.config.build_optimizer();
     let mut state = stored.state(step, prepared.problem.train.layout(), &mut *optimizer)?;
     if state.batches.is_some() != (step > 0 && prepared.config.batch_size.0.is_some()) {
         let problem = format!("step {step} does not say where the minibatches stood");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::Prepared;
+use super::swa::SwaWriter;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
 use crate::profile::{Observer, RunInfo, TrainingState};
@@ -38,7 +39,7 @@ impl Prepared {
     /// # Errors
     /// [`Error::Output`] if the directory cannot be used.
     pub fn start(mut self) -> Result<Started> {
-        let optimizer = self.config.optimizer.build();
+        let optimizer = self.config.build_optimizer();
         let place = &self.config.place;
         let directory = match &place.out {
             Some(out) => RunDirectory::create(out, place.force)?,
@@ -102,6 +103,9 @@ impl Started {
         observers: Vec<Box<dyn Observer + 'a>>,
         interrupted: &'a AtomicBool,
     ) -> Result<Finished> {
+        let config = &self.prepared.config;
+        let layout = self.prepared.problem.train.layout();
+        let swa = SwaWriter::of(config, layout, &RunDirectory::at(&self.directory));
         let trainer = Trainer {
             settings: self.prepared.train_settings(),
             problem: self.prepared.problem,
@@ -109,6 +113,7 @@ impl Started {
             interrupted,
         };
         let mut all: Vec<Box<dyn Observer + 'a>> = vec![Box::new(self.writer)];
+        all.extend(swa.map(|swa| Box::new(swa) as Box<dyn Observer>));
         all.extend(observers);
         let end = trainer.record(self.state, all, &self.run)?;
         Ok(Finished { summary: end.summary, error: end.error, directory: self.directory })

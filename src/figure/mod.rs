@@ -31,8 +31,8 @@ pub use comparison::{
     ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
 };
 pub use landscape::{
-    MatrixFigure, PathCurve, PathFigure, PathPanel, Scale, Stroke, matrix_png, matrix_svg,
-    paths_png, paths_svg,
+    ContourFigure, MatrixFigure, PathCurve, PathFigure, PathPanel, Scale, Stroke, contour_png,
+    contour_svg, matrix_png, matrix_svg, paths_png, paths_svg,
 };
 pub use single::{FigureLabels, to_png, to_svg};
 pub(crate) use spectrum::short;

@@ -53,6 +53,14 @@ impl<'a> Surface<'a> {
         &mut *self.train
     }
 
+    /// The validation loss, where there is one.
+    pub fn validation(&mut self) -> Option<&mut dyn Objective> {
+        match &mut self.validation {
+            Some(validation) => Some(&mut **validation),
+            None => None,
+        }
+    }
+
     /// The loss whose curvature is measured.
     pub fn curvature(&mut self) -> &mut dyn Objective {
         match &mut self.curvature {

@@ -12,6 +12,7 @@
 
 mod adagrad;
 mod adam;
+mod averaged;
 mod decay;
 pub mod help;
 mod hyperparameters;
@@ -25,6 +26,7 @@ mod sgd;
 mod spec;
 mod state;
 
+pub use averaged::{Averaged, SWA, averaged_points};
 pub use decay::CoupledDecay;
 pub use hyperparameters::{Hyperparameters, NUMBERS, Number};
 pub use rule::{Direction, Rule};

@@ -16,11 +16,12 @@ pub struct RunDirectory {
 }
 
 /// What runs write; `--force` removes these and nothing else.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "steps.csv",
     "events.jsonl",
     "summary.json",
     "init.safetensors",
+    "swa.safetensors",
     "sharpness.svg",
     "sharpness.png",
     // Last: without it, a folder that was emptied half-way would not be known for a run's.

@@ -12,6 +12,7 @@ mod differentiation;
 mod edges;
 mod errors;
 mod goldens;
+mod landscape;
 mod launches;
 mod limits;
 mod linalg;

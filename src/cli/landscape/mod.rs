@@ -1,7 +1,9 @@
 //! `sharpscope landscape`.
 
 pub(super) mod args;
+mod average;
 mod interpolate;
+mod slice;
 
 use self::args::{LandscapeArgs, LandscapeCommand};
 use super::logging::Terminal;
@@ -11,6 +13,8 @@ use crate::experiment::landscape::Compared;
 pub(super) fn landscape(args: LandscapeArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     match args.command {
         LandscapeCommand::Interpolate(args) => interpolate::interpolate(&args, terminal),
+        LandscapeCommand::Average(args) => average::average(&args, terminal),
+        LandscapeCommand::Slice(args) => slice::slice(&args, terminal),
     }
 }
 

@@ -119,7 +119,7 @@ impl<'a> Path<'a> {
             Some(at) if at.step >= nearest => at,
             _ => {
                 let layout = self.prepared.problem.train.layout();
-                let mut optimizer = self.prepared.config.optimizer.build();
+                let mut optimizer = self.prepared.config.build_optimizer();
                 stored.state(nearest, layout, &mut *optimizer)?
             }
         };
@@ -149,7 +149,7 @@ impl<'a> Path<'a> {
             checkpoint_every: None,
             ..self.prepared.train_settings()
         };
-        let optimizer = self.prepared.config.optimizer.build();
+        let optimizer = self.prepared.config.build_optimizer();
         let problem = Problem { train: self.objective()?, validation: None, curvature: None };
         let trainer =
             Trainer { problem, settings, optimizer, interrupted: &AtomicBool::new(false) };
