@@ -24,7 +24,7 @@ pub struct FollowSettings {
 impl FollowSettings {
     /// That many eigenvalues, to a relative residual of 1e-3.
     pub fn new(top: usize) -> Self {
-        Self { top, tolerance: 1e-3, audit_every: 8, max_products: 20 * (top + 1).max(5), seed: 0 }
+        Self { top, tolerance: 1e-3, audit_every: 4, max_products: 20 * (top + 1).max(5), seed: 0 }
     }
 }
 

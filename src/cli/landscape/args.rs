@@ -57,6 +57,9 @@ pub(in crate::cli) struct InterpolateArgs {
     /// Hessian eigenvalues to follow along each line; 0 for none
     #[arg(long, value_name = "K", default_value_t = 3)]
     pub top: usize,
+    /// Points from one solve from nothing to the next, which finds eigenvalues that were passed over
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub audit_every: usize,
     #[command(flatten)]
     pub result: ResultArgs,
 }

@@ -19,7 +19,12 @@ pub(super) fn interpolate(args: &InterpolateArgs, terminal: &Terminal) -> anyhow
         None => args.runs.clone(),
     };
     let from_start = args.init_to_final.is_some();
-    let asked = Interpolation { points: args.points, top: args.top, from_start };
+    let asked = Interpolation {
+        points: args.points,
+        top: args.top,
+        audit_every: args.audit_every,
+        from_start,
+    };
     asked.check(runs.len())?;
     let (out, force) = (args.result.out.as_deref(), args.result.force);
     Output::check(out, force)?;
@@ -31,8 +36,7 @@ pub(super) fn interpolate(args: &InterpolateArgs, terminal: &Terminal) -> anyhow
         }
     })?;
     let mut described = compared.described()?;
-    described["settings"] =
-        json!({ "points": args.points, "top": args.top, "init_to_final": from_start });
+    described["settings"] = json!({ "points": args.points, "top": args.top, "audit_every": args.audit_every, "init_to_final": from_start });
     let names: Vec<String> = compared.members.iter().map(|member| member.name.clone()).collect();
     let mut output = Output::create(out, force, "interpolate", &described)?;
     write(&mut output, &names, &lines, asked)?;

@@ -24,6 +24,7 @@ pub(super) fn slice(args: &SliceArgs, terminal: &Terminal) -> anyhow::Result<u8>
     let (out, force) = (args.result.out.as_deref(), args.result.force);
     Output::check(out, force)?;
     let mut compared = Compared::open(&args.runs, args.result.backend)?;
+    request.check_against(&compared)?;
     describe(&compared, terminal);
     let measured = request.measure(&mut compared, |_, _| {})?;
     let mut described = compared.described()?;

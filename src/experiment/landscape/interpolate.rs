@@ -25,6 +25,8 @@ pub struct Interpolation {
     pub points: usize,
     /// Eigenvalues followed along it; 0 for none.
     pub top: usize,
+    /// Points from one solve from nothing to the next.
+    pub audit_every: usize,
     /// Whether the line is that from a run's start to its end, of which is asked whether the loss only falls.
     pub from_start: bool,
 }
@@ -53,6 +55,10 @@ impl Interpolation {
         if self.points < 2 {
             let problem = "a line has two ends";
             return Err(Error::setting("--points", self.points, problem, "give 2 or more"));
+        }
+        if self.audit_every == 0 {
+            let remedy = "give 1 or more";
+            return Err(Error::setting("--audit-every", 0, "must not be zero", remedy));
         }
         if runs < 2 {
             let remedy = "name two or more, or the start and the end of one with --init-to-final";
@@ -84,8 +90,11 @@ impl Interpolation {
     fn between(&self, compared: &mut Compared, from: usize, to: usize) -> Result<MeasuredLine> {
         let Compared { members, prepared, .. } = compared;
         let path = line(&members[from].theta, &members[to].theta)?;
-        let settings =
-            FollowSettings { seed: prepared.config.seed, ..FollowSettings::new(self.top) };
+        let settings = FollowSettings {
+            seed: prepared.config.seed,
+            audit_every: self.audit_every,
+            ..FollowSettings::new(self.top)
+        };
         let mut follower = (self.top > 0).then(|| SharpnessFollower::new(settings));
         let mut surface = prepared.problem.surface();
         let ts = evenly(self.points);
@@ -256,6 +265,7 @@ fn figure(names: &[String], lines: &[MeasuredLine]) -> PathFigure {
             _ => format!("Straight lines between {} runs", names.len()),
         },
         across: "share of the way",
+        whole: false,
         paths: if several { lines.iter().map(between).collect() } else { Vec::new() },
         panels: vec![
             panel("loss", Scale::Loss, key, loss),

@@ -130,6 +130,26 @@ impl Request {
         }
     }
 
+    /// Checks what can be checked before anything is measured.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for more eigenvectors than there are, or too few checkpoints.
+    pub fn check_against(&self, compared: &Compared) -> Result<()> {
+        let parameters = compared.prepared.problem.train.dim();
+        let top = self.which.iter().copied().max().unwrap_or(1);
+        if self.along == Along::Eigenvectors && top > parameters {
+            let problem = format!("the model has {parameters} parameters");
+            return Err(Error::setting("--which", top, problem, "give smaller numbers"));
+        }
+        let there = directions::steps(&compared.members[0]).len();
+        if self.along == Along::Trajectory && there < 3 {
+            let problem = format!("it has {there} checkpoints up to there, its start included");
+            let remedy = "run again with --checkpoint-every";
+            return Err(Error::setting("RUN", &compared.members[0].name, problem, remedy));
+        }
+        Ok(())
+    }
+
     /// Chooses the directions and measures. Rows of a grid that are done are told with the number of all.
     ///
     /// # Errors

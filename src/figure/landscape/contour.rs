@@ -55,7 +55,7 @@ pub fn contour_png(figure: &ContourFigure) -> Result<Vec<u8>> {
 /// Bands between the lowest and the highest value shown.
 const BANDS: usize = 14;
 /// Cells that shading is drawn by, on each side.
-const FINE: usize = 110;
+const FINE: usize = 160;
 /// Layout units for the bar of bands and its labels.
 const BAR: f64 = 92.0;
 /// The darkest, a middle and the lightest colour of bands, from low to high.

@@ -18,6 +18,8 @@ pub struct PathFigure {
     pub title: String,
     /// What is at the bottom axis.
     pub across: &'static str,
+    /// Whether that is a number of something, so that its axis has no labels between whole numbers.
+    pub whole: bool,
     /// The names of the paths, each with a colour of its own; none where curves name themselves.
     pub paths: Vec<String>,
     /// From top to bottom. Those without a point are left out.
@@ -100,6 +102,7 @@ impl Picture for PathFigure {
             self.panels.iter().map(panel).filter(|panel| !panel.lines.is_empty()).collect();
         let points = || panels.iter().flat_map(|p| &p.lines).flat_map(|line| &line.points);
         let steps = Steps::over(ends(points().map(|p| p.0)), self.across);
+        let steps = if self.whole { Steps { least: 1.0, ..steps } } else { steps };
         let shares = vec![1.0 / panels.len().max(1) as f64; panels.len()];
         stack(canvas, &panels, &shares, steps, TITLE + table.height())
     }

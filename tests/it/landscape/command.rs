@@ -6,14 +6,15 @@ use super::close;
 use crate::support::{Place, Table, names_in, png_size, read, svg_texts};
 
 const RUN: &str = "run --quiet --backend cpu --model linear --train-size 60 --validation-size 40 --steps 12 --every 12 \
-     --checkpoint-every 1";
+     --checkpoint-every 1 --lr 0.01";
 
 /// Two runs of different weights on the same samples, and one that began as the first with another rate.
 fn place() -> Place {
     let place = Place::new();
     place.run_well(&format!("{RUN} --out a"));
     place.run_well(&format!("{RUN} --out b --seed 1 --data-seed 0"));
-    place.run_well(&format!("{RUN} --out c --lr 0.1 --init a/init.safetensors"));
+    let slower = RUN.replace("--lr 0.01", "--lr 0.005");
+    place.run_well(&format!("{slower} --out c --init a/init.safetensors"));
     place
 }
 
@@ -127,7 +128,7 @@ fn averages(place: &Place) {
 
 fn refusals(place: &Place) {
     place.run_well(&format!("{RUN} --loss ce --out ce"));
-    place.run_well(&RUN.replace("linear", "mlp").replace("--steps 12", "--steps 1 --out mlp"));
+    place.run_well(&format!("{} --out mlp", RUN.replace("linear", "mlp")));
     place.run_well(&format!("{RUN} --dataset blobs --out blobs"));
     let before = place.snapshot();
     for (words, parts) in [

@@ -14,7 +14,10 @@ fn measured(
     points: usize,
     top: usize,
 ) -> Vec<PathPoint> {
-    let mut follower = (top > 0).then(|| SharpnessFollower::new(FollowSettings::new(top)));
+    let mut follower = (top > 0).then(|| {
+        let settings = FollowSettings { audit_every: 1, ..FollowSettings::new(top) };
+        SharpnessFollower::new(settings)
+    });
     let mut surface = Surface::new(objective);
     let path = line(a, b).unwrap();
     along(&mut surface, &evenly(points), path, follower.as_mut(), |_| Ok(())).unwrap()

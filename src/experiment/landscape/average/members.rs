@@ -166,7 +166,7 @@ pub(super) fn families(compared: &Compared) -> Result<Vec<Vec<usize>>> {
 
 /// That some of the runs have no common ancestor, with the barriers between all of them.
 pub(super) fn refuse_strangers(compared: &mut Compared, families: &[Vec<usize>]) -> Result<()> {
-    let asked = Interpolation { points: 11, top: 0, from_start: false };
+    let asked = Interpolation { points: 11, top: 0, audit_every: 1, from_start: false };
     let lines = asked.measure(compared, |_, _| {})?;
     let name = |i: usize| compared.members[i].name.clone();
     let barriers: Vec<String> = lines
@@ -180,7 +180,7 @@ pub(super) fn refuse_strangers(compared: &mut Compared, families: &[Vec<usize>])
         .map(|members| members.iter().map(|&i| name(i)).collect::<Vec<_>>().join(" and "))
         .collect();
     let problem = format!(
-        "they have no common ancestor, and means of such runs compute nothing; training loss barriers: {}",
+        "they have no common ancestor, and weights of separate starts seldom average to anything; training loss barriers: {}",
         barriers.join(", ")
     );
     let remedy = "average branches of one run or fine-tunes of one file, align them first ('landscape align'), or \

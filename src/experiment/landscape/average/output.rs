@@ -129,6 +129,7 @@ fn figure(measured: &Measured) -> PathFigure {
             false => "Averages of checkpoints".to_string(),
         },
         across: if measured.soup { "member" } else { "step" },
+        whole: true,
         paths: Vec::new(),
         panels: vec![
             panel("training loss", Scale::Loss, curves(&|item| Some(item.values.train.loss))),

@@ -2,6 +2,7 @@
 
 use super::super::{Compared, Member};
 use super::{Along, Request};
+use crate::autodiff::{ParameterLayout, Samples};
 use crate::error::{Error, Result};
 use crate::landscape::{
     FollowSettings, Plane, RANDOM_WALK_SHARES, SharpnessFollower, coordinates, cosine,
@@ -87,10 +88,6 @@ impl Request {
         let seed = prepared.config.seed;
         let mut surface = prepared.problem.surface();
         let top = self.which.iter().copied().max().unwrap_or(1);
-        if top > surface.dim() {
-            let problem = format!("the model has {} parameters", surface.dim());
-            return Err(Error::setting("--which", top, problem, "give smaller numbers"));
-        }
         let mut slice = Slice::around(&members[0], surface.values(&center)?.train.loss);
         let settings = FollowSettings {
             tolerance: 1e-4,
@@ -106,7 +103,7 @@ impl Request {
         if !found.converged {
             slice.remarks.push("eigenvectors did not converge to a residual of 1e-4".to_string());
         }
-        let gradient = objective.gradient(crate::autodiff::Samples::All)?.gradient;
+        let gradient = objective.gradient(Samples::All)?.gradient;
         let rise = self.rise.unwrap_or(slice.center_loss);
         let range = self.range.unwrap_or(1.0);
         for &k in &self.which {
@@ -179,12 +176,6 @@ impl Request {
         let Compared { members, prepared, .. } = compared;
         let member = &members[0];
         let points = checkpoints(member, prepared.problem.train.layout())?;
-        if points.len() < 3 {
-            let problem =
-                format!("it has {} checkpoints up to there, its start included", points.len());
-            let remedy = "run again with --checkpoint-every";
-            return Err(Error::setting("RUN", &member.name, problem, remedy));
-        }
         let thetas: Vec<&[f64]> = points.iter().map(|(_, theta)| &theta[..]).collect();
         let components = principal_components(&thetas, 2)?;
         let [u, v] = &components.directions[..] else { return Err(on_one_line(&member.name)) };
@@ -217,19 +208,20 @@ fn on_one_line(run: &str) -> Error {
     Error::setting("RUN", run, "the points make no plane", remedy)
 }
 
-/// The steps and weights of a run up to a checkpoint, the start among them.
-fn checkpoints(
-    member: &Member,
-    layout: &crate::autodiff::ParameterLayout,
-) -> Result<Vec<(usize, Vec<f64>)>> {
+/// The steps of a run's checkpoints up to the one that is meant, the start among them.
+pub(super) fn steps(member: &Member) -> Vec<usize> {
     let mut steps = member.run.checkpoints();
     steps.retain(|&step| step <= member.step);
     if !steps.contains(&0) {
         steps.insert(0, 0);
     }
-    let read =
-        |step: usize| Ok((step, read_safetensors(&member.run.directory().weights(step), layout)?));
-    steps.into_iter().map(read).collect()
+    steps
+}
+
+/// Their weights.
+fn checkpoints(member: &Member, layout: &ParameterLayout) -> Result<Vec<(usize, Vec<f64>)>> {
+    let weights = |step: usize| read_safetensors(&member.run.directory().weights(step), layout);
+    steps(member).into_iter().map(|step| Ok((step, weights(step)?))).collect()
 }
 
 impl Slice {

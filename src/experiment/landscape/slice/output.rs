@@ -146,6 +146,7 @@ fn lines(measured: &Measured) -> PathFigure {
     PathFigure {
         title: format!("Slices of the loss at {}", measured.slice.center_name),
         across: "distance along the direction",
+        whole: false,
         paths: if several { names.collect() } else { Vec::new() },
         panels: vec![PathPanel { name: "loss", scale: Scale::Share, key, curves }],
     }
