@@ -45,6 +45,11 @@ pub enum Stream {
         /// The training step.
         step: u32,
     },
+    /// Where searches for generalized sharpness start.
+    Restarts {
+        /// The training step.
+        step: u32,
+    },
     /// The probes of the trace beside a spectral density: the same for a layer by itself as among
     /// the others.
     TraceProbes {
@@ -73,6 +78,7 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::Probes { step } => (9, step),
         Stream::Tracker => (10, 0),
         Stream::TraceProbes { step } => (11, step),
+        Stream::Restarts { step } => (12, step),
         Stream::SliceDirections => (20, 0),
         Stream::HeldOut => (21, 0),
     };

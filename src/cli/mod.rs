@@ -12,6 +12,7 @@ mod landscape;
 mod list;
 mod logging;
 mod progress;
+mod report;
 mod run;
 mod spectrum;
 mod usage;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
         Command::Landscape(args) => landscape::landscape(*args, &terminal),
+        Command::Report(args) => report::report(&args, &terminal),
         Command::Events(args) => events::events(&args),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
         Command::Devices(args) => devices::devices(&args),

@@ -46,6 +46,14 @@ impl Optimizer for Averaged {
         self.inner.threshold(context)
     }
 
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        self.inner.batch_edges(context)
+    }
+
+    fn early_factor(&self) -> Option<f64> {
+        self.inner.early_factor()
+    }
+
     fn formula(&self) -> Option<String> {
         self.inner.formula()
     }

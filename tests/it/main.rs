@@ -23,6 +23,7 @@ mod optim;
 mod profiler;
 mod quantities;
 mod readme;
+mod realized;
 mod report;
 mod spectrum;
 mod stability;
