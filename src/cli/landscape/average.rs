@@ -5,9 +5,9 @@ use serde_json::json;
 use super::args::AverageArgs;
 use super::describe;
 use crate::cli::logging::Terminal;
-use crate::cli::progress::short;
 use crate::experiment::landscape::average::{Item, Measured, Request, write};
 use crate::experiment::landscape::{Compared, Output};
+use crate::record::short;
 
 /// Averages, measures, prints and writes; returns the exit code.
 pub(super) fn average(args: &AverageArgs, terminal: &Terminal) -> anyhow::Result<u8> {

@@ -5,9 +5,9 @@ use serde_json::json;
 use super::args::SliceArgs;
 use super::describe;
 use crate::cli::logging::Terminal;
-use crate::cli::progress::short;
 use crate::experiment::landscape::slice::{Axis, Measured, Request, write};
 use crate::experiment::landscape::{Compared, Output};
+use crate::record::short;
 
 /// Measures, prints and writes; returns the exit code.
 pub(super) fn slice(args: &SliceArgs, terminal: &Terminal) -> anyhow::Result<u8> {

@@ -31,6 +31,47 @@ fn lines_slices_and_averages_of_small_runs() {
     refusals(&place);
 }
 
+/// A mean that is kept while training goes on as it would, through a stop, and is what the checkpoints' is.
+#[test]
+fn a_mean_kept_while_training() {
+    let place = Place::new();
+    let run = "run --quiet --backend cpu --model linear --train-size 60 --validation-size 40 --every 9 --lr 0.01 \
+               --optimizer adam --batch-size 16 --sharpness-batches 0 --checkpoint-every 1";
+    let swa = "--swa-start 3 --swa-every 2 --swa-lr 0.002";
+    place.run_well(&format!("{run} {swa} --steps 9 --out whole"));
+    place.run_well(&format!("{run} {swa} --steps 6 --out stopped"));
+    place.run_well("run --quiet --resume stopped --steps 9");
+    place.run_well(&format!("{run} --steps 9 --lr 0.01 --out plain").replacen("--lr 0.01", "", 1));
+    let bytes = |name: &str| std::fs::read(place.made(name)).unwrap();
+    assert_eq!(bytes("whole/swa.safetensors"), bytes("stopped/swa.safetensors"));
+    assert!(!place.made("plain/swa.safetensors").exists());
+    let rates = Table::of(place.made("whole")).column("lr");
+    for (step, rate) in [(0, 0.01), (1, 0.01), (3, 0.002), (8, 0.002)] {
+        close(rates[step], rate, 1e-15);
+    }
+    // By the run, and from its checkpoints at steps 3, 5, 7 and 9.
+    let done = place.run_well("landscape average whole --out kept");
+    assert!(
+        done.out.contains("swa of 4") && done.out.contains("kept while training"),
+        "{}",
+        done.out
+    );
+    place.run_well("landscape average whole --start 3 --every 2 --out read");
+    let loss =
+        |folder: &str| Table::read(place.made(folder).join("average.csv")).column("train_loss")[9];
+    close(loss("kept"), loss("read"), 1e-6);
+    for (words, part) in [
+        ("--swa-lr 0.1", "--swa-start"),
+        ("--swa-every 2", "--swa-start"),
+        ("--swa-start 99 --steps 9", "9 steps"),
+        ("--schedule swa --swa-start 3", "--swa-lr"),
+        ("--schedule cosine --swa-start 3 --swa-lr 0.1", "cosine"),
+    ] {
+        let line = place.run(&format!("run --backend cpu {words} --out none")).refusal().unwrap();
+        assert!(line.contains(part), "{words}: {line}");
+    }
+}
+
 fn lines(place: &Place) {
     let done = place.run_well("landscape interpolate a b c@6 --points 5 --top 2 --out line");
     assert!(done.out.contains("a@12 to b@12") && done.out.contains("loss barrier"), "{}", done.out);
