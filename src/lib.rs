@@ -66,6 +66,7 @@ pub mod fuzzing;
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 mod input;
+pub mod landscape;
 pub mod linalg;
 #[cfg(feature = "data")]
 pub mod model;

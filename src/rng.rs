@@ -56,6 +56,10 @@ pub enum Stream {
         /// The training step.
         step: u32,
     },
+    /// Random directions of a slice.
+    SliceDirections,
+    /// Which validation samples choose a soup, and which report on it.
+    HeldOut,
 }
 
 /// A generator for that stream: the same numbers for the same seed on every machine, independent of
@@ -75,6 +79,8 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::Tracker => (10, 0),
         Stream::TraceProbes { step } => (11, step),
         Stream::Restarts { step } => (12, step),
+        Stream::SliceDirections => (20, 0),
+        Stream::HeldOut => (21, 0),
     };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((kind << 32) | u64::from(index));

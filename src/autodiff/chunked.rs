@@ -207,6 +207,22 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
         Ok(split_evaluation(read, 0, self.samples.len()).1)
     }
 
+    /// What the model says of all samples, row after row; `plain` takes a value off the tape.
+    pub fn outputs(
+        &self,
+        model: impl Fn(&ChunkOf<A, T>) -> T::Model<A>,
+        plain: impl Fn(Tensor<A, 2>) -> Tensor<B, 2>,
+    ) -> Result<Option<Vec<f64>>> {
+        let mut all = Vec::new();
+        for chunk in self.chunks.iter() {
+            let Some(outputs) = self.task.outputs(&model(chunk), &chunk.batch) else {
+                return Ok(None);
+            };
+            all.extend(self.placement.read_all(vec![plain(outputs).flatten(0, 1)])?);
+        }
+        Ok(Some(all))
+    }
+
     /// Whether products with J' M J of `matrix` can be had from the task; `model` is any of its models.
     ///
     /// # Errors

@@ -233,6 +233,10 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
         self.chunked.evaluate(|_| self.model(Parameters::Constant), plain)
     }
 
+    fn outputs(&self) -> Result<Option<Vec<f64>>> {
+        self.chunked.outputs(|_| self.model(Parameters::Constant), plain)
+    }
+
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
         let (read, count) = self.pass(samples, Wanted::Gradient)?;
         let (gradient, evaluation) = split_evaluation(read, self.dim(), count);

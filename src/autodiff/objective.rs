@@ -29,6 +29,15 @@ pub trait Objective: Send {
     /// If the device reports failure.
     fn evaluate(&self) -> Result<Evaluation>;
 
+    /// What the model says of all samples before the loss, `[rows, outputs]` in row-major order, each sample
+    /// having the same number of rows; `None` where the task does not say.
+    ///
+    /// # Errors
+    /// If the device reports failure.
+    fn outputs(&self) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
+
     /// Loss and gradient over all samples or over some of them.
     ///
     /// # Errors

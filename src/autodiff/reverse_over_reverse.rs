@@ -66,6 +66,10 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
         self.chunked.evaluate(|_| self.model(Tracking::None), plain)
     }
 
+    fn outputs(&self) -> Result<Option<Vec<f64>>> {
+        self.chunked.outputs(|_| self.model(Tracking::None), plain)
+    }
+
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
         let (chunks, count) = self.chunked.of(samples)?;
         let task = &self.chunked.task;

@@ -121,6 +121,10 @@ impl Objective for Watched {
         watched(&self.opened, || self.inner.evaluate())
     }
 
+    fn outputs(&self) -> Result<Option<Vec<f64>>> {
+        watched(&self.opened, || self.inner.outputs())
+    }
+
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
         watched(&self.opened, || self.inner.gradient(samples))
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::flags::Read;
+use super::landscape::args::LandscapeArgs;
 use crate::config::{CompareSettings, Settings};
 use crate::curvature::Matrix;
 use crate::device::BackendChoice;
@@ -33,6 +34,9 @@ pub(super) enum Command {
     Compare(Box<CompareArgs>),
     /// Density, trace and ends of the spectrum at a run's checkpoint
     Spectrum(Box<SpectrumArgs>),
+    /// The loss between and around runs: lines, slices, averages
+    #[command(arg_required_else_help = true)]
+    Landscape(Box<LandscapeArgs>),
     /// Write one page of HTML about runs, to be opened in a browser
     Report(ReportArgs),
     /// Read events off a run's steps.csv anew, one JSON object a line

@@ -8,6 +8,7 @@ mod doctor;
 mod errors;
 mod events;
 mod flags;
+mod landscape;
 mod list;
 mod logging;
 mod progress;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args, &terminal),
         Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
+        Command::Landscape(args) => landscape::landscape(*args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
         Command::Events(args) => events::events(&args, &terminal),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
@@ -73,8 +75,12 @@ fn parse() -> Result<(Cli, clap::Command), clap::Error> {
     let mut program = Cli::command();
     let matches = program.try_get_matches_from_mut(std::env::args_os())?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut program))?;
-    let called = matches.subcommand_name().and_then(|name| program.find_subcommand(name));
-    let command = called.unwrap_or(&program).clone();
+    let (mut command, mut matches) = (&program, &matches);
+    while let Some((name, inner)) = matches.subcommand() {
+        let Some(called) = command.find_subcommand(name) else { break };
+        (command, matches) = (called, inner);
+    }
+    let command = command.clone();
     Ok((cli, command))
 }
 

@@ -30,9 +30,9 @@ impl Settings {
         keep_where(&mut all, |s| &mut s.sharpness_batches, |s| Ok(batched(s)))?;
         let mut all = spread(all, |s| &mut s.schedule)?;
         let steps_down = |s: &Settings| Ok(schedule(s) == ScheduleKind::Step);
-        keep_where(&mut all, |s| &mut s.final_lr, |s| Ok(schedule(s).falls()))?;
+        keep_where(&mut all, |s| &mut s.final_lr, |s| Ok(schedule(s).has_final()))?;
         keep_where(&mut all, |s| &mut s.decay_factor, steps_down)?;
-        keep_where(&mut all, |s| &mut s.decay_every, steps_down)?;
+        keep_where(&mut all, |s| &mut s.decay_every, |s| Ok(schedule(s).repeats()))?;
         keep_where(&mut all, |s| &mut s.edge_target, |s| Ok(schedule(s).seeks()))?;
         spread(all, |s| &mut s.warmup)
     }

@@ -13,7 +13,7 @@ use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::{Error, Result};
 use crate::linalg::Solver;
 use crate::model::ModelSpec;
-use crate::optim::{OptimizerSpec, Schedule, ScheduleKind};
+use crate::optim::{Averaged, Optimizer, OptimizerSpec, Schedule, ScheduleKind};
 use crate::problem::Loss;
 use crate::profile::Realized;
 use crate::record::{Columns, WarningAction};
@@ -61,12 +61,24 @@ pub struct RunConfig {
     /// Edge ratio that a schedule keeps which follows curvature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edge_target: Option<f64>,
+    /// First step whose weights are averaged; none where none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swa_start: Option<usize>,
+    /// Steps from one of them to the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swa_every: Option<usize>,
+    /// Learning rate from there on, where it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swa_lr: Option<f64>,
     /// Samples in a minibatch.
     pub batch_size: BatchSize,
     /// Updates.
     pub steps: usize,
     /// Seed of everything random.
     pub seed: u64,
+    /// Seed of the data, where it has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_seed: Option<u64>,
     /// What is done where a loss spike is warned of; null for nothing.
     pub on_warning: Option<WarningAction>,
     /// Steps between evaluations.
@@ -157,12 +169,16 @@ impl RunConfig {
             schedule: rate.schedule,
             warmup: rate.warmup,
             final_lr: rate.final_lr,
+            swa_start: rate.swa_start,
+            swa_every: rate.swa_start.map(|_| settings.swa_every.unwrap_or(1)),
+            swa_lr: rate.swa_lr,
             decay_factor: rate.decay_factor,
             decay_every: rate.decay_every,
             edge_target: rate.edge_target,
             batch_size,
             steps,
             seed: settings.seed.unwrap_or(0),
+            data_seed: settings.data_seed,
             on_warning: settings.on_warning,
             eval_every: settings.eval_every.unwrap_or(every),
             top: curvature.top,
@@ -193,14 +209,24 @@ impl RunConfig {
 
     /// The learning rate of each step.
     pub fn learning_rate(&self) -> Schedule {
+        let averaged = self.swa_start.filter(|_| self.schedule == ScheduleKind::Swa);
         Schedule {
             kind: self.schedule,
             lr: self.lr,
             warmup: self.warmup,
-            steps: self.steps,
-            final_lr: self.final_lr.unwrap_or(0.0),
+            steps: averaged.unwrap_or(self.steps),
+            final_lr: self.final_lr.or(self.swa_lr).unwrap_or(0.0),
             decay_factor: self.decay_factor.unwrap_or(1.0),
             decay_every: self.decay_every.unwrap_or(1),
+        }
+    }
+
+    /// The update rule for parameters of this layout, with the mean of weights around it where one is asked for.
+    pub fn build_optimizer(&self, layout: &ParameterLayout) -> Box<dyn Optimizer> {
+        let optimizer = self.optimizer.build_for(layout);
+        match self.swa_start {
+            Some(start) => Box::new(Averaged::new(optimizer, start, self.swa_every.unwrap_or(1))),
+            None => optimizer,
         }
     }
 

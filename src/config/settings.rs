@@ -77,6 +77,9 @@ settings! {
             steps: usize, checked steps;
             /// Seed of everything random [default: 0]
             seed: u64;
+            /// Seed of the data alone: which samples train and validate, the points of a generated
+            /// dataset, label noise [default: --seed]
+            data_seed: u64;
             /// Where a loss spike is warned of: stop (with a checkpoint), halve-lr (from the next
             /// update to the end) or checkpoint [default: nothing]
             on_warning: WarningAction;
@@ -102,10 +105,21 @@ settings! {
             final_lr: f64, shown "RATE", told help::final_rates, checked final_rate;
             /// What schedule step multiplies the learning rate by [default: 0.1]
             decay_factor: f64, shown "FACTOR", checked factor;
-            /// After how many steps it does, each time [default: a third of --steps, rounded up]
+            /// After how many steps it does, each time; steps of a cycle of schedule cyclic [default: a
+            /// third of --steps, rounded up]
             decay_every: usize, checked at_least_one;
             /// What the schedules that follow curvature keep to.
             edge_target: f64, shown "RATIO", told help::edge_target, checked edge_target;
+        }
+        "Averaging" {
+            /// Average the weights over the run from this step on (stochastic weight averaging), beside
+            /// training, which goes on as it would [default: never]
+            swa_start: usize;
+            /// Steps from one point of that average to the next [default: 1]
+            swa_every: usize, checked at_least_one;
+            /// Learning rate while weights are averaged, reached along a line before that [default: as
+            /// --schedule has it]
+            swa_lr: f64, shown "RATE", checked swa_rate;
         }
         "Curvature" {
             /// How many of the largest Hessian eigenvalues to log [default: 1]
@@ -285,6 +299,10 @@ fn finite(x: f64, zero: bool, problem: &'static str, example: &str) -> Fit {
 
 fn rates(rates: &Values<f64>) -> Fit {
     rates.0.iter().try_for_each(|&rate| finite(rate, false, "not a learning rate", "0.2"))
+}
+
+fn swa_rate(rate: &f64) -> Fit {
+    finite(*rate, false, "not a learning rate", "0.1")
 }
 
 fn final_rate(rate: &f64) -> Fit {

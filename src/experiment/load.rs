@@ -16,8 +16,12 @@ use crate::rng::{self, Stream};
 /// The samples, scaled and with the label noise asked for, and which of them train, validate and are kept
 /// for a test. Fills in what the configuration leaves to the data.
 pub(super) fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
-    let (mut dataset, data) =
-        Dataset::load_with(&config.dataset, &config.data, config.model.context(), config.seed)?;
+    let (mut dataset, data) = Dataset::load_with(
+        &config.dataset,
+        &config.data,
+        config.model.context(),
+        data_seed(config),
+    )?;
     config.data = data;
     check_choices(config, &dataset)?;
     let own = dataset.len();
@@ -33,7 +37,7 @@ pub(super) fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
     let mut split = split(config, &dataset, own, validation)?;
     split.test.extend(test.into_iter().flatten());
     if let Some(share) = config.data.label_noise {
-        let rng = &mut rng::stream(config.seed, Stream::LabelNoise);
+        let rng = &mut rng::stream(data_seed(config), Stream::LabelNoise);
         dataset.add_label_noise(&split.train, share, rng)?;
     }
     if config.standardize {
@@ -86,7 +90,7 @@ fn split(
     let beside = validation.is_some();
     let train = config.train_size.unwrap_or_else(|| default_train_size(left, text, beside));
     let wanted = if beside { Some(0) } else { config.validation_size };
-    let rng = &mut rng::stream(config.seed, Stream::Split);
+    let rng = &mut rng::stream(data_seed(config), Stream::Split);
     let mut split = match text {
         true => {
             Split { test: (left..own).collect(), ..Split::by_position(left, train, wanted, rng)? }
@@ -149,7 +153,7 @@ impl Files {
     ) -> Result<Range<usize>> {
         let DataOptions { header, target, regression, .. } = config.data.clone();
         let like = DataOptions { header, target, regression, ..DataOptions::default() };
-        let (more, _) = Dataset::load_with(file, &like, config.model.context(), config.seed)?;
+        let (more, _) = Dataset::load_with(file, &like, config.model.context(), data_seed(config))?;
         let sums = [&dataset.sha256, &more.sha256].map(|sum| format!("{sum}\n")).concat();
         let samples = dataset.append(more)?;
         let sum = Sha256::digest(sums.as_bytes());
@@ -206,4 +210,9 @@ impl Files {
         };
         Error::file(file, line, problem, Message::from(remedy))
     }
+}
+
+/// What the data are drawn from.
+fn data_seed(config: &RunConfig) -> u64 {
+    config.data_seed.unwrap_or(config.seed)
 }

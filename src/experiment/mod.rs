@@ -1,16 +1,21 @@
 //! What the commands do, without a terminal: a run from configuration to run directory, going on with
-//! one, its spectra, comparisons of several, the checklist.
+//! one, its spectra, comparisons of several, the checklist, the landscape between runs.
 
 #[cfg(feature = "figures")]
 pub mod compare;
 #[cfg(feature = "figures")]
+mod csv_table;
+#[cfg(feature = "figures")]
 pub mod doctor;
+#[cfg(feature = "figures")]
+pub mod landscape;
 mod load;
 mod prepare;
 mod resume;
 pub mod spectrum;
 mod start;
 mod stored;
+mod swa;
 
 pub use prepare::{Prepared, prepare};
 pub(crate) use resume::go_on;

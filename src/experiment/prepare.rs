@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rand::seq::SliceRandom;
 
 use super::load::load_data;
+use crate::autodiff::Objective;
 use crate::config::{Quantities, RunConfig};
 use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, SpectrumMeter};
 use crate::data::{Dataset, Split, Targets};
@@ -137,6 +138,20 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
 }
 
 impl Prepared {
+    /// The loss over these rows of the dataset, at most as many at a time as configured.
+    ///
+    /// # Errors
+    /// As [`supervised`].
+    pub fn objective(&self, samples: &[usize]) -> Result<Box<dyn Objective>> {
+        let task = Arc::new(Supervised {
+            model: self.config.model.clone(),
+            data: Arc::clone(&self.dataset),
+            loss: self.config.loss,
+        });
+        let chunk = self.device.chunk(&*task, samples.len(), self.config.chunk)?;
+        supervised(&self.device, &task, samples.to_vec(), chunk)
+    }
+
     /// The training samples of each class, by position, where a quantity is about them.
     pub(super) fn classes(&self) -> Vec<Vec<usize>> {
         let asked = self.config.measure.as_ref().and_then(Quantities::of_classes);
@@ -187,7 +202,7 @@ impl Prepared {
     /// The training of it from the initial parameters, and where it starts.
     pub fn trainer(self, interrupted: &AtomicBool) -> (Trainer<'_>, TrainingState) {
         let settings = self.train_settings();
-        let optimizer = self.config.optimizer.build_for(self.problem.train.layout());
+        let optimizer = self.config.build_optimizer(self.problem.train.layout());
         let trainer = Trainer { settings, optimizer, problem: self.problem, interrupted };
         (trainer, TrainingState::initial(self.theta))
     }

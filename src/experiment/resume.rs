@@ -58,7 +58,7 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
         true => stored.table()?.clone(),
         false => StepTable::empty(stored.directory().file("steps.csv"), &run.columns),
     };
-    let mut optimizer = prepared.config.optimizer.build_for(prepared.problem.train.layout());
+    let mut optimizer = prepared.config.build_optimizer(prepared.problem.train.layout());
     let ending = Ending::of(stored, &table)?;
     let (mut state, notices) = match &ending {
         Some(_) => {

@@ -107,7 +107,7 @@ pub fn measure(run: &StoredRun, request: &Request) -> Result<Measurement> {
     let mut prepared = run.problem(request.backend)?;
     let (step, _) = run.checkpoint(request.step)?;
     let layout = prepared.problem.train.layout().clone();
-    let mut optimizer = prepared.config.optimizer.build_for(&layout);
+    let mut optimizer = prepared.config.build_optimizer(&layout);
     let theta = if run.directory().has_head(step) {
         let state = run.state(step, &layout, &mut *optimizer)?;
         // Some thresholds depend on the steps taken.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::Prepared;
+use super::swa::SwaWriter;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
 use crate::problem::Supervised;
@@ -72,7 +73,7 @@ impl Prepared {
     /// # Errors
     /// [`Error::Output`] if the directory cannot be used.
     pub fn start(mut self) -> Result<Started> {
-        let optimizer = self.config.optimizer.build_for(self.problem.train.layout());
+        let optimizer = self.config.build_optimizer(self.problem.train.layout());
         let place = &self.config.place;
         let directory = match &place.out {
             Some(out) => RunDirectory::create(out, place.force)?,
@@ -165,6 +166,9 @@ impl Started {
         observers: Vec<Box<dyn Observer + 'a>>,
         interrupted: &'a AtomicBool,
     ) -> Result<Finished> {
+        let config = &self.prepared.config;
+        let layout = self.prepared.problem.train.layout();
+        let swa = SwaWriter::of(config, layout, &RunDirectory::at(&self.directory));
         let trainer = Trainer {
             settings: self.prepared.train_settings(),
             problem: self.prepared.problem,
@@ -172,6 +176,7 @@ impl Started {
             interrupted,
         };
         let mut all: Vec<Box<dyn Observer + 'a>> = vec![Box::new(self.writer)];
+        all.extend(swa.map(|swa| Box::new(swa) as Box<dyn Observer>));
         all.extend(observers);
         let end = match self.ending {
             Some(Ending { status, reason }) => trainer.close(status, reason, all, &self.run)?,

@@ -1,11 +1,12 @@
 //! Pictures, as SVG and PNG: of one run (loss above, sharpness against the stability threshold
 //! below, over the steps, with the measurements shaded that did not converge), of a comparison of
-//! several, and of spectra. The font is embedded, so that machines without fonts draw the same
+//! several, of spectra, and of the landscape between runs. The font is embedded, so that machines without fonts draw the same
 //! picture.
 
 mod axis;
 mod canvas;
 mod comparison;
+mod landscape;
 mod legend;
 mod palette;
 mod panel;
@@ -28,6 +29,10 @@ use canvas::{Canvas, HEIGHT, SIZE, WIDTH, fitting, printable, px};
 
 pub use comparison::{
     ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
+};
+pub use landscape::{
+    ContourFigure, MatrixFigure, PathCurve, PathFigure, PathPanel, Scale, Stroke, contour_png,
+    contour_svg, matrix_png, matrix_svg, paths_png, paths_svg,
 };
 pub use single::{FigureLabels, to_png, to_svg};
 pub(crate) use spectrum::short;

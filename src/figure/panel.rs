@@ -108,8 +108,8 @@ impl Panel {
         lowest: bool,
     ) -> Result<()> {
         let frame = Frame {
-            across: Axis::linear(steps.ends, 8.0, 1.0).over(steps.shown),
-            across_name: lowest.then_some("step"),
+            across: Axis::linear(steps.ends, 8.0, steps.least).over(steps.shown),
+            across_name: lowest.then_some(steps.name),
             across_log: false,
             range: self.range,
             log: self.log,

@@ -12,7 +12,7 @@ const LARGEST: f64 = 1e200;
 /// Layout units between markers that touch.
 const CLOSE: f64 = 6.0;
 
-/// The steps that all panels show.
+/// The steps that all panels show, or another quantity along the bottom axis.
 #[derive(Clone, Copy)]
 pub(super) struct Steps {
     /// The first and last one.
@@ -21,6 +21,10 @@ pub(super) struct Steps {
     pub(super) shown: Point,
     /// Steps per layout unit, about.
     pub(super) unit: f64,
+    /// What the axis is called.
+    pub(super) name: &'static str,
+    /// Between labels, at least.
+    pub(super) least: f64,
 }
 
 impl Steps {
@@ -30,7 +34,16 @@ impl Steps {
         let last = steps.max().unwrap_or(0) as f64;
         let margin = if last > first { 0.009 * (last - first) } else { 1.0 };
         let shown = (first - margin, last + margin);
-        Self { ends: (first, last), shown, unit: (shown.1 - shown.0) / 880.0 }
+        let unit = (shown.1 - shown.0) / 880.0;
+        Self { ends: (first, last), shown, unit, name: "step", least: 1.0 }
+    }
+
+    /// Of something else than steps, from the first of `ends` to the last.
+    pub(super) fn over((first, last): Point, name: &'static str) -> Self {
+        let (first, last) = if first <= last { (first, last) } else { (0.0, 1.0) };
+        let margin = if last > first { 0.02 * (last - first) } else { 1.0 };
+        let shown = (first - margin, last + margin);
+        Self { ends: (first, last), shown, unit: (shown.1 - shown.0) / 880.0, name, least: 0.0 }
     }
 }
 

@@ -43,12 +43,12 @@ pub fn schedules() -> String {
 
 /// The rate that some schedules end at.
 pub fn final_rates() -> String {
-    format!("Learning rate that {} end at [default: 0]", all_of(&falling()))
+    format!("Learning rate that {} come to [default: 0]", all_of(&falling()))
 }
 
 /// The schedules that go to a final rate.
 pub fn falling() -> Vec<ScheduleKind> {
-    ScheduleKind::ALL.into_iter().filter(|kind| kind.falls()).collect()
+    ScheduleKind::ALL.into_iter().filter(|kind| kind.has_final()).collect()
 }
 
 /// What the schedules that follow curvature keep to.

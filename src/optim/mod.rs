@@ -14,6 +14,7 @@ mod adafactor;
 mod adagrad;
 mod adam;
 mod ademamix;
+mod averaged;
 mod basis;
 mod blocks;
 mod clip;
@@ -41,6 +42,7 @@ mod soap;
 mod spec;
 mod state;
 
+pub use averaged::{Averaged, SWA, averaged_points};
 pub use basis::{Basis, Rotation};
 pub use clip::Clipped;
 pub use decay::CoupledDecay;

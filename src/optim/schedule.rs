@@ -23,6 +23,10 @@ choices! {
         Edge = "edge",
         /// Follows the curvature along each update (CDAT).
         Cdat = "cdat",
+        /// Falls to the final rate along a line and rises again, in each cycle.
+        Cyclic = "cyclic",
+        /// Stays for half of the way to where weights are averaged, and is at the final rate by nine tenths.
+        Swa = "swa",
     }
 }
 
@@ -32,7 +36,17 @@ impl ScheduleKind {
         matches!(self, ScheduleKind::Edge | ScheduleKind::Cdat)
     }
 
-    /// Whether it goes to a final rate.
+    /// Whether it has a final rate, or one that it comes to in each cycle.
+    pub fn has_final(self) -> bool {
+        self.falls() || self == ScheduleKind::Cyclic
+    }
+
+    /// Whether its rates are over something that comes again after so many steps.
+    pub fn repeats(self) -> bool {
+        matches!(self, ScheduleKind::Step | ScheduleKind::Cyclic)
+    }
+
+    /// Whether it goes to a final rate at the end of the run.
     pub fn falls(self) -> bool {
         matches!(self, ScheduleKind::Cosine | ScheduleKind::Linear)
     }
@@ -47,13 +61,14 @@ pub struct Schedule {
     pub lr: f64,
     /// Steps W of linear warm-up: eta_0 (t + 1)/W at step t < W, which is never zero.
     pub warmup: usize,
-    /// Steps T of the run.
+    /// Steps T of the run; of `swa`, those before weights are averaged.
     pub steps: usize,
-    /// The rate eta_1 that cosine and linear reach at step T, one after the last.
+    /// The rate eta_1 that cosine and linear reach at step T, one after the last, `swa` at 0.9 T and `cyclic` in the
+    /// middle of each cycle.
     pub final_lr: f64,
     /// What `step` multiplies by.
     pub decay_factor: f64,
-    /// After how many steps it does.
+    /// After how many steps it does; of `cyclic`, the steps of a cycle.
     pub decay_every: usize,
 }
 
@@ -96,6 +111,14 @@ impl Schedule {
             ScheduleKind::Constant | ScheduleKind::Edge | ScheduleKind::Cdat => self.lr,
             ScheduleKind::Cosine => between((1.0 + (PI * progress).cos()) / 2.0),
             ScheduleKind::Linear => between(1.0 - progress),
+            // As Garipov et al. (2018, 1802.10026) explore around a minimum.
+            ScheduleKind::Cyclic => {
+                let cycle = self.decay_every.max(1);
+                let part = (after % cycle) as f64 / cycle as f64;
+                between((2.0 * part - 1.0).abs())
+            }
+            // As Izmailov et al. (2018) lead over to averaging.
+            ScheduleKind::Swa => between(1.0 - ((progress - 0.5) / 0.4).clamp(0.0, 1.0)),
             ScheduleKind::Step => {
                 let times = after / self.decay_every.max(1);
                 self.lr * self.decay_factor.powi(times as i32)

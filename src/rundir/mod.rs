@@ -31,8 +31,9 @@ pub use checkpoint::{
     preconditioner_file,
 };
 pub(crate) use json::to_bytes as to_json;
-pub(crate) use manifest::SCHEMA_VERSION;
 pub use manifest::{Manifest, Resumption};
+pub(crate) use manifest::{RESULT_SCHEMA_VERSION, SCHEMA_VERSION};
+pub(crate) use reader::ResultManifest;
 pub use reader::{ManifestHead, StepTable};
 pub(crate) use reader::{check_schema, events as events_of_text};
 pub use run_directory::RunDirectory;

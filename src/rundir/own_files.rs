@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// What a run writes into its folder.
-pub(super) const FILES: [&str; 7] = [
+pub(super) const FILES: [&str; 8] = [
     "steps.csv",
     "events.jsonl",
     "summary.json",
     "init.safetensors",
+    "swa.safetensors",
     "sharpness.svg",
     "sharpness.png",
     // Last: without it, a folder that was emptied half-way would not be known for a run's.

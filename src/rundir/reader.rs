@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Resumption, RunDirectory, SCHEMA_VERSION};
+use super::{RESULT_SCHEMA_VERSION, Resumption, RunDirectory, SCHEMA_VERSION};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::input;
@@ -92,7 +92,50 @@ pub struct StepTable {
     pub cells: Vec<csv::StringRecord>,
 }
 
+/// The parts of `manifest.json` that tell what was made of runs from a run.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct ResultManifest {
+    /// What kind of result it is, which the manifest of a run does not say.
+    pub kind: String,
+    /// The command that made it.
+    #[serde(default)]
+    pub command: String,
+    /// Its files, but for the manifest.
+    #[serde(default)]
+    pub files: Vec<String>,
+}
+
+impl ResultManifest {
+    /// The command's name in full.
+    pub fn made_by(&self) -> String {
+        format!("'{}'", format!("{} {}", self.kind, self.command).trim_end())
+    }
+}
+
 impl RunDirectory {
+    /// What the folder's `manifest.json` says where it is of a result that was made of runs; `None` where it is a
+    /// run's, is not there, or is no such file.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, or where a later version has written it.
+    pub(crate) fn result_manifest(&self) -> Result<Option<ResultManifest>> {
+        let path = self.file("manifest.json");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = input::read_text(&path, REMEDY)?;
+        let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(None) };
+        let version = value["schema_version"].as_u64().unwrap_or(1);
+        let Ok(manifest) = serde_json::from_value::<ResultManifest>(value) else { return Ok(None) };
+        // A name from somebody else's file does not lead out of the folder.
+        let plain = |name: &String| !name.contains(['/', '\\']);
+        if version > u64::from(RESULT_SCHEMA_VERSION) || !manifest.files.iter().all(plain) {
+            let problem = format!("schema_version = {version} is not one that this version reads");
+            return Err(Error::file(path, None, problem, "read it with a later sharpscope"));
+        }
+        Ok(Some(manifest))
+    }
+
     /// What `manifest.json` says; `None` where there is none. Keys that are not known are left alone.
     ///
     /// # Errors
@@ -102,6 +145,10 @@ impl RunDirectory {
         let path = self.file("manifest.json");
         if !path.is_file() {
             return Ok(None);
+        }
+        if let Some(result) = self.result_manifest()? {
+            let problem = format!("it is that of a result of {}, not of a run", result.made_by());
+            return Err(Error::file(path, None, problem, "name the directory of a run"));
         }
         ManifestHead::parse(&input::read_text(&path, REMEDY)?, &path).map(Some)
     }

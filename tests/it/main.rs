@@ -16,6 +16,7 @@ mod edges;
 mod errors;
 mod fuzzing;
 mod goldens;
+mod landscape;
 mod launches;
 mod limits;
 mod linalg;

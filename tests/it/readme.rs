@@ -242,7 +242,18 @@ fn every_command_runs_as_it_is_written() {
 #[test]
 fn every_flag_is_one_of_a_command() {
     let place = Place::new();
-    let commands = ["run", "compare", "spectrum", "events", "doctor", "devices", "list"];
+    let commands = [
+        "run",
+        "compare",
+        "spectrum",
+        "landscape interpolate",
+        "landscape slice",
+        "landscape average",
+        "events",
+        "doctor",
+        "devices",
+        "list",
+    ];
     let help = commands.map(|command| place.run_well(&format!("{command} --help")).out).join("\n");
     let end = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
     let known: BTreeSet<&str> = help.split(end).collect();

@@ -15,13 +15,16 @@ pub(in crate::config) struct Rate {
     pub decay_factor: Option<f64>,
     pub decay_every: Option<usize>,
     pub edge_target: Option<f64>,
+    pub swa_start: Option<usize>,
+    pub swa_lr: Option<f64>,
 }
 
 impl Rate {
     /// That of a run of `steps` updates.
     pub fn resolve(settings: &Settings, optimizer: &OptimizerSpec, steps: usize) -> Result<Self> {
-        let schedule = one("--schedule", &settings.schedule)?.unwrap_or_default();
-        let falls = schedule.falls();
+        let schedule = averaging(settings, steps)?;
+        let falls = schedule.has_final();
+        let repeats = schedule.repeats();
         let seeks = schedule.seeks();
         let seeking: Vec<_> = ScheduleKind::ALL.into_iter().filter(|kind| kind.seeks()).collect();
         only_with(seeks, "--edge-target", settings.edge_target, &all_of(&seeking))?;
@@ -31,7 +34,7 @@ impl Rate {
         let steps_down = schedule == ScheduleKind::Step;
         only_with(falls, "--final-lr", settings.final_lr, &all_of(&help::falling()))?;
         only_with(steps_down, "--decay-factor", settings.decay_factor, "step")?;
-        only_with(steps_down, "--decay-every", settings.decay_every, "step")?;
+        only_with(repeats, "--decay-every", settings.decay_every, "step and cyclic")?;
         Ok(Self {
             lr: one("--lr", &settings.lr)?.unwrap_or_else(|| optimizer.default_lr()),
             schedule,
@@ -39,7 +42,9 @@ impl Rate {
             final_lr: falls.then(|| settings.final_lr.unwrap_or(0.0)),
             decay_factor: steps_down.then(|| settings.decay_factor.unwrap_or(0.1)),
             edge_target: seeks.then(|| settings.edge_target.unwrap_or(1.0)),
-            decay_every: steps_down.then(|| settings.decay_every.unwrap_or_else(|| third(steps))),
+            decay_every: repeats.then(|| settings.decay_every.unwrap_or_else(|| third(steps))),
+            swa_start: settings.swa_start,
+            swa_lr: settings.swa_lr,
         })
     }
 }
@@ -64,6 +69,41 @@ fn can_seek(schedule: ScheduleKind, optimizer: &OptimizerSpec, every: Option<usi
         return Err(Error::setting("--schedule", schedule, problem, remedy));
     }
     Ok(())
+}
+
+/// The schedule, which is `swa` where weights are averaged at a rate of their own.
+fn averaging(settings: &Settings, steps: usize) -> Result<ScheduleKind> {
+    let wrong = |flag: &str, value: String, problem: &str, remedy: &str| {
+        Err(Error::setting(flag, value, problem.to_string(), remedy.to_string()))
+    };
+    let given = one("--schedule", &settings.schedule)?;
+    match (settings.swa_start, settings.swa_lr, given) {
+        (Some(start), _, _) if start > steps => {
+            let problem = format!("the run has {steps} steps");
+            wrong("--swa-start", start.to_string(), &problem, "give a smaller number")
+        }
+        (None, Some(lr), _) => {
+            let remedy = "give --swa-start too, or leave it out";
+            wrong("--swa-lr", format!("{lr:?}"), "no weights are averaged", remedy)
+        }
+        (None, _, _) if settings.swa_every.is_some() => {
+            let every = settings.swa_every.unwrap_or_default();
+            let remedy = "give --swa-start too, or leave it out";
+            wrong("--swa-every", every.to_string(), "no weights are averaged", remedy)
+        }
+        (_, None, Some(ScheduleKind::Swa)) => {
+            let remedy = "give --swa-start and --swa-lr";
+            wrong("--schedule", "swa".to_string(), "it leads over to averaging", remedy)
+        }
+        (_, Some(_), None | Some(ScheduleKind::Constant | ScheduleKind::Swa)) => {
+            Ok(ScheduleKind::Swa)
+        }
+        (_, Some(lr), Some(other)) => {
+            let problem = format!("--schedule {other} has rates of its own");
+            wrong("--swa-lr", format!("{lr:?}"), &problem, "give one of the two")
+        }
+        (_, None, given) => Ok(given.unwrap_or_default()),
+    }
 }
 
 fn only_with(

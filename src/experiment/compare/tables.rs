@@ -8,6 +8,7 @@ use super::end::{ComparisonEnd, MemberStatus};
 use super::plan::MANIFEST;
 use super::{Comparison, ComparisonManifest, Member, Setting};
 use crate::error::{Error, Result};
+use crate::experiment::csv_table::Table;
 use crate::figure::{
     ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
 };
@@ -226,27 +227,4 @@ fn summary_table(
         table.write(cells.iter().map(String::as_str))?;
     }
     table.finish()
-}
-
-/// A CSV file in the making.
-struct Table(csv::Writer<Vec<u8>>);
-
-impl Table {
-    fn new<'a>(columns: impl Iterator<Item = &'a str>) -> Result<Self> {
-        let mut table = Self(csv::Writer::from_writer(Vec::new()));
-        table.write(columns)?;
-        Ok(table)
-    }
-
-    fn write<'a>(&mut self, cells: impl Iterator<Item = &'a str>) -> Result<()> {
-        self.0.write_record(cells).map_err(table_error)
-    }
-
-    fn finish(self) -> Result<Vec<u8>> {
-        self.0.into_inner().map_err(|e| table_error(e.into_error().into()))
-    }
-}
-
-fn table_error(error: csv::Error) -> Error {
-    Error::Encode { what: "a table", reason: error.to_string() }
 }

@@ -119,7 +119,7 @@ impl<'a> Path<'a> {
             Some(at) if at.step >= nearest => at,
             _ => {
                 let layout = self.prepared.problem.train.layout();
-                let mut optimizer = self.prepared.config.optimizer.build_for(layout);
+                let mut optimizer = self.prepared.config.build_optimizer(layout);
                 stored.state(nearest, layout, &mut *optimizer)?
             }
         };
@@ -151,7 +151,7 @@ impl<'a> Path<'a> {
             ..self.prepared.train_settings()
         };
         let layout = self.prepared.problem.train.layout();
-        let optimizer = self.prepared.config.optimizer.build_for(layout);
+        let optimizer = self.prepared.config.build_optimizer(layout);
         let problem =
             Problem { train: self.objective()?, validation: None, test: None, curvature: None };
         let trainer =

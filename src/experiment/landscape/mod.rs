@@ -1,0 +1,12 @@
+//! What `landscape` does: runs of one problem, each at a checkpoint, set against each other.
+
+pub mod average;
+mod compared;
+pub mod interpolate;
+mod output;
+pub mod slice;
+mod table;
+
+pub use compared::{Compared, Member};
+pub use output::Output;
+pub use table::{path_cells, path_columns};
