@@ -51,6 +51,18 @@ pub enum Stream {
         /// The training step.
         step: u32,
     },
+    /// The orders in which hidden units are matched.
+    Alignment {
+        /// The start.
+        start: u32,
+    },
+    /// The positions on a curve at which it is trained.
+    Curve,
+    /// The direction in which a copy of a run is moved.
+    Perturbation {
+        /// The copy.
+        copy: u32,
+    },
 }
 
 /// A generator for that stream: the same numbers for the same seed on every machine, independent of
@@ -69,6 +81,9 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::Probes { step } => (9, step),
         Stream::Tracker => (10, 0),
         Stream::TraceProbes { step } => (11, step),
+        Stream::Alignment { start } => (12, start),
+        Stream::Curve => (13, 0),
+        Stream::Perturbation { copy } => (14, copy),
     };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((kind << 32) | u64::from(index));

@@ -45,6 +45,9 @@ pub fn main() -> ExitCode {
     });
     match code {
         Ok(code) => ExitCode::from(code),
+        Err(error) if error.is::<clap::Error>() => {
+            error.downcast_ref().map_or(ExitCode::FAILURE, usage::report)
+        }
         Err(error) => {
             let is_input = error.downcast_ref::<Error>().is_some_and(Error::is_input);
             terminal.error(&single_line(&errors::message(error, &command)));

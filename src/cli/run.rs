@@ -65,7 +65,7 @@ pub(super) fn watch_for_interrupts() -> Arc<AtomicBool> {
     flag
 }
 
-fn describe(prepared: &Prepared) -> String {
+pub(super) fn describe(prepared: &Prepared) -> String {
     let config = &prepared.config;
     format!(
         "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {}, \
@@ -86,7 +86,7 @@ fn describe(prepared: &Prepared) -> String {
     )
 }
 
-fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {
+pub(super) fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {
     for line in summary_lines(&finished.summary, formula) {
         terminal.result(&line);
     }

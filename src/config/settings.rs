@@ -68,6 +68,8 @@ settings! {
             steps: usize, checked steps;
             /// Seed of everything random [default: 0]
             seed: u64;
+            /// Seed of the order of minibatches alone [default: --seed]
+            order_seed: u64, shown "N";
             /// Where a loss spike is warned of: stop (with a checkpoint), halve-lr (from the next
             /// update to the end) or checkpoint [default: nothing]
             on_warning: WarningAction;

@@ -34,6 +34,9 @@ pub struct ManifestHead {
     /// When and where it was gone on with.
     #[serde(default)]
     pub resumed: Vec<Resumption>,
+    /// What it is a branch of.
+    #[serde(default)]
+    pub parent: Option<Value>,
     /// SHA-256 of the dataset's file.
     pub dataset_sha256: Option<String>,
     /// Rows of the dataset that train.
@@ -197,6 +200,17 @@ impl StepTable {
             return Err(ragged(record.position().map(csv::Position::line), &problem));
         }
         Ok(Self { path: path.to_path_buf(), columns, cells })
+    }
+
+    /// The same rows under other columns, those that it does not have being empty.
+    pub fn under(self, columns: Vec<String>) -> Self {
+        let places: Vec<Option<usize>> =
+            columns.iter().map(|name| self.columns.iter().position(|own| own == name)).collect();
+        let moved = |record: &csv::StringRecord| {
+            places.iter().map(|at| at.and_then(|at| record.get(at)).unwrap_or_default()).collect()
+        };
+        let cells = self.cells.iter().map(moved).collect();
+        Self { columns, cells, path: self.path }
     }
 
     /// The rows as numbers; columns that are missing are not measured, others are left alone.

@@ -16,13 +16,15 @@ pub struct RunDirectory {
 }
 
 /// What runs write; `--force` removes these and nothing else.
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
     "steps.csv",
     "events.jsonl",
     "summary.json",
     "init.safetensors",
     "sharpness.svg",
     "sharpness.png",
+    "branch.svg",
+    "branch.png",
     // Last: without it, a folder that was emptied half-way would not be known for a run's.
     "manifest.json",
 ];

@@ -93,12 +93,16 @@ impl Files {
     fn go_on(directory: RunDirectory, run: &RunInfo, kept: Kept) -> Result<Self> {
         let Kept { table, head } = kept;
         let mut manifest = Manifest::of(run);
+        let begins = head.is_none() && run.parent.is_some();
         if let Some(head) = head {
+            manifest.parent = head.parent;
             manifest.started = head.started.unwrap_or(manifest.started);
             manifest.working_directory = head.working_directory;
             manifest.resumed = head.resumed;
         }
-        manifest.resumed.push(Resumption { time: now(), step: run.first_step });
+        if !begins {
+            manifest.resumed.push(Resumption { time: now(), step: run.first_step });
+        }
         let mut cells = csv::Writer::from_writer(Vec::new());
         let written = cells
             .write_record(&table.columns)

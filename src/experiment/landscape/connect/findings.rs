@@ -1,0 +1,104 @@
+//! How curve finding fails, each with its number.
+
+use super::{Measured, Trained};
+use crate::experiment::doctor::Finding;
+use crate::landscape::curve::{Curve, Descent};
+use crate::linalg::norm;
+
+/// Means over t and over arc length that differ by more are not the same number.
+const MEANS: f64 = 0.1;
+/// A control point this near to an end, by the chord, is that end.
+const COLLAPSED: f64 = 0.01;
+/// What the largest loss on a curve may be over the ends' (Garipov et al. 2018 reach 1.0 to 1.18).
+const OVER_ENDS: f64 = 1.2;
+
+/// Goes through what may be wrong with a trained curve between `ends` (length P each).
+pub fn findings(
+    curve: &Curve,
+    ends: [&[f64]; 2],
+    trained: &Trained,
+    line: &Measured,
+    path: &Measured,
+) -> Vec<Finding> {
+    vec![
+        training(trained),
+        ends_moved(curve, ends),
+        below_line(line, path),
+        over_ends(path),
+        means(path),
+        collapsed(curve, path.measures.chord),
+        length(path),
+    ]
+}
+
+fn training(trained: &Trained) -> Finding {
+    let number = trained.steps.last().map(|step| step.loss);
+    let count = trained.steps.len();
+    let (holds, text) = match trained.end {
+        Descent::Completed => (true, format!("{count} updates were taken")),
+        Descent::Diverged => {
+            (false, format!("it diverged after {count} updates; give a lower --lr"))
+        }
+        Descent::Stopped => (false, format!("it was stopped after {count} updates")),
+    };
+    Finding::judged("curve_training", holds, number, text)
+}
+
+fn ends_moved(curve: &Curve, ends: [&[f64]; 2]) -> Finding {
+    let moved = [0.0, 1.0].iter().zip(ends).map(|(&t, end)| {
+        let at = curve.at(t);
+        norm(&at.iter().zip(end).map(|(a, b)| a - b).collect::<Vec<_>>())
+    });
+    let moved = moved.fold(0.0, f64::max);
+    let text = "distance of the curve's ends from the runs' weights";
+    Finding::judged("ends_moved", moved == 0.0, moved, text)
+}
+
+fn below_line(line: &Measured, path: &Measured) -> Finding {
+    let (on_line, on_curve) = (line.measures.max_loss, path.measures.max_loss);
+    let text = format!(
+        "the largest training loss is {on_curve:.4} on the curve and {on_line:.4} on the straight line; \
+         if it is not below, train longer, at another --lr, or with more --bends"
+    );
+    // A line without a barrier leaves a curve nothing to go below.
+    let flat = line.train.over_worse_end.value <= 0.0;
+    Finding::judged("below_the_line", on_curve < on_line || flat, on_curve / on_line, text)
+}
+
+fn over_ends(path: &Measured) -> Finding {
+    let over = path.measures.over_ends;
+    let text = format!(
+        "the largest training loss on the curve over the larger of the ends', at t = {:.2}; up to \
+         {OVER_ENDS} was published",
+        path.measures.max_at
+    );
+    Finding::judged("over_the_ends", over <= OVER_ENDS, over, text)
+}
+
+fn means(path: &Measured) -> Finding {
+    let (over_t, over_length) = (path.measures.mean_over_t, path.measures.mean_over_length);
+    let ratio = over_t / over_length;
+    let text = format!(
+        "the mean training loss is {over_t:.4} over t and {over_length:.4} over arc length; where they \
+         differ, t runs unevenly along the curve, and the first is the mean over nothing on it"
+    );
+    Finding::judged("means_agree", (ratio - 1.0).abs() <= MEANS, ratio, text)
+}
+
+fn collapsed(curve: &Curve, chord: f64) -> Finding {
+    let points = curve.points();
+    let ends = [&points[0], &points[points.len() - 1]];
+    let apart = |a: &[f64], b: &[f64]| norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>());
+    let inner = &points[1..points.len() - 1];
+    let nearest = inner.iter().flat_map(|p| ends.map(|end| apart(p, end) / chord));
+    let nearest = nearest.fold(f64::INFINITY, f64::min);
+    let text = "the smallest distance of a free point from an end, by that of the ends";
+    Finding::judged("no_point_collapsed", nearest > COLLAPSED, nearest, text)
+}
+
+fn length(path: &Measured) -> Finding {
+    let ratio = path.measures.length / path.measures.chord;
+    let text = "the curve's length by the distance of its ends; below 1 it does not join them";
+    // Chords of rounded points.
+    Finding::judged("not_shorter_than_the_line", ratio >= 1.0 - 1e-6, ratio, text)
+}
