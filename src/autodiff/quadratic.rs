@@ -1,8 +1,6 @@
 //! The local quadratic model of a loss in its place.
 
-use super::{
-    Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Samples,
-};
+use super::{Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Samples};
 use crate::error::{Error, Result, check_length};
 
 /// The second-order expansion of a loss about a point: L + g'd + d'Hd/2 with d the way from there, and of
@@ -29,7 +27,9 @@ impl QuadraticModel {
         let finite = at_centre.evaluation.loss.is_finite()
             && at_centre.gradient.iter().all(|g| g.is_finite());
         if !finite {
-            return Err(Error::NonFinite { what: "the loss about which a quadratic model is made" });
+            return Err(Error::NonFinite {
+                what: "the loss about which a quadratic model is made",
+            });
         }
         Ok(Self { inner, centre: centre.to_vec(), at_centre, way: vec![0.0; centre.len()] })
     }

@@ -13,8 +13,10 @@ use crate::rundir::StoredRun;
 
 /// Arguments of `branch`.
 #[derive(Debug, Args)]
-#[command(after_help = "Without FLAGS the branch takes the run's own steps again. A changed optimizer begins \
-                        with an empty memory; --order-seed goes on with another order of minibatches.")]
+#[command(
+    after_help = "Without FLAGS the branch takes the run's own steps again. A changed optimizer begins \
+                        with an empty memory; --order-seed goes on with another order of minibatches."
+)]
 pub(super) struct BranchArgs {
     /// The run and the checkpoint to go on from, RUN@STEP [default: its last checkpoint]
     #[arg(value_name = "RUN@STEP")]
@@ -39,7 +41,11 @@ pub(super) fn branch(args: &BranchArgs, terminal: &Terminal) -> anyhow::Result<u
     }
     terminal.note(&describe(prepared));
     let what = if args.quadratic { ", on the quadratic model there" } else { "" };
-    terminal.note(&format!("leaves {} at step {}{what}", stored.path().display(), started.first_step()));
+    terminal.note(&format!(
+        "leaves {} at step {}{what}",
+        stored.path().display(),
+        started.first_step()
+    ));
     let formula = started.formula();
     let progress = Progress::start(terminal, prepared.config.steps, formula.as_deref());
     let finished = started.train(vec![Box::new(progress)], &interrupted)?;

@@ -2,6 +2,7 @@
 //! exit codes.
 
 mod args;
+mod branch;
 mod compare;
 mod devices;
 mod doctor;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
         Command::Landscape(args) => landscape::landscape(*args, &terminal),
+        Command::Branch(args) => branch::branch(&args, &terminal),
         Command::Events(args) => events::events(&args),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
         Command::Devices(args) => devices::devices(&args),

@@ -147,7 +147,8 @@ fn inherited(parent: Settings, changes: &Settings) -> Settings {
     let differs = |changed: bool, parent: Settings, without: fn(Settings) -> Settings| {
         if changed { without(parent) } else { parent }
     };
-    let parent = Settings { name: None, on_warning: changes.on_warning.or(parent.on_warning), ..parent };
+    let parent =
+        Settings { name: None, on_warning: changes.on_warning.or(parent.on_warning), ..parent };
     let other = changes.optimizer.is_some() && changes.optimizer != parent.optimizer;
     let parent = differs(other, parent, |parent| Settings {
         base: None,
@@ -212,8 +213,11 @@ pub(super) fn quadratic(problem: Problem, centre: &[f64]) -> Result<Problem> {
 /// Copies what the branch's files build on: the initial weights, and the checkpoint that it starts from.
 fn copy_start(stored: &StoredRun, directory: &RunDirectory, step: usize) -> Result<()> {
     let copy = |from: PathBuf, name: &str| {
-        let bytes = std::fs::read(&from)
-            .map_err(|source| Error::Io { action: "read", path: from, source })?;
+        let bytes = std::fs::read(&from).map_err(|source| Error::Io {
+            action: "read",
+            path: from,
+            source,
+        })?;
         directory.write(name, &bytes)
     };
     copy(stored.directory().file("init.safetensors"), "init.safetensors")?;

@@ -34,8 +34,7 @@ pub fn branch_picture(parent: &StoredRun, directory: &Path) -> Result<()> {
                 .filter_map(|row| Some((row.step as f64, value(row)?)))
                 .collect(),
         };
-        let curves =
-            vec![curve(1, step, 1, Stroke::Solid), curve(0, 0, 0, Stroke::Dashed)];
+        let curves = vec![curve(1, step, 1, Stroke::Solid), curve(0, 0, 0, Stroke::Dashed)];
         PathPanel { name: title, scale, curves }
     };
     let figure = PathFigure {

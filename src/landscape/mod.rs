@@ -3,7 +3,9 @@
 //! Everything works over a [`Surface`], which is one or more [`Objective`](crate::autodiff::Objective)s of the same
 //! parameters, and over flat vectors of length P in double precision. Nothing here reads or writes files.
 
+pub mod align;
 mod barrier;
+pub mod curve;
 mod follow;
 mod path;
 mod surface;

@@ -66,8 +66,7 @@ impl TransformerSpec {
     fn stream(&self) -> Vec<Carrier> {
         let makes = |name: String, axis| Carrier::new(name, axis, Side::Makes);
         let reads = |name: String| Carrier::new(name, 1, Side::Reads);
-        let norm =
-            |name: &str| ["weight", "bias"].map(|part| makes(format!("{name}.{part}"), 0));
+        let norm = |name: &str| ["weight", "bias"].map(|part| makes(format!("{name}.{part}"), 0));
         let mut carriers = vec![
             makes("embedding.weight".to_string(), 1),
             makes("positions.weight".to_string(), 1),

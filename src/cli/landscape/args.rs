@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::align::AlignArgs;
+use super::connect::ConnectArgs;
+use super::instability::InstabilityArgs;
 use crate::cli::flags::Read;
 use crate::device::BackendChoice;
 use crate::names::Choice;
@@ -19,6 +22,12 @@ pub(in crate::cli) struct LandscapeArgs {
 pub(in crate::cli) enum LandscapeCommand {
     /// Loss, accuracy and sharpness along the straight lines between runs, and their barriers
     Interpolate(InterpolateArgs),
+    /// A curve of low loss between two runs, and whether it is one
+    Connect(ConnectArgs),
+    /// One run's hidden units in the order, the signs and the scales of another's
+    Align(AlignArgs),
+    /// When copies that differ in their noise alone no longer part
+    Instability(InstabilityArgs),
 }
 
 /// Where a result is written, and on which device it is computed.

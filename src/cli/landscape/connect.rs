@@ -23,10 +23,12 @@ use crate::record::ExitStatus;
 
 /// Arguments of `landscape connect`.
 #[derive(Debug, Args)]
-#[command(after_help = "Flags of 'run' behind -- say how the curve is trained: the optimizer and its \
+#[command(
+    after_help = "Flags of 'run' behind -- say how the curve is trained: the optimizer and its \
                         numbers, the learning rate and its schedule, --batch-size, --steps and --seed \
                         [default: adam, lr 0.005, schedule cosine, 2000 steps, full batch]. \
-                        --weight-decay is that of the curve's weights.")]
+                        --weight-decay is that of the curve's weights."
+)]
 pub(in crate::cli) struct ConnectArgs {
     /// The run that the curve starts from, RUN or RUN@STEP
     #[arg(value_name = "A")]

@@ -10,9 +10,7 @@ use super::describe;
 use crate::cli::logging::Terminal;
 use crate::cli::progress::short;
 use crate::cli::run::watch_for_interrupts;
-use crate::experiment::landscape::instability::{
-    Branched, Instability, Landmarks, onset, write,
-};
+use crate::experiment::landscape::instability::{Branched, Instability, Landmarks, onset, write};
 use crate::experiment::landscape::{Compared, Output};
 use crate::names::all_of;
 use crate::rundir::StoredRun;
@@ -44,8 +42,7 @@ pub(super) fn instability(args: &InstabilityArgs, terminal: &Terminal) -> anyhow
     let mut at = args.at.clone();
     at.sort_unstable();
     at.dedup();
-    let asked =
-        Instability { at, orders: args.orders, perturb: args.perturb, points: args.points };
+    let asked = Instability { at, orders: args.orders, perturb: args.perturb, points: args.points };
     let run = StoredRun::open(&args.run)?;
     asked.check(&run)?;
     let (out, force) = (args.result.out.as_deref(), args.result.force);
@@ -75,7 +72,8 @@ pub(super) fn instability(args: &InstabilityArgs, terminal: &Terminal) -> anyhow
 
 fn report(branched: &[Branched], landmarks: &Landmarks) -> Vec<String> {
     let value = |x: Option<f64>| x.map_or_else(|| "-".to_string(), short);
-    let points = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{:.2}", 100.0 * x));
+    let points =
+        |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{:.2}", 100.0 * x));
     let mut lines = vec![format!(
         "{:>8}  {:>14}  {:>14}  {:>12}  {:>12}  {:>9}",
         "step", "error barrier", "(validation)", "loss barrier", "(validation)", "apart"
@@ -101,7 +99,9 @@ fn report(branched: &[Branched], landmarks: &Landmarks) -> Vec<String> {
             .to_string(),
     );
     lines.push(match onset(branched) {
-        Some(step) => format!("stable      from step {step} on no error barrier of 2 points is left"),
+        Some(step) => {
+            format!("stable      from step {step} on no error barrier of 2 points is left")
+        }
         None => "stable      at none of these steps, or errors are not counted".to_string(),
     });
     lines.push(match landmarks.edge_entered {

@@ -168,8 +168,7 @@ impl Instability {
     ) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
         let config = stored.config()?;
         let own = config.order_seed.unwrap_or(config.seed);
-        let order_seed =
-            config.batch_size.0.is_some().then(|| own.wrapping_add(copy as u64 + 1));
+        let order_seed = config.batch_size.0.is_some().then(|| own.wrapping_add(copy as u64 + 1));
         let changes = Settings { order_seed, ..Settings::default() };
         let fork = Branching { changes, quadratic: false }.fork(stored)?;
         let Forked { prepared, mut state, .. } = fork;
@@ -350,9 +349,9 @@ fn figure(
     let last = branched.iter().map(|b| b.step).max().unwrap_or(0);
     let rows = run.rows()?.iter().filter(|row| row.step <= last);
     let edge = rows.filter_map(|row| Some((row.step as f64, row.edge_ratio?))).collect();
-    let entered = landmarks.edge_entered.map_or("edge not entered".to_string(), |step| {
-        format!("edge entered at step {step}")
-    });
+    let entered = landmarks
+        .edge_entered
+        .map_or("edge not entered".to_string(), |step| format!("edge entered at step {step}"));
     let edge = PathCurve { label: entered, color: 2, stroke: Stroke::Solid, points: edge };
     let panel = |name, scale, curves| PathPanel { name, scale, curves };
     Ok(PathFigure {

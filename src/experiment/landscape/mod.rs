@@ -1,6 +1,9 @@
 //! What `landscape` does: runs of one problem, each at a checkpoint, set against each other.
 
+pub mod align;
 mod compared;
+pub mod connect;
+pub mod instability;
 pub mod interpolate;
 mod output;
 mod table;

@@ -1,10 +1,10 @@
 //! A normal form for networks whose units may be scaled.
 
-use super::symmetry::{Group, Rearrangement, Symmetry};
 use super::UnitMove;
+use super::symmetry::{Group, Rearrangement, Symmetry};
+use crate::autodiff::Side;
 use crate::error::Result;
 use crate::linalg::norm;
-use crate::autodiff::Side;
 
 const SWEEPS: usize = 1000;
 /// Factors this near to 1 are none.

@@ -223,7 +223,8 @@ pub fn insert_pivots(
         let mut worst = (f64::NEG_INFINITY, 0.0);
         for k in 1..=between {
             let share = k as f64 / (between + 1) as f64;
-            let loss = loss_at(&combined(&[1.0 - share, share], &[&points[piece], &points[piece + 1]])?)?;
+            let loss =
+                loss_at(&combined(&[1.0 - share, share], &[&points[piece], &points[piece + 1]])?)?;
             let line = (1.0 - share) * pivots[piece] + share * pivots[piece + 1];
             if loss - line > worst.0 {
                 worst = (loss - line, share);

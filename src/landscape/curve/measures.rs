@@ -38,9 +38,9 @@ pub fn measures(points: &[PathPoint], chord: f64) -> Option<CurveMeasures> {
     }
     let loss = |p: &PathPoint| p.values.train.loss;
     let largest = |a: f64, b: f64| if b > a || b.is_nan() { b } else { a };
-    let highest = points.iter().fold(first, |best, p| {
-        if loss(p) > loss(best) || loss(p).is_nan() { p } else { best }
-    });
+    let highest = points
+        .iter()
+        .fold(first, |best, p| if loss(p) > loss(best) || loss(p).is_nan() { p } else { best });
     let sharpness: Option<Vec<f64>> =
         points.iter().map(|p| p.sharpness.as_ref()?.lambda.first().copied()).collect();
     let losses: Vec<f64> = points.iter().map(loss).collect();

@@ -44,9 +44,8 @@ impl Repair {
     /// # Errors
     /// [`Error::Setting`] for another model than a perceptron with biases.
     pub fn new(prepared: &Prepared) -> Result<Self> {
-        let refused = |problem: &str| {
-            Err(Error::setting("--repair", true, problem, "leave it out"))
-        };
+        let refused =
+            |problem: &str| Err(Error::setting("--repair", true, problem, "leave it out"));
         let ModelSpec::Mlp(spec) = &prepared.config.model else {
             return refused("statistics are repaired in perceptrons only");
         };
@@ -84,7 +83,8 @@ impl Repair {
             self.samples.iter().map(|&sample| self.dataset.features(sample).into_owned()).collect();
         let mut all = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
-            let statistics = statistics(&rows.iter().map(|x| layer.of(theta, x)).collect::<Vec<_>>());
+            let statistics =
+                statistics(&rows.iter().map(|x| layer.of(theta, x)).collect::<Vec<_>>());
             change(index, &statistics, theta);
             for x in &mut rows {
                 *x = layer.of(theta, x).into_iter().map(|z| self.activation.of(z)).collect();

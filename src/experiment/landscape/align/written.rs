@@ -28,8 +28,8 @@ pub fn write(
     output.write("align.csv", &lines_table(asked.top, &found.lines)?)?;
     output.write("sweeps.csv", &sweeps_table(found)?)?;
     let encoded = serde_json::to_value(&found.matching.rearrangement);
-    let encoded = encoded
-        .map_err(|e| crate::Error::Encode { what: "JSON", reason: e.to_string() })?;
+    let encoded =
+        encoded.map_err(|e| crate::Error::Encode { what: "JSON", reason: e.to_string() })?;
     output.json("rearrangement", &encoded)?;
     output.json("align", &numbers(found))?;
     let names: Vec<&str> = compared.members.iter().map(|member| &member.name[..]).collect();
@@ -106,8 +106,7 @@ fn figure(title: String, lines: &[AlignedLine]) -> PathFigure {
         lines.iter().enumerate().flat_map(of).collect()
     };
     let loss = curves(&|p| Some(p.values.train.loss), Some(&|p| Some(p.values.validation?.loss)));
-    let accuracy =
-        curves(&|p| p.values.train.accuracy, Some(&|p| p.values.validation?.accuracy));
+    let accuracy = curves(&|p| p.values.train.accuracy, Some(&|p| p.values.validation?.accuracy));
     let sharpness = curves(&|p| p.sharpness.as_ref()?.lambda.first().copied(), None);
     let panel = |name, scale, curves| PathPanel { name, scale, curves };
     PathFigure {

@@ -88,7 +88,8 @@ fn means(path: &Measured) -> Finding {
 fn collapsed(curve: &Curve, chord: f64) -> Finding {
     let points = curve.points();
     let ends = [&points[0], &points[points.len() - 1]];
-    let apart = |a: &[f64], b: &[f64]| norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>());
+    let apart =
+        |a: &[f64], b: &[f64]| norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>());
     let inner = &points[1..points.len() - 1];
     let nearest = inner.iter().flat_map(|p| ends.map(|end| apart(p, end) / chord));
     let nearest = nearest.fold(f64::INFINITY, f64::min);

@@ -128,9 +128,7 @@ impl Connection {
         let (Some(train), validation) = barriers(&points) else {
             unreachable!("a path has points")
         };
-        let Some(measures) = measures(&points, chord) else {
-            unreachable!("a path has two ends")
-        };
+        let Some(measures) = measures(&points, chord) else { unreachable!("a path has two ends") };
         Ok(Measured { points, measures, train, validation })
     }
 }

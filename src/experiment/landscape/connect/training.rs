@@ -93,9 +93,15 @@ impl Descending {
         }
         let adam = own.optimizer.is_none().then(|| Values(vec!["adam".to_string()]));
         let lr = (adam.is_some() && own.lr.is_none()).then(|| Values(vec![0.005]));
-        let falls = own.schedule.is_none().then(|| Values(vec![crate::optim::ScheduleKind::Cosine]));
-        let defaults =
-            Settings { optimizer: adam, lr, schedule: falls, steps: Some(2000), ..Settings::default() };
+        let falls =
+            own.schedule.is_none().then(|| Values(vec![crate::optim::ScheduleKind::Cosine]));
+        let defaults = Settings {
+            optimizer: adam,
+            lr,
+            schedule: falls,
+            steps: Some(2000),
+            ..Settings::default()
+        };
         let config = RunConfig::resolve(own.or(defaults))?;
         let schedule = config.learning_rate();
         let RunConfig { mut optimizer, steps, batch_size, seed, .. } = config;
@@ -196,7 +202,15 @@ impl Connection {
             end = relax(&mut band, &mut **train, settings, |step| {
                 let (t, mean_loss) = (None, Some(step.mean_loss));
                 let (bends, loss, grad_norm) = (step.pivots, step.max_loss, step.grad_norm);
-                tell(TrainedStep { step: step.step, lr: step.lr, t, bends, loss, mean_loss, grad_norm })
+                tell(TrainedStep {
+                    step: step.step,
+                    lr: step.lr,
+                    t,
+                    bends,
+                    loss,
+                    mean_loss,
+                    grad_norm,
+                })
             })?;
             if end != Descent::Completed {
                 break;
