@@ -1,9 +1,12 @@
 //! One integration-test binary: each further one would link burn and wgpu again.
 
+mod align;
 mod architecture;
 mod block_lanczos;
+mod branch;
 mod cli;
 mod compare;
+mod connect;
 mod curvature;
 mod data;
 mod derivatives;
