@@ -61,6 +61,9 @@ pub struct RunConfig {
     /// Seed of the order of minibatches, where that is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_seed: Option<u64>,
+    /// Seed of the data, where it has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_seed: Option<u64>,
     /// What is done where a loss spike is warned of; null for nothing.
     pub on_warning: Option<WarningAction>,
     /// Steps between evaluations.
@@ -150,6 +153,7 @@ impl RunConfig {
             steps,
             seed: settings.seed.unwrap_or(0),
             order_seed: order_seed(settings.order_seed, batch_size)?,
+            data_seed: settings.data_seed,
             on_warning: settings.on_warning,
             eval_every: settings.eval_every.unwrap_or(every),
             top: curvature.top,

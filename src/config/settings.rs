@@ -70,6 +70,9 @@ settings! {
             seed: u64;
             /// Seed of the order of minibatches alone [default: --seed]
             order_seed: u64, shown "N";
+            /// Seed of the data alone: which samples train and validate, the points of a generated
+            /// dataset, label noise [default: --seed]
+            data_seed: u64;
             /// Where a loss spike is warned of: stop (with a checkpoint), halve-lr (from the next
             /// update to the end) or checkpoint [default: nothing]
             on_warning: WarningAction;

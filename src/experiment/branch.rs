@@ -17,7 +17,7 @@ use crate::rundir::{RunDirectory, RunWriter, StoredRun};
 
 /// What is the run's own, whatever a branch of it changes: model, data and loss, and the numbers drawn from
 /// the seed.
-const KEPT: [&str; 18] = [
+const KEPT: [&str; 17] = [
     "model",
     "dataset",
     "init",
@@ -33,13 +33,9 @@ const KEPT: [&str; 18] = [
     "target",
     "regression",
     "seed",
+    "data_seed",
     "samples",
-    "on_warning",
-    "sharpness_batches",
 ];
-
-/// Those of [`KEPT`] that change nothing that a branch starts from.
-const FREE: [&str; 2] = ["on_warning", "sharpness_batches"];
 
 /// What a branch changes.
 #[derive(Debug, Clone, Default)]
@@ -180,7 +176,7 @@ fn differences(before: &RunConfig, after: &RunConfig) -> Result<Map<String, Valu
         if from == to {
             continue;
         }
-        if KEPT.contains(&key.as_str()) && !FREE.contains(&key.as_str()) {
+        if KEPT.contains(&key.as_str()) {
             let problem = format!("a branch shares it with its run, where it is {from}");
             let remedy = match key.as_str() {
                 "seed" => "leave it out; --order-seed changes the order of minibatches",

@@ -201,8 +201,9 @@ impl Prepared {
 /// The samples, scaled and with the label noise asked for, and which of them train and which
 /// validate. Fills in what the configuration leaves to the data.
 fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
+    let seed = config.data_seed.unwrap_or(config.seed);
     let (mut dataset, data) =
-        Dataset::load_with(&config.dataset, &config.data, config.model.context(), config.seed)?;
+        Dataset::load_with(&config.dataset, &config.data, config.model.context(), seed)?;
     config.data = data;
     let text = matches!(dataset.inputs, Inputs::Tokens { .. });
     if config.standardize && text {
@@ -216,10 +217,10 @@ fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
     let samples = dataset.len();
     let train = config.train_size.unwrap_or_else(|| default_train_size(samples, text));
     let draw = if text { Split::by_position } else { Split::shuffled };
-    let rng = &mut rng::stream(config.seed, Stream::Split);
+    let rng = &mut rng::stream(seed, Stream::Split);
     let split = draw(samples, train, config.validation_size, rng)?;
     if let Some(share) = config.data.label_noise {
-        let rng = &mut rng::stream(config.seed, Stream::LabelNoise);
+        let rng = &mut rng::stream(seed, Stream::LabelNoise);
         dataset.add_label_noise(&split.train, share, rng)?;
     }
     if config.standardize {

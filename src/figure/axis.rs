@@ -130,7 +130,12 @@ pub(super) fn number(value: f64, step: f64, plain: bool) -> String {
     if plain {
         return format!("{value:.*}", places(step)).replace('-', "−");
     }
-    let power = (value.abs().log10() + 1e-12).floor();
+    let mut power = (value.abs().log10() + 1e-12).floor();
+    let kept = places(step / 10f64.powf(power)) as i32;
+    // Rounded up to the next power.
+    if (value.abs() / 10f64.powf(power) * 10f64.powi(kept)).round() >= 10f64.powi(kept + 1) {
+        power += 1.0;
+    }
     let unit = 10f64.powf(power);
     let digits = format!("{:.*}", places(step / unit), value / unit).replace('-', "−");
     let raised = format!("10{}", small(power as i32, "⁰¹²³⁴⁵⁶⁷⁸⁹"));

@@ -74,7 +74,8 @@ impl Compared {
             let theta = read_safetensors(&weights, layout)?;
             Ok(Member { name: name(&path, step), run, config, step, theta })
         };
-        let members = opened.into_iter().map(member).collect::<Result<_>>()?;
+        let mut members: Vec<Member> = opened.into_iter().map(member).collect::<Result<_>>()?;
+        name_apart(&mut members);
         Ok(Self { members, prepared, notes })
     }
 
@@ -180,7 +181,12 @@ impl Opened {
         if made && self.samples(true) != other.samples(true) {
             let seed = |opened: &Self| format!("that of --seed {}", opened.config.seed);
             let what = "split, from which the scaling or the label noise comes,";
-            return differs(what, seed(self), seed(other), "give runs on the same samples");
+            return differs(
+                what,
+                seed(self),
+                seed(other),
+                "give runs on the same samples, by one --data-seed",
+            );
         }
         Ok(())
     }
@@ -213,7 +219,17 @@ impl Opened {
     }
 }
 
-/// The last part of the path, which tells runs apart, with the step.
+/// Those whose folders are called alike are called by their paths.
+fn name_apart(members: &mut [Member]) {
+    let names: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+    for member in members {
+        if names.iter().filter(|name| **name == member.name).count() > 1 {
+            member.name = format!("{}@{}", member.run.path().display(), member.step);
+        }
+    }
+}
+
+/// The last part of the path with the step.
 fn name(path: &Path, step: usize) -> String {
     let folder = path.file_name().map(|name| name.to_string_lossy().into_owned());
     format!("{}@{step}", folder.unwrap_or_else(|| path.display().to_string()))

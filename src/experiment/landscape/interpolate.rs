@@ -245,7 +245,11 @@ fn figure(names: &[String], lines: &[MeasuredLine]) -> PathFigure {
     };
     let loss = both(&|p| Some(p.values.train.loss), &|p| Some(p.values.validation?.loss));
     let accuracy = both(&|p| p.values.train.accuracy, &|p| p.values.validation?.accuracy);
-    let panel = |name, scale, curves| PathPanel { name, scale, curves };
+    let key = match several {
+        true => vec![("training", Stroke::Solid), ("validation", Stroke::Dashed)],
+        false => Vec::new(),
+    };
+    let panel = |name, scale, key, curves| PathPanel { name, scale, key, curves };
     PathFigure {
         title: match lines {
             [line] => format!("Straight line: {}", between(line)),
@@ -254,9 +258,9 @@ fn figure(names: &[String], lines: &[MeasuredLine]) -> PathFigure {
         across: "share of the way",
         paths: if several { lines.iter().map(between).collect() } else { Vec::new() },
         panels: vec![
-            panel("loss", Scale::Loss, loss),
-            panel("accuracy", Scale::Share, accuracy),
-            panel("sharpness", Scale::Curvature, sharpness_curves(lines)),
+            panel("loss", Scale::Loss, key, loss),
+            panel("accuracy", Scale::Share, Vec::new(), accuracy),
+            panel("sharpness", Scale::Curvature, Vec::new(), sharpness_curves(lines)),
         ],
     }
 }

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::figure::canvas::{Canvas, GREY, HEIGHT, WIDTH, fitting, printable, px};
 use crate::figure::palette::{BLUE, VERMILLION, pale};
 use crate::figure::panel::TITLE;
-use crate::figure::range::ends;
 use crate::figure::spectrum::short;
 use crate::figure::{Picture, failed, headline, png, svg};
 
@@ -53,7 +52,7 @@ impl Picture for MatrixFigure {
         let (wide, high) = (WIDTH - NAMES - 30.0, HEIGHT - top - NOTE);
         let (width, height) = (wide / n as f64, high / n as f64);
         let finite = || self.cells.iter().flatten().copied().filter(|x| x.is_finite());
-        let (low, most) = ends(finite());
+        let largest = finite().map(f64::abs).fold(0.0, f64::max);
         for (i, name) in self.names.iter().enumerate() {
             let name = printable(name);
             let (across, down) =
@@ -66,7 +65,7 @@ impl Picture for MatrixFigure {
         for (at, cell) in self.cells.iter().enumerate() {
             let (left, up) = (NAMES + (at % n) as f64 * width, top + (at / n) as f64 * height);
             let corners = [(px(left), px(up)), (px(left + width - 2.0), px(up + height - 2.0))];
-            let color = cell.map_or(WHITE, |value| shade(value, low, most));
+            let color = cell.map_or(WHITE, |value| shade(value, largest));
             canvas.area.draw(&Rectangle::new(corners, color.filled())).map_err(failed)?;
             let Some(value) = cell else { continue };
             let text = if value.is_finite() { short(*value) } else { "∞".to_string() };
@@ -79,12 +78,12 @@ impl Picture for MatrixFigure {
     }
 }
 
-/// Darker for larger numbers, in another colour below 0.
-fn shade(value: f64, low: f64, high: f64) -> RGBColor {
-    let share = |of: f64| if of > 0.0 { (value.abs() / of).clamp(0.0, 1.0) } else { 0.0 };
+/// Darker for what is farther from 0, in another colour below it.
+fn shade(value: f64, largest: f64) -> RGBColor {
+    let share = if largest > 0.0 { (value.abs() / largest).clamp(0.0, 1.0) } else { 0.0 };
     match value {
         value if !value.is_finite() => pale(VERMILLION, 0.8),
-        value if value < 0.0 => pale(BLUE, 0.1 + 0.5 * share(-low)),
-        _ => pale(VERMILLION, 0.05 + 0.6 * share(high)),
+        value if value < 0.0 => pale(BLUE, 0.06 + 0.55 * share),
+        _ => pale(VERMILLION, 0.06 + 0.55 * share),
     }
 }

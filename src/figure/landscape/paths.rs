@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 
 use crate::error::Result;
-use crate::figure::canvas::{Canvas, Dash, Pen, printable, px};
+use crate::figure::canvas::{Canvas, Dash, GREY, Pen, printable, px};
 use crate::figure::legend::{Entry, Table};
 use crate::figure::palette::{Look, pale};
 use crate::figure::panel::{EDGE, Panel, ROOM, TITLE, stack};
@@ -31,6 +31,8 @@ pub struct PathPanel {
     pub name: &'static str,
     /// What of it matters.
     pub scale: Scale,
+    /// What lines of several colours are, by how they are drawn.
+    pub key: Vec<(&'static str, Stroke)>,
     /// The uppermost first.
     pub curves: Vec<PathCurve>,
 }
@@ -105,6 +107,8 @@ impl Picture for PathFigure {
 
 fn panel(of: &PathPanel) -> Panel {
     let mut panel = Panel::new(of.name);
+    panel.key =
+        of.key.iter().map(|(text, stroke)| Entry::line(*text, pen(GREY, *stroke), false)).collect();
     panel.lines = of.curves.iter().map(line).filter(|line| !line.points.is_empty()).collect();
     let (low, high) = ends(panel.lines.iter().flat_map(|line| line.points.iter().map(|p| p.1)));
     let log = match of.scale {
@@ -127,11 +131,14 @@ fn line(curve: &PathCurve) -> Line {
     let color = Look::of(curve.color).color;
     let finite = |(x, y): &&Point| x.is_finite() && y.abs() < 1e200;
     let points = curve.points.iter().filter(finite).copied().collect();
-    let pen = match curve.stroke {
+    let role = if curve.stroke == Stroke::Dashed { Role::Threshold } else { Role::Measured };
+    Line { role, ..Line::new(printable(&curve.label), points, pen(color, curve.stroke)) }
+}
+
+fn pen(color: RGBColor, stroke: Stroke) -> Pen {
+    match stroke {
         Stroke::Solid => Pen::solid(color, 1.8),
         Stroke::Dashed => Pen::dashed(color, 1.6, Dash::SHORT),
         Stroke::Pale => Pen::solid(pale(color, 0.45), 1.1),
-    };
-    let role = if curve.stroke == Stroke::Dashed { Role::Threshold } else { Role::Measured };
-    Line { role, ..Line::new(printable(&curve.label), points, pen) }
+    }
 }
