@@ -81,9 +81,9 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::Probes { step } => (9, step),
         Stream::Tracker => (10, 0),
         Stream::TraceProbes { step } => (11, step),
-        Stream::Alignment { start } => (12, start),
-        Stream::Curve => (13, 0),
-        Stream::Perturbation { copy } => (14, copy),
+        Stream::Alignment { start } => (30, start),
+        Stream::Curve => (31, 0),
+        Stream::Perturbation { copy } => (32, copy),
     };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((kind << 32) | u64::from(index));

@@ -35,7 +35,7 @@ pub fn branch_picture(parent: &StoredRun, directory: &Path) -> Result<()> {
                 .collect(),
         };
         let curves = vec![curve(1, step, 1, Stroke::Solid), curve(0, 0, 0, Stroke::Dashed)];
-        PathPanel { name: title, scale, curves }
+        PathPanel { name: title, scale, key: Vec::new(), curves }
     };
     let figure = PathFigure {
         title: format!("{} leaves {} at step {step}", names[1], names[0]),

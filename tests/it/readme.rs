@@ -130,6 +130,17 @@ fn shortened<'a>(words: &[&'a str]) -> String {
             add("--probes", "2");
             add("--iterations", "10");
         }
+        "landscape" if matches!(words[1], "connect" | "align") => {
+            // Before the flags of another command.
+            let (own, others) = line.split_once(" --").unwrap_or((&line, ""));
+            let rest = if others.is_empty() { String::new() } else { format!(" --{others}") };
+            let steps = match (words[1], words.contains(&"--")) {
+                ("connect", true) => " --steps 2",
+                ("connect", false) => " -- --steps 2",
+                _ => "",
+            };
+            line = format!("{own} --points 3 --top 0{rest}{steps}");
+        }
         _ => {}
     }
     match value_of(words, "--steps") {
@@ -236,7 +247,19 @@ fn every_command_runs_as_it_is_written() {
 #[test]
 fn every_flag_is_one_of_a_command() {
     let place = Place::new();
-    let commands = ["run", "compare", "spectrum", "events", "doctor", "devices", "list"];
+    let commands = [
+        "run",
+        "compare",
+        "spectrum",
+        "branch",
+        "landscape connect",
+        "landscape align",
+        "landscape instability",
+        "events",
+        "doctor",
+        "devices",
+        "list",
+    ];
     let help = commands.map(|command| place.run_well(&format!("{command} --help")).out).join("\n");
     let end = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
     let known: BTreeSet<&str> = help.split(end).collect();

@@ -353,7 +353,7 @@ fn figure(
         .edge_entered
         .map_or("edge not entered".to_string(), |step| format!("edge entered at step {step}"));
     let edge = PathCurve { label: entered, color: 2, stroke: Stroke::Solid, points: edge };
-    let panel = |name, scale, curves| PathPanel { name, scale, curves };
+    let panel = |name, scale, curves| PathPanel { name, scale, key: Vec::new(), curves };
     Ok(PathFigure {
         title: format!("Barriers between copies of {name} by the step at which they part"),
         across: "step",

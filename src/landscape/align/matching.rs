@@ -19,7 +19,8 @@ const GAIN: f64 = 1e-12;
 /// How weights are matched.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MatchSettings {
-    /// Starts: the networks as they are, and random orders of the units of the second. The best is kept.
+    /// Starts, at most: the networks as they are, and random orders of the units of the second. The best is
+    /// kept, and one that makes them the same is the last.
     pub starts: usize,
     /// Most sweeps over the groups from each start.
     pub sweeps: usize,
@@ -86,11 +87,15 @@ pub fn match_weights(
     let (scales_b, balanced_b) = balanced(&symmetry, b)?;
     let mut sweeps = Vec::new();
     let mut best: Option<Climb> = None;
+    // What two vectors of these norms can reach.
+    let most = norm(&a) * norm(&balanced_b);
     for start in 0..settings.starts.max(1) {
         let climb = climb(&symmetry, &a, &balanced_b, settings, start, &mut sweeps)?;
-        let tie = GAIN * norm(&a) * norm(&balanced_b);
-        if best.as_ref().is_none_or(|best| climb.objective > best.objective + tie) {
+        if best.as_ref().is_none_or(|best| climb.objective > best.objective + GAIN * most) {
             best = Some(climb);
+        }
+        if best.as_ref().is_some_and(|best| best.objective >= most * (1.0 - GAIN)) {
+            break;
         }
     }
     let Some(best) = best else { unreachable!("there is at least one start") };

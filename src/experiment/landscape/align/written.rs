@@ -108,15 +108,16 @@ fn figure(title: String, lines: &[AlignedLine]) -> PathFigure {
     let loss = curves(&|p| Some(p.values.train.loss), Some(&|p| Some(p.values.validation?.loss)));
     let accuracy = curves(&|p| p.values.train.accuracy, Some(&|p| p.values.validation?.accuracy));
     let sharpness = curves(&|p| p.sharpness.as_ref()?.lambda.first().copied(), None);
-    let panel = |name, scale, curves| PathPanel { name, scale, curves };
+    let key = vec![("training", Stroke::Solid), ("validation", Stroke::Dashed)];
+    let panel = |name, scale, key, curves| PathPanel { name, scale, key, curves };
     PathFigure {
         title,
-        across: "share of the way (validation dashed)",
+        across: "share of the way",
         paths: Vec::new(),
         panels: vec![
-            panel("loss", Scale::Loss, loss),
-            panel("accuracy", Scale::Share, accuracy),
-            panel("sharpness", Scale::Curvature, sharpness),
+            panel("loss", Scale::Loss, key, loss),
+            panel("accuracy", Scale::Share, Vec::new(), accuracy),
+            panel("sharpness", Scale::Curvature, Vec::new(), sharpness),
         ],
     }
 }

@@ -22,7 +22,7 @@ pub fn findings(
 ) -> Vec<Finding> {
     vec![
         training(trained),
-        ends_moved(curve, ends),
+        ends_stay(curve, ends),
         below_line(line, path),
         over_ends(path),
         means(path),
@@ -44,45 +44,52 @@ fn training(trained: &Trained) -> Finding {
     Finding::judged("curve_training", holds, number, text)
 }
 
-fn ends_moved(curve: &Curve, ends: [&[f64]; 2]) -> Finding {
+fn ends_stay(curve: &Curve, ends: [&[f64]; 2]) -> Finding {
     let moved = [0.0, 1.0].iter().zip(ends).map(|(&t, end)| {
         let at = curve.at(t);
         norm(&at.iter().zip(end).map(|(a, b)| a - b).collect::<Vec<_>>())
     });
     let moved = moved.fold(0.0, f64::max);
-    let text = "distance of the curve's ends from the runs' weights";
-    Finding::judged("ends_moved", moved == 0.0, moved, text)
+    let text = format!("the curve's ends are {moved:e} from the runs' weights");
+    Finding::judged("ends_stay", moved == 0.0, moved, text)
+}
+
+/// The text, and what to do about it where it should be otherwise.
+fn advised(holds: bool, text: String, advice: &str) -> String {
+    if holds { text } else { format!("{text}; {advice}") }
 }
 
 fn below_line(line: &Measured, path: &Measured) -> Finding {
     let (on_line, on_curve) = (line.measures.max_loss, path.measures.max_loss);
-    let text = format!(
-        "the largest training loss is {on_curve:.4} on the curve and {on_line:.4} on the straight line; \
-         if it is not below, train longer, at another --lr, or with more --bends"
-    );
     // A line without a barrier leaves a curve nothing to go below.
-    let flat = line.train.over_worse_end.value <= 0.0;
-    Finding::judged("below_the_line", on_curve < on_line || flat, on_curve / on_line, text)
+    let holds = on_curve < on_line || line.train.over_worse_end.value <= 0.0;
+    let text = format!(
+        "the largest training loss is {on_curve:.4} on the curve and {on_line:.4} on the straight line"
+    );
+    let advice = "train longer, at another --lr, or with more --bends";
+    Finding::judged("below_the_line", holds, on_curve / on_line, advised(holds, text, advice))
 }
 
 fn over_ends(path: &Measured) -> Finding {
     let over = path.measures.over_ends;
+    let holds = over <= OVER_ENDS;
     let text = format!(
-        "the largest training loss on the curve over the larger of the ends', at t = {:.2}; up to \
-         {OVER_ENDS} was published",
+        "the largest training loss on the curve, at t = {:.2}, is {over:.3} times that of the worse end",
         path.measures.max_at
     );
-    Finding::judged("over_the_ends", over <= OVER_ENDS, over, text)
+    let advice = "curves that were published stay below 1.2: train longer, or with more --bends";
+    Finding::judged("over_the_ends", holds, over, advised(holds, text, advice))
 }
 
 fn means(path: &Measured) -> Finding {
     let (over_t, over_length) = (path.measures.mean_over_t, path.measures.mean_over_length);
     let ratio = over_t / over_length;
+    let holds = (ratio - 1.0).abs() <= MEANS;
     let text = format!(
-        "the mean training loss is {over_t:.4} over t and {over_length:.4} over arc length; where they \
-         differ, t runs unevenly along the curve, and the first is the mean over nothing on it"
+        "the mean training loss is {over_t:.4} over t and {over_length:.4} over arc length"
     );
-    Finding::judged("means_agree", (ratio - 1.0).abs() <= MEANS, ratio, text)
+    let advice = "t runs unevenly along the curve: take the second";
+    Finding::judged("means_agree", holds, ratio, advised(holds, text, advice))
 }
 
 fn collapsed(curve: &Curve, chord: f64) -> Finding {
@@ -93,13 +100,17 @@ fn collapsed(curve: &Curve, chord: f64) -> Finding {
     let inner = &points[1..points.len() - 1];
     let nearest = inner.iter().flat_map(|p| ends.map(|end| apart(p, end) / chord));
     let nearest = nearest.fold(f64::INFINITY, f64::min);
-    let text = "the smallest distance of a free point from an end, by that of the ends";
-    Finding::judged("no_point_collapsed", nearest > COLLAPSED, nearest, text)
+    let holds = nearest > COLLAPSED;
+    let text = format!("the free point nearest to an end is {nearest:.3} of the ends' distance from it");
+    let advice = "it adds nothing to the curve: take fewer --bends, or a lower --lr";
+    Finding::judged("no_point_collapsed", holds, nearest, advised(holds, text, advice))
 }
 
 fn length(path: &Measured) -> Finding {
     let ratio = path.measures.length / path.measures.chord;
-    let text = "the curve's length by the distance of its ends; below 1 it does not join them";
     // Chords of rounded points.
-    Finding::judged("not_shorter_than_the_line", ratio >= 1.0 - 1e-6, ratio, text)
+    let holds = ratio >= 1.0 - 1e-6;
+    let text = format!("the curve is {ratio:.3} times as long as the ends are apart");
+    let advice = "it does not join them";
+    Finding::judged("not_shorter", holds, ratio, advised(holds, text, advice))
 }

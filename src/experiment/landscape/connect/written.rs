@@ -117,15 +117,16 @@ fn path_figure(title: String, name: &str, found: &Connected) -> PathFigure {
     let loss = both(&|p| Some(p.values.train.loss), Some(&|p| Some(p.values.validation?.loss)));
     let accuracy = both(&|p| p.values.train.accuracy, Some(&|p| p.values.validation?.accuracy));
     let sharpness = both(&|p| p.sharpness.as_ref()?.lambda.first().copied(), None);
-    let panel = |name, scale, curves| PathPanel { name, scale, curves };
+    let key = vec![("training", Stroke::Solid), ("validation", Stroke::Dashed)];
+    let panel = |name, scale, key, curves| PathPanel { name, scale, key, curves };
     PathFigure {
         title,
-        across: "share of the length (validation dashed)",
+        across: "share of the length",
         paths: Vec::new(),
         panels: vec![
-            panel("loss", Scale::Loss, loss),
-            panel("accuracy", Scale::Share, accuracy),
-            panel("sharpness", Scale::Curvature, sharpness),
+            panel("loss", Scale::Loss, key, loss),
+            panel("accuracy", Scale::Share, Vec::new(), accuracy),
+            panel("sharpness", Scale::Curvature, Vec::new(), sharpness),
         ],
     }
 }
@@ -154,6 +155,7 @@ fn training_figure(title: String, found: &Connected) -> PathFigure {
             PathPanel {
                 name: "loss",
                 scale: Scale::Loss,
+                key: Vec::new(),
                 curves: vec![
                     curve("mean of 50 updates", 0, Stroke::Solid, means.collect()),
                     curve("each update", 0, Stroke::Pale, each),
@@ -162,6 +164,7 @@ fn training_figure(title: String, found: &Connected) -> PathFigure {
             PathPanel {
                 name: "gradient norm",
                 scale: Scale::Loss,
+                key: Vec::new(),
                 curves: vec![curve("", 1, Stroke::Solid, gradient)],
             },
         ],
