@@ -100,7 +100,7 @@ fn a_bezier_curve_finds_the_valley_whatever_trains_it() {
         let (curve, end) = trained(CurveKind::Bezier, 1, name, lr, steps);
         assert_eq!(end, Descent::Completed);
         let [x, y] = curve.points()[1][..] else { panic!("two numbers") };
-        let near = if name == "sam" { 0.05 } else { 1e-3 };
+        let near = if name == "sam" { 1e-3 } else { 1e-6 };
         assert!(x.abs() < near && (y - 2.0).abs() < near, "{name}: {x}, {y}");
         assert_eq!([&curve.points()[0][..], &curve.points()[2][..]], [&ENDS[0][..], &ENDS[1][..]]);
     }
@@ -185,12 +185,11 @@ fn decay_pulls_the_curve_and_not_its_control_points() {
 fn a_band_relaxes_into_the_valley_and_pivots_come_where_the_loss_is_above_the_line() {
     let mut valley = Valley::new();
     let mut band = Band::straight(&ENDS[0], &ENDS[1], 2).unwrap();
-    // Of the line's three pieces the outer two bend most below their ends' line; the middle lies highest.
-    let inserted = insert_pivots(&mut band, &mut valley, 9, 2).unwrap();
-    assert!(inserted <= 2);
+    // The line's losses rise to the middle and fall again: only the middle piece bulges above its chord.
+    assert_eq!(insert_pivots(&mut band, &mut valley, 9, 2).unwrap(), 1);
     for cycle in 0..4 {
         if cycle > 0 {
-            insert_pivots(&mut band, &mut valley, 9, 2).unwrap();
+            assert_eq!(insert_pivots(&mut band, &mut valley, 9, 2).unwrap(), 2);
         }
         let settings = BandSettings {
             optimizer: &mut *optimizer("momentum"),
@@ -204,17 +203,17 @@ fn a_band_relaxes_into_the_valley_and_pivots_come_where_the_loss_is_above_the_li
         assert_eq!(end, Descent::Completed);
     }
     let points = band.chain.points();
-    assert!(points.len() > 4, "{points:?}");
+    assert_eq!(points.len(), 11);
     for point in points {
         valley.set_parameters(point).unwrap();
         let loss = valley.evaluate().unwrap().loss;
-        assert!(loss < 1e-3, "{point:?}: {loss}");
+        assert!(loss < 1e-9, "{point:?}: {loss}");
     }
     // At equal distances along the chain.
     let lengths: Vec<f64> =
         points.windows(2).map(|p| (p[0][0] - p[1][0]).hypot(p[0][1] - p[1][1])).collect();
     let mean = lengths.iter().sum::<f64>() / lengths.len() as f64;
-    assert!(lengths.iter().all(|l| (l - mean).abs() < 0.02 * mean), "{lengths:?}");
+    assert!(lengths.iter().all(|l| (l - mean).abs() < 1e-5 * mean), "{lengths:?}");
 }
 
 /// On the parabola traced at uneven speed the mean over t is not that over arc length.
@@ -323,7 +322,7 @@ fn place() -> Place {
     let place = Place::new();
     place.file("m.json", r#"{"kind": "mlp", "hidden": [6], "activation": "tanh"}"#);
     place.run_well(&format!("{RUN} --out a"));
-    place.run_well(&format!("{RUN} --seed 1 --out b"));
+    place.run_well(&format!("{RUN} --seed 1 --data-seed 0 --out b"));
     place
 }
 

@@ -26,7 +26,7 @@ use crate::record::ExitStatus;
 #[command(
     after_help = "Flags of 'run' behind -- say how the curve is trained: the optimizer and its \
                         numbers, the learning rate and its schedule, --batch-size, --steps and --seed \
-                        [default: adam, lr 0.005, schedule cosine, 2000 steps, full batch]. \
+                        [default: adam, lr 0.005, schedule cosine, 2000 steps (1000 for neb), full batch]. \
                         --weight-decay is that of the curve's weights."
 )]
 pub(in crate::cli) struct ConnectArgs {
@@ -61,7 +61,7 @@ pub(in crate::cli) struct ConnectArgs {
 
 /// Trains, measures, prints and writes; returns the exit code.
 pub(super) fn connect(args: &ConnectArgs, terminal: &Terminal) -> anyhow::Result<u8> {
-    let descending = Descending::of(settings_of(&args.training)?)?;
+    let descending = Descending::of(settings_of(&args.training)?, args.curve)?;
     let asked = Connection {
         method: args.curve,
         bends: args.bends.unwrap_or(if args.curve == Method::Neb { 3 } else { 1 }),

@@ -64,12 +64,12 @@ pub struct Trained {
 
 impl Descending {
     /// What the given settings say; what they leave out: Adam at 0.005 falling to zero along half a cosine
-    /// over 2000 full-batch updates.
+    /// over full-batch updates, 2000 of a curve and 1000 of a band, each of which takes a gradient at each pivot.
     ///
     /// # Errors
     /// [`Error::Setting`] for a setting that says something else than how a curve is trained, and as
     /// [`RunConfig::resolve`].
-    pub fn of(given: Settings) -> Result<Self> {
+    pub fn of(given: Settings, method: Method) -> Result<Self> {
         let own = Settings {
             optimizer: given.optimizer.clone(),
             base: given.base.clone(),
@@ -95,11 +95,12 @@ impl Descending {
         let lr = (adam.is_some() && own.lr.is_none()).then(|| Values(vec![0.005]));
         let falls =
             own.schedule.is_none().then(|| Values(vec![crate::optim::ScheduleKind::Cosine]));
+        let steps = if method == Method::Neb { 1000 } else { 2000 };
         let defaults = Settings {
             optimizer: adam,
             lr,
             schedule: falls,
-            steps: Some(2000),
+            steps: Some(steps),
             ..Settings::default()
         };
         let config = RunConfig::resolve(own.or(defaults))?;
