@@ -350,14 +350,18 @@ fn flat<R: Rng>(
 fn batches(table: &mut Table, objective: &dyn Objective, number: u64) -> Result<()> {
     for batch_size in [4, 16] {
         let measure = |batches: usize, seed: u64| {
-            BatchSharpness { batches, batch_size, seed }.measure(objective, 0)
+            let drawn = BatchSharpness { batches, batch_size, accuracy: None, seed };
+            drawn.measure(objective, None, 0)
         };
         let Some(exact) = measure(3000, u64::MAX - number)? else { continue };
         for drawn in [4, 8, 16, 40] {
             for seed in 0..15 {
                 if let Some(found) = measure(drawn, 1000 * number + seed)? {
                     let how = format!("{drawn} batches of {batch_size}");
-                    table.add("batch sharpness", &how, found, None, exact.value);
+                    let (mean, ratio) = (found.mean_of_ratios, found.ratio_of_means);
+                    table.add("batch sharpness", &how, mean, None, exact.mean_of_ratios.value);
+                    let exact = exact.ratio_of_means.value;
+                    table.add("its ratio of means", &how, ratio, None, exact);
                 }
             }
         }

@@ -18,13 +18,18 @@ has_vulkan_driver() {
     [ -n "${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}" ]
 }
 
+# Debian's packages of those names.
+install() {
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@"
+}
+
 if [ "$(uname -s)" = Linux ] && ! { has_vulkan_driver && ldconfig -p | grep -q libvulkan.so.1; }; then
     if command -v apt-get >/dev/null; then
-        as_root=()
-        if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
-        "${as_root[@]}" apt-get update -qq
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends mesa-vulkan-drivers libvulkan1
+        install mesa-vulkan-drivers libvulkan1
     else
         echo "no Vulkan driver: install Mesa's (mesa-vulkan-drivers) and the Vulkan loader" >&2
         exit 1
@@ -32,3 +37,20 @@ if [ "$(uname -s)" = Linux ] && ! { has_vulkan_driver && ldconfig -p | grep -q l
 fi
 
 cargo test --release --workspace "$@"
+
+# The report page, in a browser: Chromium driven by Node. Where neither is to be had, that is said.
+CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+if { [ -z "$CHROMIUM" ] || ! command -v npm >/dev/null; } && command -v apt-get >/dev/null; then
+    missing=()
+    [ -n "$CHROMIUM" ] || missing+=(chromium)
+    command -v npm >/dev/null || missing+=(nodejs npm)
+    install "${missing[@]}"
+    CHROMIUM=${CHROMIUM:-$(command -v chromium || true)}
+fi
+if [ -n "$CHROMIUM" ] && command -v npm >/dev/null; then
+    cd tests/browser
+    npm ci --silent --no-audit --no-fund
+    CHROMIUM=$CHROMIUM npm test --silent
+else
+    echo "skipped: the report page's tests need Chromium and Node (npm)" >&2
+fi

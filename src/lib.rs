@@ -37,6 +37,7 @@
 //! |---|---|---|
 //! | `cli` (default) | the program; implies the others | [`cli`] |
 //! | `figures` | pictures, in run directories too | [`figure`] |
+//! | `report` | pages of HTML about runs; implies `data` and `figures` | [`report`] |
 //! | `data` | what the program trains: models, datasets, the loop, the configuration | [`config`], [`data`], [`experiment`], [`model`], [`problem`], [`train`], [`rundir::StoredRun`] |
 //!
 //! [`experiment::compare`] and [`experiment::doctor`] take both `data` and `figures`.
@@ -77,6 +78,8 @@ pub mod profiler {
     pub use crate::profile::{NextUpdate, Profiler, ProfilerSettings};
 }
 pub mod record;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod rng;
 pub mod rundir;
 pub mod stability;

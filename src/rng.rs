@@ -45,6 +45,11 @@ pub enum Stream {
         /// The training step.
         step: u32,
     },
+    /// Where searches for generalized sharpness start.
+    Restarts {
+        /// The training step.
+        step: u32,
+    },
     /// The probes of the trace beside a spectral density: the same for a layer by itself as among
     /// the others.
     TraceProbes {
@@ -81,6 +86,7 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::Probes { step } => (9, step),
         Stream::Tracker => (10, 0),
         Stream::TraceProbes { step } => (11, step),
+        Stream::Restarts { step } => (12, step),
         Stream::Alignment { start } => (30, start),
         Stream::Curve => (31, 0),
         Stream::Perturbation { copy } => (32, copy),

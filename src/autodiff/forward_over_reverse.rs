@@ -245,14 +245,22 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
     }
 
     fn hvps(&self, block: &[f64]) -> Result<Vec<f64>> {
+        self.hvps_over(Samples::All, block)
+    }
+
+    fn hvps_over(&self, samples: Samples<'_>, block: &[f64]) -> Result<Vec<f64>> {
         if block.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.pass(Samples::All, Wanted::Products(block))?.0)
+        Ok(self.pass(samples, Wanted::Products(block))?.0)
     }
 
-    fn gradient_and_hvps(&self, block: &[f64]) -> Result<(GradientEvaluation, Vec<f64>)> {
-        let (mut products, count) = self.pass(Samples::All, Wanted::Both(block))?;
+    fn gradient_and_hvps_over(
+        &self,
+        samples: Samples<'_>,
+        block: &[f64],
+    ) -> Result<(GradientEvaluation, Vec<f64>)> {
+        let (mut products, count) = self.pass(samples, Wanted::Both(block))?;
         let read = products.split_off(block.len());
         let (gradient, evaluation) = split_evaluation(read, self.dim(), count);
         Ok((GradientEvaluation { evaluation, gradient }, products))

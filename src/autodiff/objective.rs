@@ -64,13 +64,41 @@ pub trait Objective: Send {
         Ok(products)
     }
 
+    /// The Hessian over all samples, or over some of them, times each of the vectors in `block`, as
+    /// [`Objective::hvps`].
+    ///
+    /// # Errors
+    /// As [`Objective::hvp_over`].
+    fn hvps_over(&self, samples: Samples<'_>, block: &[f64]) -> Result<Vec<f64>> {
+        if samples == Samples::All {
+            return self.hvps(block);
+        }
+        let mut products = Vec::with_capacity(block.len());
+        for v in block.chunks(self.dim().max(1)) {
+            products.extend(self.hvp_over(samples, v)?);
+        }
+        Ok(products)
+    }
+
     /// The gradient over all samples, and what [`Objective::hvps`] gives, in as little as one pass. Where
     /// products follow at the same parameters this is the gradient to ask for, with an empty block too.
     ///
     /// # Errors
     /// As [`Objective::hvp_over`].
     fn gradient_and_hvps(&self, block: &[f64]) -> Result<(GradientEvaluation, Vec<f64>)> {
-        Ok((self.gradient(Samples::All)?, self.hvps(block)?))
+        self.gradient_and_hvps_over(Samples::All, block)
+    }
+
+    /// The same over all samples, or over some of them.
+    ///
+    /// # Errors
+    /// As [`Objective::hvp_over`].
+    fn gradient_and_hvps_over(
+        &self,
+        samples: Samples<'_>,
+        block: &[f64],
+    ) -> Result<(GradientEvaluation, Vec<f64>)> {
+        Ok((self.gradient(samples)?, self.hvps_over(samples, block)?))
     }
 
     /// J' M J `v` (length P) over all samples, J being the Jacobian of the outputs and M a matrix

@@ -133,8 +133,16 @@ impl Objective for Watched {
         watched(&self.opened, || self.inner.hvps(block))
     }
 
-    fn gradient_and_hvps(&self, block: &[f64]) -> Result<(GradientEvaluation, Vec<f64>)> {
-        watched(&self.opened, || self.inner.gradient_and_hvps(block))
+    fn hvps_over(&self, samples: Samples<'_>, block: &[f64]) -> Result<Vec<f64>> {
+        watched(&self.opened, || self.inner.hvps_over(samples, block))
+    }
+
+    fn gradient_and_hvps_over(
+        &self,
+        samples: Samples<'_>,
+        block: &[f64],
+    ) -> Result<(GradientEvaluation, Vec<f64>)> {
+        watched(&self.opened, || self.inner.gradient_and_hvps_over(samples, block))
     }
 
     fn output_product(&self, matrix: OutputMatrix, v: &[f64]) -> Result<Vec<f64>> {

@@ -40,6 +40,8 @@ pub(super) enum Command {
     Landscape(Box<LandscapeArgs>),
     /// Go on from a run's checkpoint with something changed
     Branch(Box<BranchArgs>),
+    /// Write one page of HTML about runs, to be opened in a browser
+    Report(ReportArgs),
     /// Read events off a run's steps.csv anew, one JSON object a line
     Events(EventsArgs),
     /// Go through a checklist: is a run fit to draw conclusions from?
@@ -58,6 +60,26 @@ pub(super) struct RunArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: Settings,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Run directories, RUN@STEP for one as it stood then, or folders of comparisons
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// The page
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub out: PathBuf,
+    /// Its title [default: the runs' names]
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// With the whole checklist of doctor, which repeats suspicious steps in double precision
+    #[arg(long)]
+    pub doctor: bool,
+    /// Replace a page that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `events`.

@@ -10,13 +10,13 @@ use indicatif::ProgressBar;
 
 use super::args::CompareArgs;
 use super::logging::Terminal;
-use super::progress::{short, steps_bar};
+use super::progress::steps_bar;
 use super::run::watch_for_interrupts;
 use crate::config::CompareSettings;
 use crate::experiment::compare::{
     Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus,
 };
-use crate::record::{StepRow, Summary};
+use crate::record::{StepRow, Summary, short};
 
 /// Runs and returns the exit code.
 pub(super) fn compare(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<u8> {

@@ -13,6 +13,7 @@ mod landscape;
 mod list;
 mod logging;
 mod progress;
+mod report;
 mod run;
 mod spectrum;
 mod usage;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
         Command::Landscape(args) => landscape::landscape(*args, &terminal),
         Command::Branch(args) => branch::branch(&args, &terminal),
+        Command::Report(args) => report::report(&args, &terminal),
         Command::Events(args) => events::events(&args),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
         Command::Devices(args) => devices::devices(&args),

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::RunArgs;
 use super::logging::Terminal;
-use super::progress::{Progress, short};
+use super::progress::Progress;
 use crate::config::{RunConfig, Settings};
 use crate::experiment::{Finished, Prepared, prepare, resume};
-use crate::record::{ExitStatus, Summary};
+use crate::record::{ExitStatus, Summary, short};
 use crate::rundir::StoredRun;
 
 /// Runs and returns the exit code.
@@ -150,6 +150,17 @@ fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {
             }
         ),
     ];
+    if let Some(share) = summary.share_realized_above {
+        lines.push(format!(
+            "realized   {} of the edge, 1 or more at {} of the measured updates{}",
+            value(summary.final_realized_ratio),
+            percent(Some(share)),
+            match summary.ascents {
+                0 => String::new(),
+                ascents => format!("; {ascents} more ascend"),
+            }
+        ));
+    }
     if summary.unconverged_rows > 0 {
         lines.push(format!(
             "warning    {} of {} sharpness values did not converge (largest residual {:.1e}); raise \

@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::args::SpectrumArgs;
 use super::logging::Terminal;
-use super::progress::short;
+
 use crate::curvature::Flatness;
 use crate::error::Error;
 use crate::experiment::spectrum::{Measurement, Request, measure};
 use crate::linalg::Estimate;
+use crate::record::short;
 use crate::rundir::{StoredRun, write_spectrum};
 
 /// Measures, prints and writes; returns the exit code.

@@ -4,6 +4,7 @@ use serde::{Deserializer, Serialize};
 
 use super::Values;
 use super::value::{Form, Value};
+use crate::autodiff::ParameterLayout;
 use crate::profile::Quantity;
 
 /// Quantities that are measured besides, in the order of their columns.
@@ -12,9 +13,14 @@ use crate::profile::Quantity;
 pub struct Quantities(pub Vec<Quantity>);
 
 impl Quantities {
-    /// The names of their columns.
-    pub fn columns(&self) -> Vec<String> {
-        self.0.iter().map(ToString::to_string).collect()
+    /// The names of their columns, for parameters of this layout and so many classes.
+    pub fn columns(&self, layout: &ParameterLayout, classes: usize) -> Vec<String> {
+        self.0.iter().flat_map(|quantity| quantity.columns(layout, classes)).collect()
+    }
+
+    /// The first that is about classes of samples.
+    pub fn of_classes(&self) -> Option<Quantity> {
+        self.0.iter().copied().find(|quantity| quantity.needs_classes())
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::resolve::{Curvature, Problem, Rate, one, optimizer};
 use super::{BatchSize, Place, Quantities, Settings};
+use crate::autodiff::ParameterLayout;
 use crate::data::DataOptions;
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::{Error, Result};
@@ -14,6 +15,7 @@ use crate::linalg::Solver;
 use crate::model::ModelSpec;
 use crate::optim::{OptimizerSpec, Schedule, ScheduleKind};
 use crate::problem::Loss;
+use crate::profile::Realized;
 use crate::record::{Columns, WarningAction};
 
 /// A run's configuration. Fields whose default depends on the data are `None` until
@@ -88,6 +90,10 @@ pub struct RunConfig {
     pub samples: Option<usize>,
     /// Minibatches that batch sharpness is averaged over; null where it is not measured.
     pub sharpness_batches: Option<usize>,
+    /// Relative standard error at which no further minibatches are drawn for it; null draws all.
+    pub sharpness_error: Option<f64>,
+    /// Where the realized edge is measured.
+    pub realized: Realized,
     /// Whether sharpness is measured at SAM's perturbed point too.
     pub perturbed_sharpness: bool,
     /// Further quantities that are measured; null for none.
@@ -166,6 +172,8 @@ impl RunConfig {
             hvp: settings.hvp.unwrap_or_default(),
             samples: settings.samples,
             sharpness_batches: curvature.sharpness_batches,
+            sharpness_error: curvature.sharpness_error,
+            realized: settings.realized.unwrap_or_default(),
             perturbed_sharpness: curvature.perturbed_sharpness,
             measure: settings.measure.filter(|quantities| !quantities.0.is_empty()),
             spectrum_every: settings.spectrum_every,
@@ -193,13 +201,22 @@ impl RunConfig {
         }
     }
 
-    /// The columns of the run's table.
-    pub fn columns(&self) -> Columns {
+    /// The weight decay, where there is any.
+    pub fn decay(&self) -> Option<f64> {
+        self.optimizer.hyperparameters.weight_decay.filter(|&decay| decay > 0.0)
+    }
+
+    /// The columns of the run's table, for parameters of this layout and so many classes.
+    pub fn columns(&self, layout: &ParameterLayout, classes: usize) -> Columns {
         Columns {
             top: self.top,
             batch_sharpness_se: self.sharpness_batches.is_some(),
+            batch_noise: self.sharpness_batches.is_some(),
+            batch_grad_norm: self.batch_size.0.is_some(),
+            realized_ratio: self.realized != Realized::Off,
+            realized_ratio_midpoint: self.realized == Realized::Midpoint,
             perturbed_sharpness: self.perturbed_sharpness,
-            measured: self.measure.iter().flat_map(Quantities::columns).collect(),
+            measured: self.measure.iter().flat_map(|q| q.columns(layout, classes)).collect(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::input;
 use crate::optim::{Base, ScheduleKind, help};
 use crate::problem::Loss;
-use crate::profile::Quantity;
+use crate::profile::{Quantity, Realized};
 use crate::record::WarningAction;
 
 settings! {
@@ -126,6 +126,13 @@ settings! {
             /// Minibatches over which batch sharpness is averaged, with minibatch training; 0 for
             /// none [default: 16]
             sharpness_batches: usize;
+            /// Draw no more of them, from 8 on, once the standard error of batch sharpness is at most this
+            /// share of it [default: draw all]
+            sharpness_error: f64, shown "R", checked relative_error;
+            /// Realized edge s'Hs/(-2g's) of each measured update s, on a quadratic below 1 exactly where
+            /// the loss falls: at its start (step), also with the curvature at the midpoint of the
+            /// oscillation (midpoint), or off [default: step]
+            realized: Realized;
             /// Whether the sharpness is logged where SAM and ASAM take their gradient too.
             perturbed_sharpness: bool, told help::perturbed_sharpness;
             /// Further columns, measured where curvature is
@@ -265,6 +272,10 @@ fn final_rate(rate: &f64) -> Fit {
 
 fn factor(factor: &f64) -> Fit {
     finite(*factor, false, "not a factor for a learning rate", "0.1")
+}
+
+fn relative_error(error: &f64) -> Fit {
+    finite(*error, false, "not a relative error", "0.05")
 }
 
 fn deviation(sigma: &f64) -> Fit {

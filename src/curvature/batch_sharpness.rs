@@ -1,4 +1,4 @@
-//! Batch sharpness: the curvature that minibatch gradients meet on their own batch.
+//! Batch sharpness: the curvature that minibatch gradients meet on their own batch; and how they scatter.
 
 use rand::seq::index;
 
@@ -8,43 +8,156 @@ use crate::linalg::{Estimate, dot, skewed_quantile};
 use crate::rng::{self, Stream};
 
 /// How batch sharpness is estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchSharpness {
     /// Minibatches drawn, at least 2 for a standard error.
     pub batches: usize,
     /// Samples in each, drawn without replacement.
     pub batch_size: usize,
+    /// No more are drawn once the standard error of the mean of ratios is at most this share of it;
+    /// `None` draws all.
+    pub accuracy: Option<f64>,
     /// Seed of the run.
     pub seed: u64,
 }
 
+/// What minibatch gradients g_B say, each with the Hessian H_B of its own batch. Two standard errors
+/// cover 95%.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchCurvature {
+    /// E_B[g_B' H_B g_B / ||g_B||^2], the batch sharpness of Andreyev and Beneventano 2024 (Definition 3), over
+    /// batches whose gradient is not zero.
+    pub mean_of_ratios: Estimate,
+    /// E_B[g_B' H_B g_B] / E_B[||g_B||^2].
+    pub ratio_of_means: Estimate,
+    /// tr(Sigma)/||g||^2, Sigma the covariance of a sample's gradient and g the full one: the batch size at
+    /// which noise and signal weigh alike, the simple noise scale of McCandlish et al. 2018. None
+    /// where the batch is the whole set, or without g.
+    pub noise_scale: Option<Estimate>,
+    /// E_B[g_B' H g_B]/||g||^2, H the full Hessian: one step of gradient descent along g_B lowers the
+    /// expected full loss, on a quadratic, exactly if it is below 2/eta. None without g.
+    pub interaction: Option<Estimate>,
+    /// Batches drawn.
+    pub batches: usize,
+    /// Products taken.
+    pub products: usize,
+}
+
+/// Fewest batches that [`BatchSharpness::accuracy`] is judged by.
+const FEWEST: usize = 8;
+
 impl BatchSharpness {
-    /// E_B[g_B' H_B g_B] / E_B[||g_B||^2] (Andreyev and Beneventano 2024) at the objective's current
-    /// parameters, over batches drawn independently of the training's; `step` chooses them. `None`
-    /// where every gradient drawn is zero. Batches are drawn independently of each other, so that their
-    /// number is not counted against that of all batches; the standard error is the half-width of a 95%
-    /// interval over two, and absent where a few gradients dominate so much that there is none.
+    /// Measures at the objective's current parameters, over batches drawn independently of the training's;
+    /// `step` chooses them, and `full` is the gradient over all samples (length P), where that is known.
+    /// `None` where every gradient drawn is zero. Batches are drawn independently of each other, so that
+    /// their number is not counted against that of all batches.
     ///
     /// # Errors
     /// [`Error::NonFinite`], or if the device reports failure.
-    pub fn measure(&self, objective: &dyn Objective, step: usize) -> Result<Option<Estimate>> {
+    pub fn measure(
+        &self,
+        objective: &dyn Objective,
+        full: Option<&[f64]>,
+        step: usize,
+    ) -> Result<Option<BatchCurvature>> {
         let stream = Stream::SharpnessBatches { step: step as u32 };
         let mut rng = rng::stream(self.seed, stream);
-        let (mut curvatures, mut squares) = (Vec::new(), Vec::new());
+        let full = full.filter(|full| dot(full, full) > 0.0);
+        let mut draws = Draws::of(full);
         for _ in 0..self.batches {
             let batch = index::sample(&mut rng, objective.samples(), self.batch_size).into_vec();
-            let batch = Samples::Batch(&batch);
-            let gradient = objective.gradient(batch)?.gradient;
-            curvatures.push(dot(&gradient, &objective.hvp_over(batch, &gradient)?));
-            squares.push(dot(&gradient, &gradient));
-        }
-        let estimate = ratio_of_means(&curvatures, &squares);
-        match estimate {
-            Some(estimate) if !estimate.value.is_finite() => {
-                Err(Error::NonFinite { what: "batch sharpness" })
+            draws.take(objective, &batch)?;
+            if self.accuracy.is_some_and(|accuracy| draws.are_within(accuracy)) {
+                break;
             }
-            estimate => Ok(estimate),
         }
+        let found = draws.finish(self.batch_size, objective.samples());
+        let finite = |found: &BatchCurvature| {
+            let BatchCurvature { mean_of_ratios, ratio_of_means, .. } = found;
+            mean_of_ratios.value.is_finite() && ratio_of_means.value.is_finite()
+        };
+        match found {
+            Some(found) if !finite(&found) => Err(Error::NonFinite { what: "batch sharpness" }),
+            found => Ok(found),
+        }
+    }
+}
+
+/// What the batches so far gave.
+struct Draws<'a> {
+    full: Option<&'a [f64]>,
+    /// g_B' H_B g_B.
+    curvatures: Vec<f64>,
+    /// ||g_B||^2.
+    squares: Vec<f64>,
+    /// ||g_B - g||^2.
+    scatter: Vec<f64>,
+    /// g_A' H_B g_A of batches A and B in pairs, no batch in two of them.
+    across: Vec<f64>,
+    /// The gradient of a batch that waits for the other of its pair.
+    waiting: Option<Vec<f64>>,
+    products: usize,
+}
+
+impl<'a> Draws<'a> {
+    fn of(full: Option<&'a [f64]>) -> Self {
+        let (curvatures, squares, scatter, across) = Default::default();
+        Self { full, curvatures, squares, scatter, across, waiting: None, products: 0 }
+    }
+
+    fn take(&mut self, objective: &dyn Objective, batch: &[usize]) -> Result<()> {
+        let batch = Samples::Batch(batch);
+        let gradient = objective.gradient_and_hvps_over(batch, &[])?.0.gradient;
+        // Over independent batches the mean of g_A' H_B g_A is that of g_A' H g_A.
+        let other = self.waiting.take();
+        let block = [&gradient[..], other.as_deref().unwrap_or_default()].concat();
+        let products = objective.hvps_over(batch, &block)?;
+        let (own, across) = products.split_at(gradient.len());
+        self.products += block.len() / gradient.len().max(1);
+        self.curvatures.push(dot(&gradient, own));
+        self.squares.push(dot(&gradient, &gradient));
+        let Some(full) = self.full else { return Ok(()) };
+        self.scatter.push(gradient.iter().zip(full).map(|(g, f)| (g - f).powi(2)).sum());
+        match other {
+            Some(other) => self.across.push(dot(&other, across)),
+            None => self.waiting = Some(gradient),
+        }
+        Ok(())
+    }
+
+    /// g_B' H_B g_B / ||g_B||^2 of each batch that has a gradient.
+    fn ratios(&self) -> Vec<f64> {
+        let pairs = self.curvatures.iter().zip(&self.squares);
+        pairs.filter(|(_, square)| **square != 0.0).map(|(c, square)| c / square).collect()
+    }
+
+    fn are_within(&self, accuracy: f64) -> bool {
+        let estimate = Estimate::covering(&self.ratios(), None);
+        let within = |error: f64| error <= accuracy * estimate.value.abs();
+        self.curvatures.len() >= FEWEST && estimate.standard_error.is_some_and(within)
+    }
+
+    fn finish(self, batch_size: usize, samples: usize) -> Option<BatchCurvature> {
+        let ratio_of_means = ratio_of_means(&self.curvatures, &self.squares)?;
+        let square = self.full.map_or(1.0, |full| dot(full, full));
+        let over = |draws: &[f64], factor: f64| {
+            let scaled: Vec<f64> = draws.iter().map(|draw| draw * factor / square).collect();
+            (!scaled.is_empty()).then(|| Estimate::covering(&scaled, None))
+        };
+        // The mean over b of N samples, drawn without replacement, has (N - b)/(b (N - 1)) of the variance of one.
+        let (b, n) = (batch_size as f64, samples as f64);
+        let noise_scale = match batch_size < samples {
+            true => over(&self.scatter, b * (n - 1.0) / (n - b)),
+            false => None,
+        };
+        Some(BatchCurvature {
+            mean_of_ratios: Estimate::covering(&self.ratios(), None),
+            ratio_of_means,
+            noise_scale,
+            interaction: over(&self.across, 1.0),
+            batches: self.curvatures.len(),
+            products: self.products,
+        })
     }
 }
 

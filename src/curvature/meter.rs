@@ -74,6 +74,8 @@ pub struct Curvature {
     pub lambda_min: Option<f64>,
     /// Unit eigenvector of the largest eigenvalue, of length P.
     pub top_vector: Vec<f64>,
+    /// Unit eigenvectors of the other largest eigenvalues, in their order.
+    pub further_vectors: Vec<Vec<f64>>,
     /// The largest relative residual of these pairs.
     pub residual: f64,
     /// Whether all of them met the tolerance.
@@ -181,6 +183,14 @@ impl CurvatureMeter {
     }
 }
 
+impl Curvature {
+    /// The unit eigenvectors of the largest eigenvalues, the largest first.
+    pub fn eigenvectors(&self) -> impl Iterator<Item = &[f64]> {
+        let top = Some(&self.top_vector[..]).filter(|vector| !vector.is_empty());
+        top.into_iter().chain(self.further_vectors.iter().map(|vector| &vector[..]))
+    }
+}
+
 impl From<LanczosOutcome> for Curvature {
     fn from(mut outcome: LanczosOutcome) -> Self {
         let pairs = || outcome.largest.iter().chain(&outcome.smallest);
@@ -195,6 +205,7 @@ impl From<LanczosOutcome> for Curvature {
                 Some(pair) => std::mem::take(&mut pair.vector),
                 None => Vec::new(),
             },
+            further_vectors: outcome.largest.into_iter().skip(1).map(|pair| pair.vector).collect(),
         }
     }
 }

@@ -3,14 +3,16 @@
 
 mod batch_sharpness;
 mod flatness;
+mod generalized;
 mod groups;
 mod meter;
 mod operator;
 mod spectrum;
 mod tracking;
 
-pub use batch_sharpness::BatchSharpness;
+pub use batch_sharpness::{BatchCurvature, BatchSharpness};
 pub use flatness::{Flatness, FlatnessSettings, flatness, rescale};
+pub use generalized::{Generalized, MatrixOfParameters, UnitBall, shares};
 pub use groups::{Group, groups, named_group};
 pub use meter::{Curvature, CurvatureMeter};
 pub use operator::{Block, CurvatureOperator, Hessian, Matrix, Preconditioned};

@@ -187,6 +187,7 @@ impl From<Tracked> for Curvature {
                 Some(pair) => std::mem::take(&mut pair.vector),
                 None => Vec::new(),
             },
+            further_vectors: tracked.pairs.into_iter().skip(1).map(|pair| pair.vector).collect(),
         }
     }
 }

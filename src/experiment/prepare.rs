@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use rand::seq::SliceRandom;
 
-use crate::config::RunConfig;
+use crate::config::{Quantities, RunConfig};
 use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, SpectrumMeter};
 use crate::data::{Dataset, Inputs, Split, Standardisation, Targets};
 use crate::device::Device;
@@ -125,6 +125,18 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
 }
 
 impl Prepared {
+    /// The training samples of each class, by position, where a quantity is about them.
+    pub(super) fn classes(&self) -> Vec<Vec<usize>> {
+        let asked = self.config.measure.as_ref().and_then(Quantities::of_classes);
+        let Targets::Classes { classes, .. } = &self.dataset.targets else { return Vec::new() };
+        let mut samples = vec![Vec::new(); if asked.is_some() { *classes } else { 0 }];
+        for (position, &sample) in self.split.train.iter().enumerate() {
+            let class = self.dataset.label(sample).and_then(|class| samples.get_mut(class));
+            class.into_iter().for_each(|positions| positions.push(position));
+        }
+        samples
+    }
+
     /// The eigensolver as configured.
     pub fn meter(&self) -> CurvatureMeter {
         let config = &self.config;
@@ -183,11 +195,14 @@ impl Prepared {
                     |(batches, batch_size)| BatchSharpness {
                         batches,
                         batch_size,
+                        accuracy: config.sharpness_error,
                         seed: config.seed,
                     },
                 ),
+                realized: config.realized,
                 perturbed_sharpness: config.perturbed_sharpness,
                 quantities: config.measure.iter().flat_map(|list| list.0.clone()).collect(),
+                classes: self.classes(),
             },
             spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
             checkpoint_every: config.checkpoint_every,
@@ -209,6 +224,13 @@ fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
     if config.standardize && text {
         let remedy = "leave it out";
         return Err(Error::setting("--standardize", true, "text has no numbers to scale", remedy));
+    }
+    let of_classes = config.measure.as_ref().and_then(Quantities::of_classes);
+    if let Some(quantity) =
+        of_classes.filter(|_| !matches!(dataset.targets, Targets::Classes { .. }))
+    {
+        let problem = format!("the samples of '{}' have no classes", config.dataset);
+        return Err(Error::setting("--measure", quantity, problem, "leave it out"));
     }
     if config.loss == Loss::Ce && matches!(dataset.targets, Targets::Values { .. }) {
         let problem = format!("the targets of '{}' are numbers, not classes", config.dataset);

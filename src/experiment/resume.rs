@@ -73,7 +73,7 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
     let mut directory = stored.directory().clone();
     directory.lock()?;
     let head = stored.head().cloned();
-    let writer = RunWriter::resume(directory, head, table, &run.columns)?;
+    let writer = RunWriter::resume(directory, head, table, &run.columns);
     let directory = path.to_path_buf();
     Ok(Started { prepared, optimizer, writer, directory, state, run })
 }

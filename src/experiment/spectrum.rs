@@ -177,8 +177,10 @@ pub fn measure(run: &StoredRun, request: &Request) -> Result<Measurement> {
         let lr = rate(run, step, &prepared.config)?;
         let train = &mut prepared.problem.train;
         train.set_parameters(&theta)?;
-        // SAM's threshold depends on it.
-        let grad_norm = Some(norm(&train.gradient(Samples::All)?.gradient));
+        // SAM's threshold depends on it: on the minibatch's, where one was drawn.
+        let drawn = run.rows()?.get(step).and_then(|row| row.batch_grad_norm);
+        let own = || train.gradient(Samples::All).map(|full| norm(&full.gradient));
+        let grad_norm = Some(drawn.map_or_else(own, Ok)?);
         spectrum.threshold = optimizer.threshold(&StabilityContext { lr, grad_norm });
         no_threshold =
             spectrum.threshold.is_none().then(|| format!("the learning rate there is {lr:?}"));

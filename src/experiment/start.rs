@@ -68,7 +68,7 @@ impl Prepared {
             train_samples: self.split.train.clone(),
             validation_samples: self.split.validation.clone(),
             curvature_samples: self.curvature_samples.clone(),
-            columns: config.columns(),
+            columns: config.columns(layout, self.classes().len()),
             formula: config.optimizer.build().formula(),
             steps: Some(config.steps),
             ..RunInfo::of(layout, &self.theta, self.device.precision())

@@ -41,7 +41,11 @@ impl Picture for Single<'_> {
         headline(canvas, &self.labels.title)?;
         let steps = Steps::of(self.rows.iter().map(|row| row.step));
         let panels = panels(self.rows, steps, &self.labels.threshold);
-        let shares: &[f64] = if panels.len() == 2 { &[0.42, 0.58] } else { &[0.3, 0.35, 0.35] };
+        let shares: &[f64] = match panels.len() {
+            2 => &[0.42, 0.58],
+            3 => &[0.3, 0.35, 0.35],
+            _ => &[0.24, 0.26, 0.26, 0.24],
+        };
         stack(canvas, &panels, shares, steps, TITLE)
     }
 }
@@ -84,11 +88,30 @@ fn panels(rows: &[StepRow], steps: Steps, threshold: &str) -> Vec<Panel> {
         });
     }
     all.push(hessian);
+    all.extend(ratios(rows, steps));
     for (i, panel) in all.iter_mut().enumerate() {
         panel.lines.retain(|line| !line.points.is_empty());
         choose_range(panel, i > 0);
     }
     all
+}
+
+/// What is 1 at the edge, where the realized ratio was measured.
+fn ratios(rows: &[StepRow], steps: Steps) -> Option<Panel> {
+    let realized = column(rows, |r| r.realized_ratio);
+    if realized.is_empty() {
+        return None;
+    }
+    let (from, to) = steps.shown;
+    let edge = Line::new("", vec![(from, 1.0), (to, 1.0)], Pen::dashed(BLACK, 1.7, Dash::SHORT));
+    let midpoint = column(rows, |r| r.realized_ratio_midpoint);
+    let lines = vec![
+        Line::new("realized ratio", realized, Pen::solid(VERMILLION, 1.4)),
+        Line::new("at the midpoint", midpoint, Pen::solid(GREEN, 1.4)),
+        Line::new("edge ratio", column(rows, |r| r.edge_ratio), Pen::solid(BLUE, 1.4)),
+        Line { role: Role::Threshold, ..edge },
+    ];
+    Some(Panel { lines, ..Panel::new("ratio to the edge") })
 }
 
 fn eigenvalues(rows: &[StepRow], top: Vec<Point>) -> Vec<Line> {

@@ -125,6 +125,25 @@ fn shows_the_threshold_with_its_operator() {
     assert!(svg.contains("preconditioned sharpness") && svg.contains("Hessian eigenvalues"));
 }
 
+/// Beside the edge ratio, in a panel of its own.
+#[test]
+fn shows_the_realized_ratio_where_it_was_measured() {
+    let mut all = rows(50);
+    assert!(!svg_of(&all).contains("ratio"));
+    for row in &mut all {
+        row.edge_ratio = row.sharpness.map(|s| s / 10.0);
+        row.realized_ratio = (row.step % 3 > 0).then_some(0.9);
+    }
+    let svg = svg_of(&all);
+    assert!(svg.contains("realized ratio") && svg.contains("edge ratio"));
+    assert!(!svg.contains("at the midpoint"));
+    for row in &mut all {
+        row.preconditioned_sharpness = row.sharpness;
+        row.realized_ratio_midpoint = row.realized_ratio;
+    }
+    assert!(svg_of(&all).contains("at the midpoint"));
+}
+
 #[test]
 fn stays_small_for_long_runs() {
     let mut all = rows(100_000);

@@ -82,6 +82,10 @@ impl Rule for Adam {
         over_rate(2.0 + 2.0 * self.beta1, (1.0 - self.beta1) * context.lr)
     }
 
+    fn early_factor(&self) -> Option<f64> {
+        (self.steps > 0).then(|| 1.0 - self.beta1.powi(self.steps))
+    }
+
     fn formula(&self) -> Option<String> {
         Some("(2+2β₁)/((1-β₁)η)".to_string())
     }
@@ -130,6 +134,10 @@ impl Rule for AdamW {
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
         self.adam.threshold(context).map(|tau| tau * (1.0 - context.lr * self.decay / 2.0))
+    }
+
+    fn early_factor(&self) -> Option<f64> {
+        Rule::early_factor(&self.adam)
     }
 
     fn formula(&self) -> Option<String> {

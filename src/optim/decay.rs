@@ -38,6 +38,17 @@ impl Optimizer for CoupledDecay {
         self.base.threshold(context)
     }
 
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        // Of the loss that is descended, decay and all.
+        let edges = self.base.batch_edges(context)?;
+        let edges = edges.map(|edge| edge - self.lambda);
+        edges.iter().all(|edge| *edge > 0.0).then_some(edges)
+    }
+
+    fn early_factor(&self) -> Option<f64> {
+        self.base.early_factor()
+    }
+
     fn formula(&self) -> Option<String> {
         self.base.formula()
     }

@@ -106,6 +106,21 @@ pub trait Optimizer: Send {
     /// there is none, the learning rate being zero.
     fn threshold(&self, context: &StabilityContext) -> Option<f64>;
 
+    /// What batch sharpness settles at in training with minibatches, from small ones to the full batch:
+    /// 2/(eta F(1)) and 2/(eta F(-1)), F(z) = sum_k f_k z^k, where the step is -eta sum_k f_k g_{t-k} (for
+    /// heavy ball 2(1 - beta)/eta and 2(1 + beta)/eta, Andreyev et al. 2026). `None` where it is not
+    /// known, and with a preconditioner, by which batch sharpness is not measured.
+    fn batch_edges(&self, _context: &StabilityContext) -> Option<[f64; 2]> {
+        None
+    }
+
+    /// What the latest step's threshold is of that of late steps, where the update's rate is corrected for a
+    /// first moment that starts at zero: 1 - beta1^t for Adam. `None` before the first step, and without
+    /// such a correction.
+    fn early_factor(&self) -> Option<f64> {
+        None
+    }
+
     /// The threshold's formula as shown in figures; `None` where no formula is known.
     fn formula(&self) -> Option<String>;
 

@@ -62,6 +62,11 @@ impl Rule for HeavyBall {
         over_rate(2.0 + 2.0 * self.beta, context.lr)
     }
 
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        let small = over_rate(2.0 - 2.0 * self.beta, context.lr)?;
+        Some([small, Rule::threshold(self, context)?])
+    }
+
     fn formula(&self) -> Option<String> {
         Some("(2+2β)/η".to_string())
     }
@@ -96,6 +101,11 @@ impl Rule for Nesterov {
         over_rate(2.0 + 2.0 * self.beta, context.lr * (1.0 + 2.0 * self.beta))
     }
 
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        let small = over_rate(2.0 - 2.0 * self.beta, context.lr)?;
+        Some([small, Rule::threshold(self, context)?])
+    }
+
     fn formula(&self) -> Option<String> {
         Some("(2+2β)/((1+2β)η)".to_string())
     }
@@ -128,6 +138,11 @@ impl Rule for EmaMomentum {
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
         over_rate(2.0 + 2.0 * self.beta, (1.0 - self.beta) * context.lr)
+    }
+
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        let small = over_rate(2.0, context.lr)?;
+        Some([small, Rule::threshold(self, context)?])
     }
 
     fn formula(&self) -> Option<String> {

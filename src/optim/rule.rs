@@ -40,6 +40,16 @@ pub trait Rule: Send {
     /// As [`Optimizer::threshold`].
     fn threshold(&self, context: &StabilityContext) -> Option<f64>;
 
+    /// As [`Optimizer::batch_edges`].
+    fn batch_edges(&self, _context: &StabilityContext) -> Option<[f64; 2]> {
+        None
+    }
+
+    /// As [`Optimizer::early_factor`].
+    fn early_factor(&self) -> Option<f64> {
+        None
+    }
+
     /// As [`Optimizer::formula`].
     fn formula(&self) -> Option<String>;
 
@@ -66,6 +76,14 @@ impl<R: Rule> Optimizer for R {
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
         Rule::threshold(self, context)
+    }
+
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        Rule::batch_edges(self, context)
+    }
+
+    fn early_factor(&self) -> Option<f64> {
+        Rule::early_factor(self)
     }
 
     fn formula(&self) -> Option<String> {

@@ -120,6 +120,10 @@ impl Optimizer for Sam {
         edge.is_finite().then_some(edge)
     }
 
+    fn early_factor(&self) -> Option<f64> {
+        self.base.early_factor()
+    }
+
     fn formula(&self) -> Option<String> {
         if self.rho == 0.0 {
             return self.base.formula();

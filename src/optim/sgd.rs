@@ -27,6 +27,10 @@ impl Rule for Sgd {
         over_rate(2.0, context.lr)
     }
 
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        Rule::threshold(self, context).map(|edge| [edge; 2])
+    }
+
     fn formula(&self) -> Option<String> {
         Some("2/η".to_string())
     }

@@ -4,6 +4,7 @@
 mod observer;
 mod own_loop;
 pub mod quantities;
+mod realized;
 mod recorder;
 pub(crate) mod row;
 mod state;
@@ -13,6 +14,7 @@ mod summary;
 pub use observer::{Checkpoint, Observer, RunInfo};
 pub use own_loop::{NextUpdate, Profiler, ProfilerSettings};
 pub use quantities::Quantity;
+pub use realized::{Descended, Realized};
 pub use recorder::{Recorder, monitor};
 pub use state::{BatchPosition, History, TrainingState, action_taken};
 pub use step::{Objectives, Start, StepMeter, Update, threshold};

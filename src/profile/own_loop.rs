@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{
-    Objectives, Observer, Quantity, Recorder, RunInfo, Start, StepMeter, Update, monitor, row,
-    threshold,
+    Descended, Objectives, Observer, Quantity, Realized, Recorder, RunInfo, Start, StepMeter,
+    Update, monitor, row, threshold,
 };
-use crate::autodiff::{Objective, Task, check_determinism};
+use crate::autodiff::{Objective, Samples, Task, check_determinism};
 use crate::curvature::{CurvatureMeter, Tracking};
 use crate::device::{Device, Precision};
 use crate::error::{Error, Result};
@@ -40,6 +40,8 @@ pub struct ProfilerSettings {
     /// Steps between audits of the eigenvalues that are followed, by a solve from nothing; `None`
     /// solves from nothing each time.
     pub audit_every: Option<usize>,
+    /// Where the realized edge of each measured update is found, for the loss that is profiled: one more product.
+    pub realized: Realized,
     /// Seed of the eigensolver's start vectors.
     pub seed: u64,
 }
@@ -54,6 +56,7 @@ impl Default for ProfilerSettings {
             max_iterations: 100,
             every: 1,
             audit_every: Some(AUDIT_EVERY),
+            realized: Realized::Step,
             seed: 0,
         }
     }
@@ -105,6 +108,7 @@ impl ProfilerSettings {
             "max_iterations": self.max_iterations,
             "every": self.every,
             "audit_every": self.audit_every,
+            "realized": self.realized,
             "seed": self.seed,
         })
     }
@@ -184,8 +188,12 @@ pub struct Profiler {
     /// From the first step on.
     recorder: Option<Recorder<'static>>,
     seen: Vec<Event>,
-    /// The row that waits for the norm of its update, with the parameters it describes.
+    /// The row that waits for its update, with the parameters it describes.
     pending: Option<Pending>,
+    /// The parameters before those of the row that waits.
+    previous: Option<Vec<f64>>,
+    /// The latest row that is complete.
+    completed: Option<StepRow>,
 }
 
 /// What an objective computes with.
@@ -198,6 +206,8 @@ struct MadeOn {
 struct Pending {
     row: StepRow,
     theta: Vec<f64>,
+    /// The gradient there, where curvature was measured.
+    gradient: Option<Vec<f64>>,
     remark: Option<EventKind>,
 }
 
@@ -248,6 +258,8 @@ impl Profiler {
             recorder: None,
             seen: Vec::new(),
             pending: None,
+            previous: None,
+            completed: None,
         })
     }
 
@@ -258,7 +270,7 @@ impl Profiler {
     }
 
     /// Measures these quantities too. [`Quantity::UpdateSharpness`] stays empty: the update is not known yet
-    /// when its row is measured.
+    /// when its row is measured; and those about classes have no column.
     pub fn measuring(mut self, quantities: &[Quantity]) -> Self {
         self.quantities = quantities.to_vec();
         self
@@ -281,8 +293,15 @@ impl Profiler {
         &*self.objective
     }
 
+    /// The latest row whose update is known, with the norm of the update and its realized ratio: the one
+    /// before that which [`Profiler::step`] returned last.
+    pub fn completed(&self) -> Option<&StepRow> {
+        self.completed.as_ref()
+    }
+
     /// Measures at `theta` (length P, see [`crate::autodiff::flat_parameters`]), before update
-    /// `step`. At a step that is not measured only norms and learning rate are filled in.
+    /// `step`. What belongs to the update, its norm and its realized ratio, is not in the row yet: it is
+    /// known at the next step, in what observers are told and in [`Profiler::completed`]. At a step that is not measured only norms and learning rate are filled in.
     ///
     /// # Errors
     /// [`Error::Length`] for a vector of another length; [`Error::NotDeterministic`] at the first
@@ -301,7 +320,7 @@ impl Profiler {
             self.begin(step, theta, next)?;
         }
         let mut row = row::begin(step, next.lr, theta);
-        let mut remark = None;
+        let (mut remark, mut gradient) = (None, None);
         if step.is_multiple_of(self.settings.every) {
             let probe = self.tracking.as_ref().map(Tracking::probe);
             let block = probe.as_deref().unwrap_or_default();
@@ -311,14 +330,22 @@ impl Profiler {
             row.threshold = threshold(&row, next.optimizer);
             row.step_ms = clock.elapsed().as_secs_f64() * 1e3;
             let clock = Instant::now();
-            let gradient = Some(&full.gradient[..]);
-            let start = Start { theta, update: None, gradient, products: products.as_deref() };
+            let start = Start {
+                theta,
+                previous: None,
+                update: None,
+                descended: None,
+                gradient: Some(&full.gradient),
+                products: products.as_deref(),
+            };
             remark = self.measure(&mut row, start, next)?;
+            gradient = Some(full.gradient);
             row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
         } else {
             row.threshold = threshold(&row, next.optimizer);
         }
-        self.pending = Some(Pending { row: row.clone(), theta: theta.to_vec(), remark });
+        let theta = theta.to_vec();
+        self.pending = Some(Pending { row: row.clone(), theta, gradient, remark });
         Ok(row)
     }
 
@@ -359,7 +386,12 @@ impl Profiler {
             train_samples: self.objective.sample_numbers().to_vec(),
             columns: Columns {
                 top: self.settings.top,
-                measured: self.quantities.iter().map(ToString::to_string).collect(),
+                realized_ratio: self.settings.realized != Realized::Off,
+                realized_ratio_midpoint: self.settings.realized == Realized::Midpoint,
+                measured: {
+                    let layout = self.objective.layout();
+                    self.quantities.iter().flat_map(|q| q.columns(layout, 0)).collect()
+                },
                 ..Columns::default()
             },
             formula: next.optimizer.formula(),
@@ -382,12 +414,7 @@ impl Profiler {
         start: Start<'_>,
         next: NextUpdate<'_>,
     ) -> Result<Option<EventKind>> {
-        let meter = StepMeter {
-            meter: self.settings.meter(),
-            batch_sharpness: None,
-            perturbed_sharpness: false,
-            quantities: self.quantities.clone(),
-        };
+        let meter = self.meter();
         let own = next.optimizer.operator();
         let operator = StabilityOperator {
             preconditioner: next.preconditioner.map(<[f64]>::to_vec).or(own.preconditioner),
@@ -396,7 +423,9 @@ impl Profiler {
         let unknown = next.optimizer.is_preconditioned() && operator.preconditioner.is_none();
         let operator = if unknown { StabilityOperator::default() } else { operator };
         let objectives = Objectives { train: &mut *self.objective, curvature: None };
-        let update = Update { operator: &operator, perturbed: None };
+        let early_factor = next.optimizer.early_factor();
+        let update =
+            Update { operator: &operator, perturbed: None, batch_edges: None, early_factor };
         let remark = meter.measure(row, objectives, start, update, self.tracking.as_mut())?;
         if unknown {
             // The plain Hessian's sharpness is not what this threshold bounds.
@@ -405,16 +434,49 @@ impl Profiler {
         Ok(remark)
     }
 
+    fn meter(&self) -> StepMeter {
+        StepMeter {
+            meter: self.settings.meter(),
+            batch_sharpness: None,
+            realized: self.settings.realized,
+            perturbed_sharpness: false,
+            quantities: self.quantities.clone(),
+            classes: Vec::new(),
+        }
+    }
+
+    /// The realized ratio of the update from the row that waits, where the objective still stands.
+    fn measure_update(&mut self, pending: &mut Pending, update: &[f64]) -> Result<()> {
+        let Pending { row, theta, gradient: Some(gradient), .. } = pending else { return Ok(()) };
+        let clock = Instant::now();
+        let start = Start {
+            theta,
+            previous: self.previous.as_deref(),
+            update: Some(update),
+            descended: Some(Descended { samples: Samples::All, gradient }),
+            gradient: Some(gradient),
+            products: None,
+        };
+        let meter = self.meter();
+        meter.fill_realized(row, &*self.objective, start)?;
+        meter.fill_midpoint(row, &mut *self.objective, start)?;
+        let spent = clock.elapsed().as_secs_f64() * 1e3;
+        row.curvature_ms = row.curvature_ms.map(|before| before + spent);
+        Ok(())
+    }
+
     /// Records the row before this one, now that the update taken from it is known.
     fn record_pending(&mut self, theta: Option<&[f64]>) -> Result<()> {
-        let (Some(pending), Some(recorder)) = (self.pending.take(), &mut self.recorder) else {
-            return Ok(());
-        };
-        let Pending { mut row, theta: before, remark } = pending;
-        if let Some(theta) = theta.filter(|theta| theta.len() == before.len()) {
-            row::enter_update(&mut row, &before, theta);
+        let Some(mut pending) = self.pending.take() else { return Ok(()) };
+        if let Some(theta) = theta.filter(|theta| theta.len() == pending.theta.len()) {
+            let update = row::enter_update(&mut pending.row, &pending.theta, theta);
+            self.measure_update(&mut pending, &update)?;
         }
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        let Pending { mut row, theta, remark, .. } = pending;
         self.seen.extend(recorder.row(&mut row, remark)?);
+        self.previous = Some(theta);
+        self.completed = Some(row);
         Ok(())
     }
 }

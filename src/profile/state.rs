@@ -18,6 +18,9 @@ pub struct TrainingState {
     pub batches: Option<BatchPosition>,
     /// What the schedule's learning rate is multiplied by: less than 1 after a warning has lowered it.
     pub rate_factor: f64,
+    /// The parameters before the latest update (length P), where the realized edge at the midpoint is
+    /// measured; `None` before the first.
+    pub previous: Option<Vec<f64>>,
     /// The loss of the first update, finite or not, which divergence is measured by; `None` before it.
     pub initial_loss: Option<f64>,
 }
@@ -40,6 +43,7 @@ impl TrainingState {
             optimizer: OptimizerState::default(),
             batches: None,
             rate_factor: 1.0,
+            previous: None,
             initial_loss: None,
         }
     }

@@ -1,12 +1,13 @@
 //! All the curvature of one training step, as it stands in a row.
 
 use super::quantities::{At, Measured, Quantity};
+use super::realized::{self, Descended, Realized};
 use crate::autodiff::Objective;
 use crate::curvature::{
-    BatchSharpness, Curvature, CurvatureMeter, Followed, Probed, Repair, Tracking,
+    BatchCurvature, BatchSharpness, Curvature, CurvatureMeter, Followed, Probed, Repair, Tracking,
 };
 use crate::error::{Error, Result};
-use crate::linalg::{dot, norm};
+use crate::linalg::{Estimate, dot, norm};
 use crate::optim::{Optimizer, StabilityContext, StabilityOperator};
 use crate::record::{EventKind, StepRow};
 
@@ -17,10 +18,14 @@ pub struct StepMeter {
     pub meter: CurvatureMeter,
     /// Batch sharpness, if it is measured.
     pub batch_sharpness: Option<BatchSharpness>,
+    /// Where the realized edge is measured.
+    pub realized: Realized,
     /// Whether the sharpness is measured at SAM's perturbed point too.
     pub perturbed_sharpness: bool,
-    /// Further quantities, each in a column of its own.
+    /// Further quantities, in columns of their own.
     pub quantities: Vec<Quantity>,
+    /// The training samples of each class, by position, for quantities that are about classes; else none.
+    pub classes: Vec<Vec<usize>>,
 }
 
 /// The optimizer as a step's row sees it, after the step.
@@ -30,6 +35,10 @@ pub struct Update<'a> {
     pub operator: &'a StabilityOperator,
     /// Where it took its gradient, if not where it started.
     pub perturbed: Option<&'a [f64]>,
+    /// What batch sharpness settles at with small and with large minibatches.
+    pub batch_edges: Option<[f64; 2]>,
+    /// What this step's threshold is of that of late steps, see [`Optimizer::early_factor`].
+    pub early_factor: Option<f64>,
 }
 
 /// What was evaluated at the parameters that a step starts from.
@@ -37,8 +46,12 @@ pub struct Update<'a> {
 pub struct Start<'a> {
     /// The parameters (length P).
     pub theta: &'a [f64],
+    /// The parameters before the update that led there (length P), where they are known.
+    pub previous: Option<&'a [f64]>,
     /// The update taken from there (length P), where it is known.
     pub update: Option<&'a [f64]>,
+    /// The loss that this update descends.
+    pub descended: Option<Descended<'a>>,
     /// The gradient of the training loss.
     pub gradient: Option<&'a [f64]>,
     /// The products of the training loss's Hessian with [`Tracking::probe`], where they came with the
@@ -63,14 +76,16 @@ impl Objectives<'_> {
     }
 }
 
-/// The row's threshold for an optimizer, from the row's learning rate and gradient norm.
+/// The row's threshold for an optimizer, from the row's learning rate and the norm of the gradient that the
+/// update is taken from: SAM ascends by it, and on minibatches it is far from that of all samples.
 pub fn threshold(row: &StepRow, optimizer: &dyn Optimizer) -> Option<f64> {
-    optimizer.threshold(&StabilityContext { lr: row.lr, grad_norm: row.grad_norm })
+    let grad_norm = row.batch_grad_norm.or(row.grad_norm);
+    optimizer.threshold(&StabilityContext { lr: row.lr, grad_norm })
 }
 
 impl StepMeter {
     /// Measures at the objectives' parameters, into `row`, whose step, threshold and gradient norm
-    /// are there already. The objectives may be left at the perturbed point. With `tracking` the
+    /// are there already. The objectives may be left at the perturbed point, or at the midpoint. With `tracking` the
     /// largest eigenvalues are followed from where they were last, else each is solved for anew.
     /// Returns what is to be told of it besides: that an audit found other eigenvalues than those
     /// that were followed, or that a product was not finite, with the row filled up to there.
@@ -121,8 +136,10 @@ impl StepMeter {
         };
         enter_hessian(row, &hessian, start.gradient);
         enter_operator(row, preconditioned.as_ref(), update.operator);
-        self.fill_batch_sharpness(row, objectives.train)?;
-        self.fill_quantities(row, objectives.train, start, update.operator)?;
+        self.fill_realized(row, objectives.train, start)?;
+        self.fill_batch_sharpness(row, objectives.train, start.gradient, update)?;
+        self.fill_quantities(row, objectives.train, start, update, &hessian)?;
+        self.fill_midpoint(row, objectives.train, start)?;
         if let (true, Some(point)) = (self.perturbed_sharpness, update.perturbed) {
             let objective = objectives.of_curvature();
             objective.set_parameters(point)?;
@@ -133,13 +150,49 @@ impl StepMeter {
         Ok(repair)
     }
 
-    fn fill_batch_sharpness(&self, row: &mut StepRow, train: &dyn Objective) -> Result<()> {
+    /// The realized ratio of the update, where that and the loss it descends are known. `train` stands
+    /// where it starts, and has been asked for a gradient over its samples last, so that what becomes of
+    /// directions there may be known already.
+    pub(super) fn fill_realized(
+        &self,
+        row: &mut StepRow,
+        train: &dyn Objective,
+        start: Start<'_>,
+    ) -> Result<()> {
+        match (self.realized, start.descended, start.update) {
+            (Realized::Off, ..) => Ok(()),
+            (_, Some(descended), Some(update)) => realized::enter(row, train, descended, update),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same at the midpoint, where `train` is left.
+    pub(super) fn fill_midpoint(
+        &self,
+        row: &mut StepRow,
+        train: &mut dyn Objective,
+        start: Start<'_>,
+    ) -> Result<()> {
+        let Start { theta, previous, update, descended, .. } = start;
+        match (self.realized, descended, previous, update) {
+            (Realized::Midpoint, Some(descended), Some(previous), Some(update)) => {
+                realized::enter_midpoint(row, train, descended, [previous, theta, update])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn fill_batch_sharpness(
+        &self,
+        row: &mut StepRow,
+        train: &dyn Objective,
+        full: Option<&[f64]>,
+        update: Update<'_>,
+    ) -> Result<()> {
         if let Some(batch_sharpness) = self.batch_sharpness
-            && let Some(estimate) = batch_sharpness.measure(train, row.step)?
+            && let Some(found) = batch_sharpness.measure(train, full, row.step)?
         {
-            row.batch_sharpness = Some(estimate.value);
-            row.batch_sharpness_se = estimate.standard_error;
-            row.hvps += batch_sharpness.batches;
+            enter_batches(row, &found, update.batch_edges);
         }
         Ok(())
     }
@@ -147,21 +200,34 @@ impl StepMeter {
     fn fill_quantities(
         &self,
         row: &mut StepRow,
-        objective: &dyn Objective,
+        objective: &mut dyn Objective,
         Start { theta, update, gradient, .. }: Start<'_>,
-        operator: &StabilityOperator,
+        Update { operator, early_factor, .. }: Update<'_>,
+        hessian: &Curvature,
     ) -> Result<()> {
         let Some(gradient) = gradient else { return Ok(()) };
+        let eigenvectors: Vec<&[f64]> = hessian.eigenvectors().collect();
         for &quantity in &self.quantities {
-            let at = At { objective, theta, gradient, update, operator, row };
-            let Measured { value, products } = quantity.measure(at)?;
+            let columns = quantity.columns(objective.layout(), self.classes.len());
+            let Measured { values, products } = quantity.measure(At {
+                objective: &mut *objective,
+                theta,
+                gradient,
+                update,
+                operator,
+                early_factor,
+                eigenvectors: &eigenvectors,
+                classes: &self.classes,
+                seed: self.meter.seed,
+                row,
+            })?;
             row.hvps += products;
-            match value {
-                Some(value) if value.is_finite() => {
-                    row.measured.insert(quantity.name().to_string(), value);
+            for (column, value) in columns.into_iter().zip(values) {
+                let Some(value) = value else { continue };
+                if !value.is_finite() {
+                    return Err(Error::NonFinite { what: quantity.name() });
                 }
-                Some(_) => return Err(Error::NonFinite { what: quantity.name() }),
-                None => {}
+                row.measured.insert(column, value);
             }
         }
         Ok(())
@@ -179,6 +245,23 @@ fn enter_hessian(row: &mut StepRow, hessian: &Curvature, gradient: Option<&[f64]
         let along = dot(gradient, &hessian.top_vector).abs();
         row.gradient_alignment = (length > 0.0).then(|| along / length);
     }
+}
+
+/// Enters what minibatches tell, beside what batch sharpness settles at with small and large ones.
+fn enter_batches(row: &mut StepRow, found: &BatchCurvature, edges: Option<[f64; 2]>) {
+    let split = |estimate: Option<Estimate>| {
+        (estimate.map(|e| e.value), estimate.and_then(|e| e.standard_error))
+    };
+    (row.batch_sharpness, row.batch_sharpness_se) = split(Some(found.mean_of_ratios));
+    (row.batch_sharpness_ratio_of_means, row.batch_sharpness_ratio_of_means_se) =
+        split(Some(found.ratio_of_means));
+    (row.noise_scale, row.noise_scale_se) = split(found.noise_scale);
+    (row.noise_interaction, row.noise_interaction_se) = split(found.interaction);
+    row.hvps += found.products;
+    let Some([small, large]) = edges else { return };
+    (row.batch_edge_small, row.batch_edge_large) = (Some(small), Some(large));
+    let position = (found.mean_of_ratios.value / small).ln() / (large / small).ln();
+    row.batch_edge_position = position.is_finite().then_some(position);
 }
 
 /// Enters the sharpness of the operator that the threshold bounds, and the edge ratio.

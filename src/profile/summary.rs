@@ -9,6 +9,8 @@ pub struct SummaryBuilder {
     summary: Summary,
     rows_with_ratio: usize,
     rows_at_edge: usize,
+    rows_with_realized: usize,
+    rows_realized_above: usize,
 }
 
 impl SummaryBuilder {
@@ -43,6 +45,14 @@ impl SummaryBuilder {
             self.rows_at_edge += usize::from(at_edge(ratio));
             s.share_at_edge = Some(self.rows_at_edge as f64 / self.rows_with_ratio as f64);
         }
+        keep_last(&mut s.final_realized_ratio, row.realized_ratio);
+        if let Some(ratio) = row.realized_ratio {
+            self.rows_with_realized += 1;
+            self.rows_realized_above += usize::from(ratio >= 1.0);
+            let share = self.rows_realized_above as f64 / self.rows_with_realized as f64;
+            s.share_realized_above = Some(share);
+        }
+        s.ascents += usize::from(row.step_is_ascent == Some(true));
         if let Some(residual) = row.residual {
             s.max_residual = Some(s.max_residual.map_or(residual, |most| most.max(residual)));
         }

@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Event {
 /// numbers it has are said in one place.
 macro_rules! event_kinds {
     ($(
-        $(#[$about:meta])*
+        $(#[doc = $about:literal])*
         $kind:ident = $name:literal, assumes $assumes:literal {
             $($(#[$what:meta])* $field:ident: $type:ty,)*
         }
@@ -77,7 +77,7 @@ macro_rules! event_kinds {
         #[non_exhaustive]
         pub enum EventKind {
             $(
-                $(#[$about])*
+                $(#[doc = $about])*
                 #[serde(rename = $name)]
                 $kind { $($(#[$what])* $field: $type,)* },
             )*
@@ -95,6 +95,14 @@ macro_rules! event_kinds {
                 match self {
                     $(EventKind::$kind { .. } => $name,)*
                     EventKind::Other(_) => "other",
+                }
+            }
+
+            /// What an event of this kind is, in a sentence.
+            pub fn about(&self) -> &'static str {
+                match self {
+                    $(EventKind::$kind { .. } => concat!($($about),*).trim_ascii(),)*
+                    EventKind::Other(_) => "An event of a kind that a later version knows.",
                 }
             }
 
@@ -129,6 +137,25 @@ event_kinds! {
         /// Their ratio.
         edge_ratio: f64,
         /// The step at which the edge had been entered.
+        entered: usize,
+    }
+
+    /// The realized ratio reached 1, from below: on a local quadratic the update raises the loss of the
+    /// samples that it was taken from.
+    RealizedEdgeEntered = "realized_edge_entered", assumes "the loss is a quadratic along the update" {
+        /// s'Hs / (-2 g's), s being the update.
+        realized_ratio: f64,
+        /// The edge ratio at that row.
+        edge_ratio: Option<f64>,
+    }
+
+    /// The realized ratio has been clearly below 1 for some measurements.
+    RealizedEdgeLeft = "realized_edge_left", assumes "the loss is a quadratic along the update" {
+        /// The ratio now.
+        realized_ratio: f64,
+        /// The edge ratio at that row.
+        edge_ratio: Option<f64>,
+        /// The step at which it had reached 1.
         entered: usize,
     }
 
@@ -173,7 +200,8 @@ event_kinds! {
         energy_share: f64,
         /// |c| over the norm of the gradient.
         gradient_alignment: f64,
-        /// Batch sharpness over the threshold.
+        /// Batch sharpness (its ratio of means) over what it settles at, 1 between small batches' and
+        /// large ones'.
         batch_ratio: Option<f64>,
     }
 

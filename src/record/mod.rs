@@ -5,12 +5,14 @@
 mod codec;
 mod event;
 mod phase;
+mod sentence;
 mod step;
 mod summary;
 
 pub(crate) use codec::optional;
 pub use event::{Event, EventKind, PrecisionReason, WarningAction};
 pub use phase::Phase;
+pub(crate) use sentence::short;
 pub use step::{
     COLUMNS, Column, Columns, StepRow, cells, column_names, columns_in_markdown, row_of_cells,
 };

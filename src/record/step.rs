@@ -15,6 +15,14 @@ pub struct Columns {
     pub top: usize,
     /// Whether the standard error of batch sharpness is.
     pub batch_sharpness_se: bool,
+    /// Whether what else its minibatches tell is.
+    pub batch_noise: bool,
+    /// Whether the norm of the minibatch's gradient is.
+    pub batch_grad_norm: bool,
+    /// Whether the realized ratio is.
+    pub realized_ratio: bool,
+    /// Whether the realized ratio at the midpoint is.
+    pub realized_ratio_midpoint: bool,
     /// Whether the sharpness at the perturbed point is.
     pub perturbed_sharpness: bool,
     /// The further quantities that are measured ([`StepRow::measured`]), in order.
@@ -128,8 +136,8 @@ step_columns! {
     /// the largest eigenvalue of P^−½(H + λI)P^−½: P what the update divided by, λ coupled weight
     /// decay; of H + λI without a P
     preconditioned_sharpness: Option<f64>, "that of `threshold`", "at measured rows of adaptive optimizers, and with coupled weight decay (`sam`'s own threshold has λ in it instead)", (MEASURED);
-    /// E_B g_B′H_B g_B / E_B ‖g_B‖² over `--sharpness-batches` random minibatches B, each with its
-    /// own g and H
+    /// E_B[g_B′H_B g_B / ‖g_B‖²] over `--sharpness-batches` random minibatches B, each with its own g
+    /// and H (Andreyev and Beneventano 2024, Definition 3)
     batch_sharpness: Option<f64>, "L/w²", "at measured rows with minibatches, where some g_B is not 0", (MEASURED);
     /// what the optimizer can bear
     threshold: Option<f64>, "that of its operator", "where one is known and η is not 0; for `sam` as `grad_norm`", (MEASURED);
@@ -158,6 +166,37 @@ step_columns! {
     batch_sharpness_se: Option<f64>, "L/w²", "a column with minibatches (unless `--sharpness-batches 0`); empty where so few batches tell nothing", (MEASURED, if batch_sharpness_se);
     /// λ₁ where SAM took the gradient that it descended
     perturbed_sharpness: Option<f64>, "L/w²", "a column with `--perturbed-sharpness`", (MEASURED, if perturbed_sharpness);
+    /// s′Hs / (−2 g′s): s the update, g and H the gradient and the Hessian of the samples that it was taken
+    /// from, at θ_t; on a quadratic their loss falls exactly if it is below 1
+    realized_ratio: Option<f64>, "", "a column unless `--realized off`; at measured rows, where g′s is below 0", (MEASURED, if realized_ratio);
+    /// whether g′s is 0 or more: the update ascends
+    step_is_ascent: Option<bool>, "", "as `realized_ratio`, where the update is not 0", (FLAG, if realized_ratio);
+    /// `realized_ratio` with H at (θ_{t−1} + 2θ_t + θ_{t+1})/4, the midpoint of an oscillation
+    realized_ratio_midpoint: Option<f64>, "", "a column with `--realized midpoint`; as `realized_ratio`, from step 1 on", (MEASURED, if realized_ratio_midpoint);
+    /// E_B[g_B′H_B g_B] / E_B[‖g_B‖²] over the same minibatches
+    batch_sharpness_ratio_of_means: Option<f64>, "L/w²", "as `batch_sharpness`; this and the next eight are columns with minibatches (unless `--sharpness-batches 0`)", (MEASURED, if batch_noise);
+    /// its standard error
+    batch_sharpness_ratio_of_means_se: Option<f64>, "L/w²", "as `batch_sharpness_se`", (MEASURED, if batch_noise);
+    /// tr Σ/‖g‖², Σ the covariance of a single sample's gradient: the simple noise scale (McCandlish et al. 2018)
+    noise_scale: Option<f64>, "", "as `batch_sharpness`, where g is not 0; not if the batch is the whole set", (MEASURED, if batch_noise);
+    /// its standard error
+    noise_scale_se: Option<f64>, "", "as `noise_scale`", (MEASURED, if batch_noise);
+    /// E_B[g_B′H g_B]/‖g‖², H and g of all samples: a step of gradient descent along g_B lowers their loss
+    /// in the mean, on a quadratic, exactly if this is below 2/η
+    noise_interaction: Option<f64>, "L/w²", "as `batch_sharpness`, where g is not 0", (MEASURED, if batch_noise);
+    /// its standard error
+    noise_interaction_se: Option<f64>, "L/w²", "as `batch_sharpness_se`", (MEASURED, if batch_noise);
+    /// what batch sharpness settles at with small batches: 2(1−β)/η for heavy ball (Andreyev et al. 2026),
+    /// 2/η without momentum
+    batch_edge_small: Option<f64>, "L/w²", "at measured rows with minibatches, of `sgd`, `momentum`, `nesterov` and `ema-momentum`", (MEASURED, if batch_noise);
+    /// what it settles at with large ones: 2(1+β)/η for heavy ball, the full batch's threshold
+    batch_edge_large: Option<f64>, "L/w²", "as `batch_edge_small`", (MEASURED, if batch_noise);
+    /// where `batch_sharpness` lies between the two, in logarithms: 0 at the one for small batches, 1 at the
+    /// one for large ones
+    batch_edge_position: Option<f64>, "", "as `batch_edge_small`, where the two differ", (MEASURED, if batch_noise);
+    /// norm of the gradient that the update was taken from, that of its minibatch: SAM's ascent and its
+    /// threshold are by this one
+    batch_grad_norm: Option<f64>, "L/w", "a column with minibatches; always", (MEASURED, if batch_grad_norm);
 }
 
 impl StepRow {

@@ -70,6 +70,15 @@ pub struct Summary {
     pub first_step_at_edge: Option<usize>,
     /// Share of the rows with an edge ratio whose ratio is at the edge, in [0, 1].
     pub share_at_edge: Option<f64>,
+    /// Realized ratio of the last row that has one.
+    #[serde(default)]
+    pub final_realized_ratio: Option<f64>,
+    /// Share of the rows with a realized ratio whose ratio is 1 or more, in [0, 1].
+    #[serde(default)]
+    pub share_realized_above: Option<f64>,
+    /// Measured updates along which the loss of their samples ascends at first.
+    #[serde(default)]
+    pub ascents: usize,
     /// Rows with curvature.
     pub curvature_rows: usize,
     /// Rows with curvature that did not meet the residual tolerance.

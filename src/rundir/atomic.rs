@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 
 /// Replaces the content of `path` at once.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();

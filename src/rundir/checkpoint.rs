@@ -34,6 +34,11 @@ fn optimizer_file(step: usize) -> String {
     format!("{FOLDER}/step-{step}.optimizer.safetensors")
 }
 
+/// The parameters before the latest update, where something measures by them.
+fn previous_file(step: usize) -> String {
+    format!("{FOLDER}/step-{step}.previous.safetensors")
+}
+
 fn state_file(step: usize) -> String {
     format!("{FOLDER}/step-{step}.json")
 }
@@ -110,6 +115,10 @@ pub(super) fn write_checkpoint(
             tensors.add(&format!("{name}."), layout, values, Precision::F64)?;
         }
         directory.write(&optimizer_file(step), &write_tensors(&tensors)?)?;
+    }
+    if let Some(previous) = &state.previous {
+        let bytes = to_safetensors(layout, previous, precision)?;
+        directory.write(&previous_file(step), &bytes)?;
     }
     let head = CheckpointState {
         step,
@@ -199,12 +208,18 @@ impl RunDirectory {
                 accumulators.push((name.to_string(), values));
             }
         }
+        let previous = self.file(&previous_file(step));
+        let previous = match previous.is_file() {
+            true => Some(read_safetensors(&previous, layout)?),
+            false => None,
+        };
         Ok(TrainingState {
             step: head.step,
             theta,
             optimizer: OptimizerState { steps: head.optimizer.steps, accumulators },
             batches: head.random.batches,
             rate_factor: head.schedule.rate_factor,
+            previous,
             initial_loss: head.initial_loss,
         })
     }

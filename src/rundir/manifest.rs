@@ -10,7 +10,7 @@ use crate::device::Precision;
 use crate::profile::RunInfo;
 
 /// The version of the files' layout that this version of sharpscope writes.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 /// The same of results that are made of runs, and are none themselves.
 pub(crate) const RESULT_SCHEMA_VERSION: u32 = 1;
 

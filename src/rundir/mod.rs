@@ -20,6 +20,7 @@ mod weights;
 mod writer;
 
 pub use crate::record::cells;
+pub(crate) use atomic::write as write_at_once;
 pub use checkpoint::{
     CheckpointState, OptimizerHead, RandomState, ScheduleHead, checkpoint_file, preconditioner_file,
 };
@@ -29,7 +30,7 @@ pub(crate) use manifest::{RESULT_SCHEMA_VERSION, SCHEMA_VERSION};
 pub(crate) use reader::ResultManifest;
 pub use reader::{ManifestHead, StepTable};
 pub use run_directory::RunDirectory;
-pub use spectra::{spectrum_stem, write_spectrum};
+pub use spectra::{FOLDER as SPECTRA, spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
 #[cfg(feature = "data")]
 pub use stored::StoredRun;

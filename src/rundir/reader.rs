@@ -163,12 +163,17 @@ impl RunDirectory {
         whole.lines().enumerate().map(event).collect()
     }
 
-    /// The table in `steps.csv`.
+    /// The table in `steps.csv`, under the names that columns have in the present layout.
     ///
     /// # Errors
     /// As [`StepTable::read`].
     pub fn steps(&self) -> Result<StepTable> {
-        StepTable::read(&self.file("steps.csv"))
+        let mut table = StepTable::read(&self.file("steps.csv"))?;
+        let version = self.manifest_head()?.map_or(SCHEMA_VERSION, |head| head.schema_version);
+        if version < 2 {
+            table.take_names_of_version_2();
+        }
+        Ok(table)
     }
 }
 
@@ -211,6 +216,29 @@ impl StepTable {
         };
         let cells = self.cells.iter().map(moved).collect();
         Self { columns, cells, path: self.path }
+    }
+
+    /// In version 1 batch sharpness, where there was any, was the ratio of means.
+    fn take_names_of_version_2(&mut self) {
+        for (at, name) in self.columns.iter_mut().enumerate() {
+            let measured = || self.cells.iter().any(|record| record.get(at) != Some(""));
+            match name.strip_prefix("batch_sharpness") {
+                Some(rest @ ("" | "_se")) if measured() => {
+                    *name = format!("batch_sharpness_ratio_of_means{rest}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Adds the columns of these names that it lacks, with empty cells.
+    pub(super) fn add_columns(&mut self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            if !self.columns.contains(&name) {
+                self.columns.push(name);
+                self.cells.iter_mut().for_each(|record| record.push_field(""));
+            }
+        }
     }
 
     /// The rows as numbers; columns that are missing are not measured, others are left alone.

@@ -6,7 +6,8 @@ use super::{RunDirectory, json, pictures, spectrum_csv, spectrum_json};
 use crate::curvature::{Matrix, Spectrum};
 use crate::error::Result;
 
-pub(super) const FOLDER: &str = "spectra";
+/// The folder of spectra in a run directory.
+pub const FOLDER: &str = "spectra";
 
 /// `spectra/step-N`, with the matrix and the group where they are not the Hessian of all parameters.
 pub fn spectrum_stem(

@@ -48,23 +48,16 @@ impl RunWriter {
     }
 
     /// Goes on with the run in `directory`, whose manifest says `head`. Of its table the rows of `table`
-    /// are kept, and of its events those of the history that the run goes on with.
-    ///
-    /// # Errors
-    /// [`Error::File`] for a table that lacks some of the columns that the run is to have.
+    /// are kept, and of its events those of the history that the run goes on with. Columns that the run
+    /// is to have and the table lacks, being made by an earlier version, come last, empty up to here.
     pub fn resume(
         directory: RunDirectory,
         head: Option<ManifestHead>,
-        table: StepTable,
+        mut table: StepTable,
         columns: &Columns,
-    ) -> Result<Self> {
-        let wanted = column_names(columns);
-        if let Some(name) = wanted.iter().find(|name| !table.columns.contains(name)) {
-            let path = directory.file("steps.csv");
-            let problem = format!("it has no column {name}, which the run has");
-            return Err(Error::file(path, Some(1), problem, "run again"));
-        }
-        Ok(Self { directory, kept: Some(Kept { table, head }), files: None })
+    ) -> Self {
+        table.add_columns(column_names(columns));
+        Self { directory, kept: Some(Kept { table, head }), files: None }
     }
 
     fn files(&mut self) -> Result<&mut Files> {

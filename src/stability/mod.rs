@@ -17,6 +17,7 @@ mod monitor;
 mod phase;
 mod plateau;
 mod precision;
+mod realized;
 mod settings;
 mod spikes;
 mod stationary;

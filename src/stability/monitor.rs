@@ -7,6 +7,7 @@ use super::edge::Edge;
 use super::phase::PhaseTracker;
 use super::plateau::Plateaus;
 use super::precision::Suspicions;
+use super::realized::RealizedEdge;
 use super::spikes::LossSpikes;
 use super::stationary::StationaryPoints;
 use super::warning::{Growth, SpikeWarnings};
@@ -20,6 +21,7 @@ fn detectors(s: &StabilitySettings, tolerance: f64) -> Vec<Box<dyn Detector>> {
         Box::new(LossSpikes),
         Box::new(Catapults::new(&s.catapult)),
         Box::new(Edge::new(&s.edge, &s.forecast, &s.trend)),
+        Box::new(RealizedEdge::new(&s.edge)),
         Box::new(SpikeWarnings::new(&s.warning)),
         Box::new(Plateaus),
         Box::new(StationaryPoints::new(&s.stationary)),

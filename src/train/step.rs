@@ -17,6 +17,8 @@ pub(super) struct Loop {
     pub theta: Vec<f64>,
     pub batches: Option<BatchOrder>,
     pub rate_factor: f64,
+    /// The parameters before the latest update (length P), where they are asked for.
+    pub previous: Option<Vec<f64>>,
     /// The loss of the first update, which divergence is measured by.
     pub initial_loss: Option<f64>,
 }
@@ -35,6 +37,8 @@ pub(super) struct Step {
     pub row: StepRow,
     /// The parameters that the update starts from (length P).
     pub before: Vec<f64>,
+    /// The parameters before the update that led there, where they are asked for.
+    pub previous: Option<Vec<f64>>,
     /// The update (length P); empty until it is taken.
     pub change: Vec<f64>,
     /// The minibatch, as positions among the training samples.

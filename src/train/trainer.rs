@@ -5,15 +5,16 @@ use std::time::Instant;
 
 use super::BatchOrder;
 use super::step::{Loop, Step};
-use crate::autodiff::{Samples, check_determinism};
+use crate::autodiff::{GradientEvaluation, Objective, Samples, check_determinism};
 use crate::curvature::{SpectrumMeter, Tracking};
 use crate::device::Precision;
 use crate::error::{Error, Result};
-use crate::optim::{Optimizer, Schedule, StabilityOperator};
+use crate::linalg::norm;
+use crate::optim::{Optimizer, Schedule, StabilityContext, StabilityOperator};
 use crate::problem::Problem;
 use crate::profile::{
-    Checkpoint, History, Objectives, Observer, Recorder, RunInfo, Start, StepMeter, TrainingState,
-    Update, action_taken, monitor, row, threshold,
+    Checkpoint, Descended, History, Objectives, Observer, Realized, Recorder, RunInfo, Start,
+    StepMeter, TrainingState, Update, action_taken, monitor, row, threshold,
 };
 use crate::record::{Event, EventKind, ExitStatus, Summary, WarningAction};
 use crate::stability::{Monitor, StabilitySettings};
@@ -147,7 +148,8 @@ impl Trainer<'_> {
 
     /// Takes up a state.
     fn begin(&mut self, start: TrainingState) -> Result<Loop> {
-        let TrainingState { step, theta, optimizer, batches, rate_factor, initial_loss } = start;
+        let TrainingState { step, theta, optimizer, batches, rate_factor, previous, initial_loss } =
+            start;
         self.optimizer.restore(&optimizer)?;
         let (samples, seed) = (self.problem.train.samples(), self.settings.seed);
         let order = |size| match batches {
@@ -159,7 +161,7 @@ impl Trainer<'_> {
         if step == 0 {
             check_determinism(&*self.problem.train, self.settings.precision)?;
         }
-        Ok(Loop { step, theta, batches, rate_factor, initial_loss })
+        Ok(Loop { step, theta, batches, rate_factor, previous, initial_loss })
     }
 
     /// What training stands at before update `step`.
@@ -170,6 +172,7 @@ impl Trainer<'_> {
             optimizer: self.optimizer.state(),
             batches: at.batches.as_ref().map(BatchOrder::position),
             rate_factor: at.rate_factor,
+            previous: at.previous.clone(),
             initial_loss: at.initial_loss,
         }
     }
@@ -196,6 +199,7 @@ impl Trainer<'_> {
             state,
             row: row::begin(number, lr, &at.theta),
             before: at.theta.clone(),
+            previous: at.previous.take(),
             change: Vec::new(),
             batch,
             full: None,
@@ -216,16 +220,28 @@ impl Trainer<'_> {
             let (full, products) = train.gradient_and_hvps(probe.as_deref().unwrap_or_default())?;
             (step.full, step.products) = (Some(full), probe.map(|_| products));
         } else if step.batch.is_none() || step.evaluates {
-            step.full = Some(train.gradient(Samples::All)?);
+            let multiplies = step.batch.is_none() && self.multiplies_update(step);
+            step.full = Some(gradient(&**train, Samples::All, multiplies)?);
         }
         if let Some(batch) = &step.batch {
-            step.minibatch = Some(train.gradient(Samples::Batch(batch))?);
+            let multiplies = self.multiplies_update(step);
+            step.minibatch = Some(gradient(&**train, Samples::Batch(batch), multiplies)?);
         }
         if let Some(full) = &step.full {
             row::enter_evaluation(&mut step.row, full);
         }
+        if step.minibatch.is_some() {
+            step.row.batch_grad_norm = Some(norm(&step.descended().gradient));
+        }
         step.row.threshold = threshold(&step.row, &*self.optimizer);
         Ok(())
+    }
+
+    /// Whether the Hessian that belongs to the update's gradient will be multiplied with the update. SAM
+    /// leaves the parameters for another gradient, and with them what could be repeated.
+    fn multiplies_update(&self, step: &Step) -> bool {
+        let realized = self.settings.meter.realized != Realized::Off;
+        step.measures && realized && self.optimizer.perturbed().is_none()
     }
 
     /// Validates, takes the optimizer's step in the precision of the run, and records its norms. The
@@ -240,6 +256,9 @@ impl Trainer<'_> {
         self.descend(step.row.lr, &mut at.theta, gradient, step.samples())?;
         at.theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
         step.change = row::enter_update(&mut step.row, &step.before, &at.theta);
+        if self.settings.meter.realized == Realized::Midpoint {
+            at.previous = Some(step.before.clone());
+        }
         Ok(())
     }
 
@@ -346,9 +365,13 @@ impl Trainer<'_> {
         if perturbed.is_some() {
             self.problem.train.set_parameters(&step.before)?;
         }
+        let samples = step.batch.as_deref().map_or(Samples::All, Samples::Batch);
+        let descended = step.minibatch.as_ref().or(step.full.as_ref());
         let start = Start {
             theta: &step.before,
+            previous: step.previous.as_deref(),
             update: Some(&step.change),
+            descended: descended.map(|of| Descended { samples, gradient: &of.gradient }),
             gradient: step.full.as_ref().map(|full| &full.gradient[..]),
             products: step.products.as_deref(),
         };
@@ -356,7 +379,11 @@ impl Trainer<'_> {
             train: &mut *self.problem.train,
             curvature: self.problem.curvature.as_mut().map(|other| &mut **other as _),
         };
-        let update = Update { operator: &self.optimizer.operator(), perturbed };
+        let context = StabilityContext { lr: step.row.lr, grad_norm: step.row.grad_norm };
+        let batch_edges = self.optimizer.batch_edges(&context);
+        let operator = &self.optimizer.operator();
+        let early_factor = self.optimizer.early_factor();
+        let update = Update { operator, perturbed, batch_edges, early_factor };
         self.settings.meter.measure(&mut step.row, objectives, start, update, tracking)
     }
 
@@ -414,5 +441,17 @@ impl Trainer<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The gradient over these samples; where products with their Hessian follow, so that these repeat it.
+fn gradient(
+    objective: &dyn Objective,
+    samples: Samples<'_>,
+    multiplies: bool,
+) -> Result<GradientEvaluation> {
+    match multiplies {
+        true => Ok(objective.gradient_and_hvps_over(samples, &[])?.0),
+        false => objective.gradient(samples),
     }
 }

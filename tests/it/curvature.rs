@@ -2,10 +2,12 @@
 //! sharpness against all batches there are, SAM's perturbed point.
 
 use sharpscope::autodiff::{Objective, Samples};
-use sharpscope::curvature::{BatchSharpness, CurvatureMeter, Preconditioned};
+use sharpscope::curvature::{BatchCurvature, BatchSharpness, CurvatureMeter, Preconditioned};
 use sharpscope::data::InputShape;
 use sharpscope::device::Precision;
-use sharpscope::linalg::{DenseOperator, Lanczos, SymmetricOperator, dot, norm, symmetric_eigen};
+use sharpscope::linalg::{
+    DenseOperator, Estimate, Lanczos, SymmetricOperator, dot, norm, symmetric_eigen,
+};
 use sharpscope::model::{Activation, initial_parameters};
 use sharpscope::optim::StabilityOperator;
 use sharpscope::problem::Loss;
@@ -144,68 +146,121 @@ fn subsets(n: usize, size: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// E[g'Hg]/E[||g||^2] over all batches of that size, with H by differences of the batch gradient.
-fn exact_batch_sharpness(case: &Case, theta: &[f64], size: usize) -> f64 {
+/// What is exact over all batches of a size, with H by differences of gradients.
+struct Enumerated {
+    mean_of_ratios: f64,
+    ratio_of_means: f64,
+    noise_scale: f64,
+    interaction: f64,
+}
+
+fn enumerated(case: &Case, theta: &[f64], size: usize) -> Enumerated {
     let mut objective = case.objective(&cpu(Precision::F64), case.data.len());
-    let (mut curvature, mut square) = (0.0, 0.0);
-    for batch in subsets(case.data.len(), size) {
-        let mut at = |point: &[f64]| {
-            objective.set_parameters(point).unwrap();
-            objective.gradient(Samples::Batch(&batch)).unwrap().gradient
-        };
-        let g = at(theta);
+    let mut gradient = |point: &[f64], samples: Samples<'_>| {
+        objective.set_parameters(point).unwrap();
+        objective.gradient(samples).unwrap().gradient
+    };
+    let full = gradient(theta, Samples::All);
+    let [mut ratio, mut curvature, mut square, mut along, mut scatter] = [0.0; 5];
+    let batches = subsets(case.data.len(), size);
+    for batch in &batches {
+        let g = gradient(theta, Samples::Batch(batch));
         let h = 1e-5 / norm(&g);
         let moved = |sign: f64| -> Vec<f64> {
             theta.iter().zip(&g).map(|(w, g)| w + sign * h * g).collect()
         };
-        let (up, down) = (at(&moved(1.0)), at(&moved(-1.0)));
-        let product: Vec<f64> = up.iter().zip(&down).map(|(a, b)| (a - b) / (2.0 * h)).collect();
-        curvature += dot(&g, &product);
+        let mut form = |samples: Samples<'_>| {
+            let (up, down) = (gradient(&moved(1.0), samples), gradient(&moved(-1.0), samples));
+            (dot(&g, &up) - dot(&g, &down)) / (2.0 * h)
+        };
+        let own = form(Samples::Batch(batch));
+        ratio += own / dot(&g, &g);
+        curvature += own;
         square += dot(&g, &g);
+        along += form(Samples::All);
     }
-    curvature / square
+    // Of single samples: the covariance as it is defined.
+    for sample in 0..case.data.len() {
+        let g = gradient(theta, Samples::Batch(&[sample]));
+        scatter += g.iter().zip(&full).map(|(g, f)| (g - f).powi(2)).sum::<f64>();
+    }
+    let (count, signal) = (batches.len() as f64, dot(&full, &full));
+    Enumerated {
+        mean_of_ratios: ratio / count,
+        ratio_of_means: curvature / square,
+        noise_scale: scatter / case.data.len() as f64 / signal,
+        interaction: along / count / signal,
+    }
+}
+
+/// A case of eight samples with its objective at a point, the gradient there, and what is exact over all
+/// pairs.
+fn eight() -> (Box<dyn Objective>, Vec<f64>, Enumerated) {
+    let case = case(8);
+    let mut objective = case.objective(&cpu(Precision::F64), 8);
+    let theta: Vec<f64> = normal(objective.dim(), 5).iter().map(|x| 0.7 * x).collect();
+    objective.set_parameters(&theta).unwrap();
+    let full = gradient(&*objective);
+    let exact = enumerated(&case, &theta, 2);
+    (objective, full, exact)
+}
+
+/// Each estimate beside its exact value.
+fn beside(found: &BatchCurvature, exact: &Enumerated) -> [(&'static str, Estimate, f64); 4] {
+    [
+        ("mean of ratios", found.mean_of_ratios, exact.mean_of_ratios),
+        ("ratio of means", found.ratio_of_means, exact.ratio_of_means),
+        ("noise scale", found.noise_scale.unwrap(), exact.noise_scale),
+        ("interaction", found.interaction.unwrap(), exact.interaction),
+    ]
+}
+
+fn drawn(batches: usize, seed: u64) -> BatchSharpness {
+    BatchSharpness { batches, batch_size: 2, accuracy: None, seed }
 }
 
 /// Over all 28 pairs of 8 samples; the standard error must cover what it says, 95 times in 100 but
 /// for the skewness of a ratio of few draws.
 #[test]
-fn batch_sharpness_is_the_ratio_over_all_batches_within_its_standard_error() {
-    let case = case(8);
-    let mut objective = case.objective(&cpu(Precision::F64), 8);
-    let theta: Vec<f64> = normal(objective.dim(), 5).iter().map(|x| 0.7 * x).collect();
-    objective.set_parameters(&theta).unwrap();
-    let exact = exact_batch_sharpness(&case, &theta, 2);
-
+fn batch_sharpness_is_that_over_all_batches_within_its_standard_error() {
+    let (objective, full, exact) = eight();
     let seeds = 200;
-    let mut covered = 0;
+    let mut covered = [0; 4];
     for seed in 0..seeds {
-        let batches = BatchSharpness { batches: 40, batch_size: 2, seed };
-        let estimate = batches.measure(&*objective, 0).unwrap().unwrap();
-        let error = (estimate.value - exact).abs() / estimate.standard_error.unwrap();
-        covered += usize::from(error < 1.96);
+        let found = drawn(40, seed).measure(&*objective, Some(&full), 0).unwrap().unwrap();
+        for (covered, (_, estimate, exact)) in covered.iter_mut().zip(beside(&found, &exact)) {
+            let error = (estimate.value - exact).abs() / estimate.standard_error.unwrap();
+            *covered += usize::from(error < 1.96);
+        }
+        assert_eq!((found.batches, found.products), (40, 60));
     }
-    assert!((180..=198).contains(&covered), "{covered} of {seeds} intervals hold {exact}");
+    assert!((180..=198).contains(&covered[1]), "{} of {seeds} intervals", covered[1]);
+    assert!(covered.iter().all(|covered| *covered >= 180), "{covered:?} of {seeds}");
 
-    let many = BatchSharpness { batches: 4000, batch_size: 2, seed: 1 };
-    let estimate = many.measure(&*objective, 3).unwrap().unwrap();
-    let error = estimate.value - exact;
-    assert!(error.abs() < 4.0 * estimate.standard_error.unwrap(), "{error} from {exact}");
-    assert!(estimate.standard_error.unwrap() < 0.03 * exact.abs());
+    let found = drawn(4000, 1).measure(&*objective, Some(&full), 3).unwrap().unwrap();
+    for (what, estimate, exact) in beside(&found, &exact) {
+        let error = estimate.value - exact;
+        let stated = estimate.standard_error.unwrap();
+        assert!(error.abs() < 4.0 * stated, "{what}: {error} from {exact}");
+        assert!(stated < 0.1 * exact.abs(), "{what}: {stated} of {exact}");
+    }
+    let Estimate { standard_error, .. } = found.ratio_of_means;
+    assert!(standard_error.unwrap() < 0.03 * exact.ratio_of_means.abs());
+    // They are not the same thing.
+    let [mean, ratio] = [exact.mean_of_ratios, exact.ratio_of_means];
+    assert!((mean / ratio - 1.0).abs() > 0.01, "{mean}, {ratio}");
 }
 
 /// Few batches, of which those with a large gradient weigh most: two errors hold it where there are any.
 #[test]
 fn batch_sharpness_of_few_batches_is_within_two_standard_errors() {
-    let case = case(8);
-    let mut objective = case.objective(&cpu(Precision::F64), 8);
-    let theta: Vec<f64> = normal(objective.dim(), 5).iter().map(|x| 0.7 * x).collect();
-    objective.set_parameters(&theta).unwrap();
-    let exact = exact_batch_sharpness(&case, &theta, 2);
+    let (objective, _, exact) = eight();
+    let exact = exact.ratio_of_means;
     for batches in [8, 16] {
         let (mut covered, mut stated) = (0, 0);
         for seed in 0..400 {
-            let drawn = BatchSharpness { batches, batch_size: 2, seed };
-            let estimate = drawn.measure(&*objective, 0).unwrap().unwrap();
+            let found = drawn(batches, seed).measure(&*objective, None, 0).unwrap().unwrap();
+            let estimate = found.ratio_of_means;
             let Some(error) = estimate.standard_error else { continue };
             stated += 1;
             covered += usize::from((estimate.value - exact).abs() <= 2.0 * error);
@@ -215,18 +270,37 @@ fn batch_sharpness_of_few_batches_is_within_two_standard_errors() {
     }
 }
 
+/// As many batches as the error asks for, at least eight.
+#[test]
+fn drawing_of_batches_ends_where_the_error_is_small() {
+    let (objective, _, _) = eight();
+    let with = |accuracy| BatchSharpness { accuracy: Some(accuracy), ..drawn(2000, 3) };
+    let measure = |accuracy| with(accuracy).measure(&*objective, None, 0).unwrap().unwrap();
+    assert_eq!(measure(1e3).batches, 8);
+    assert_eq!(measure(1e-9).batches, 2000);
+    let found = measure(0.1);
+    assert!((9..2000).contains(&found.batches), "{}", found.batches);
+    let Estimate { value, standard_error } = found.mean_of_ratios;
+    assert!(standard_error.unwrap() <= 0.1 * value.abs());
+    assert_eq!((found.noise_scale, found.interaction), (None, None), "without the full gradient");
+}
+
 /// The batch that is the whole set has no variance.
 #[test]
 fn batch_sharpness_of_the_full_batch_is_the_curvature_along_the_gradient() {
     let (objective, _, hessian) = problem(9);
-    let batches = BatchSharpness { batches: 3, batch_size: 9, seed: 0 };
-    let estimate = batches.measure(&*objective, 0).unwrap().unwrap();
+    let batches = BatchSharpness { batches: 3, batch_size: 9, accuracy: None, seed: 0 };
     let g = gradient(&*objective);
+    let found = batches.measure(&*objective, Some(&g), 0).unwrap().unwrap();
     let mut product = vec![0.0; g.len()];
     DenseOperator::new(g.len(), hessian).unwrap().apply(&g, &mut product).unwrap();
     let expected = dot(&g, &product) / dot(&g, &g);
-    assert_close(&[estimate.value], &[expected], 1e-12, "batch sharpness");
-    assert!(estimate.standard_error.unwrap() < 1e-12 * expected.abs());
+    for estimate in [found.mean_of_ratios, found.ratio_of_means] {
+        assert_close(&[estimate.value], &[expected], 1e-12, "batch sharpness");
+        assert!(estimate.standard_error.unwrap() < 1e-12 * expected.abs());
+    }
+    assert_close(&[found.interaction.unwrap().value], &[expected], 1e-12, "interaction");
+    assert_eq!(found.noise_scale, None, "no batch differs from the whole");
 }
 
 /// The product over a batch is that of an objective made of the batch alone.

@@ -4,6 +4,7 @@
 //! `tests/goldens` holds them, with the commands in `commands.txt`. Later versions add to them and go
 //! on reading these.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -74,19 +75,48 @@ fn events(lines: &str) -> Vec<(u64, String)> {
 /// vector of the top eigenspace a solve gives, and how the gradient lies to it, is up to rounding.
 const REPEATED: [&str; 3] = ["spectra", "diverged", "comparison"];
 
+/// A table of layout 1, whose batch sharpness was the ratio of means, under the names of layout 2.
+fn since_version_2(mut golden: Table) -> Table {
+    for row in &mut golden.rows {
+        for end in ["", "_se"] {
+            let name = format!("batch_sharpness{end}");
+            if row.get(&name).is_some_and(|cell| !cell.is_empty()) {
+                let cell = row.remove(&name).unwrap();
+                row.insert(format!("batch_sharpness_ratio_of_means{end}"), cell);
+            }
+        }
+    }
+    golden
+}
+
+/// Events of kinds that the goldens' version did not know.
+const LATER: [&str; 2] = ["realized_edge_entered", "realized_edge_left"];
+
+/// Products of a row that the goldens' version did not take: with the update, and across each two of the eight
+/// minibatches of batch sharpness.
+fn later_products(found: &BTreeMap<String, String>) -> f64 {
+    let there = |name: &str| found.get(name).is_some_and(|cell| !cell.is_empty());
+    let one = if there("realized_ratio") { 1.0 } else { 0.0 };
+    one + if there("noise_interaction") { 4.0 } else { 0.0 }
+}
+
 fn same_table(found: &Path, golden: &Path) {
     let repeated = REPEATED.iter().any(|run| golden.starts_with(goldens().join(run)));
-    let (found, golden) = (Table::read(found).untimed(), Table::read(golden).untimed());
+    let (found, golden) =
+        (Table::read(found).untimed(), since_version_2(Table::read(golden).untimed()));
     assert_eq!(found.rows.len(), golden.rows.len());
     for (step, (found, golden)) in found.rows.iter().zip(&golden.rows).enumerate() {
         let determined = |name: &str| !(repeated && name == "gradient_alignment");
         for (name, expected) in golden.iter().filter(|(name, _)| determined(name)) {
             let cell = found.get(name).unwrap_or_else(|| panic!("no column {name}"));
+            let more = if name == "hvps" { later_products(found) } else { 0.0 };
+            let expected =
+                expected.parse().map_or(expected.clone(), |x: f64| (x + more).to_string());
             let near = match (cell.parse::<f64>(), expected.parse::<f64>()) {
                 (Ok(cell), Ok(expected)) => {
                     (cell - expected).abs() <= ROUNDING * expected.abs().max(1e-3)
                 }
-                _ => cell == expected,
+                _ => *cell == expected,
             };
             assert!(near, "step {step}: {name} = {cell}, not {expected}");
         }
@@ -106,7 +136,8 @@ fn the_commands_make_them_again() {
     for golden in found {
         let made = place.made(golden.strip_prefix(goldens()).unwrap().to_str().unwrap());
         same_table(&made.join("steps.csv"), &golden.join("steps.csv"));
-        let [made, golden] = [made, golden].map(|run| events(&read(run.join("events.jsonl"))));
+        let [mut made, golden] = [made, golden].map(|run| events(&read(run.join("events.jsonl"))));
+        made.retain(|(_, kind)| !LATER.contains(&&kind[..]));
         assert_eq!(made, golden);
     }
     let spectrum = "spectra/spectra/step-3.csv";

@@ -25,6 +25,7 @@ mod optim;
 mod profiler;
 mod quantities;
 mod readme;
+mod realized;
 mod report;
 mod spectrum;
 mod stability;

@@ -106,3 +106,110 @@ fn quantities_have_columns_of_their_own_and_their_products_are_counted() {
     let twice = place.run(&format!("{run} {words}")).refusal().unwrap();
     assert!(twice.contains("named twice"), "{twice}");
 }
+
+fn all_of(settings: &serde_json::Value, names: &[&str]) -> Vec<sharpscope::record::StepRow> {
+    let mut settings = settings.clone();
+    settings["measure"] = json!(names);
+    train(settings).rows
+}
+
+fn sum(row: &sharpscope::record::StepRow, prefix: &str) -> (f64, usize) {
+    let values: Vec<f64> =
+        row.measured.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, x)| *x).collect();
+    (values.iter().sum(), values.len())
+}
+
+/// Shares of the top eigenvector and of the gradient, and sums over classes, add up to what they are of.
+#[test]
+fn shares_and_sums_over_classes_add_up() {
+    let names = ["layer_shares", "class_curvature", "class_slope", "top_gradient_share"];
+    for row in all_of(&settings("adam", &[]), &names) {
+        let close = |(found, count): (f64, usize), expected: f64, parts: usize| {
+            assert!(
+                (found - expected).abs() < 1e-8 * expected.abs().max(1e-3),
+                "{found}, {expected}"
+            );
+            assert_eq!(count, parts, "{row:?}");
+        };
+        close(sum(&row, "layer_shares."), 1.0, 2);
+        close(sum(&row, "class_curvature."), row.sharpness.unwrap(), 10);
+        let alignment = row.gradient_alignment.unwrap();
+        close(sum(&row, "class_slope."), alignment * row.grad_norm.unwrap(), 10);
+        close(sum(&row, "top_gradient_share"), alignment * alignment, 1);
+    }
+    // More eigenvectors hold more of the gradient.
+    let mut three = settings("sgd", &["top_gradient_share"]);
+    let one = train(three.clone()).rows;
+    three["top"] = json!(3);
+    for (one, three) in one.iter().zip(&train(three).rows) {
+        let name = "top_gradient_share";
+        assert!(three.measured[name] > one.measured[name] && three.measured[name] <= 1.0 + 1e-12);
+    }
+    let place = Place::new();
+    let flags = "run --backend cpu --dataset chebyshev --model linear --steps 1";
+    let refusal = place.run(&format!("{flags} --measure class_slope")).refusal().unwrap();
+    assert!(refusal.contains("no classes"), "{refusal}");
+}
+
+/// The gradient of the sharpness against the change of the largest eigenvalue along the weights, and along
+/// random directions: cos(theta, grad S) = theta' grad S / (|theta| |grad S|).
+#[test]
+fn the_decay_alignment_is_that_of_differences_of_the_sharpness() {
+    let settings = settings("sgd", &["decay_alignment"]);
+    let row = &train(settings.clone()).rows[0];
+    let config = RunConfig::resolve(serde_json::from_value(settings).unwrap()).unwrap();
+    let mut prepared = prepare(config).unwrap();
+    let (meter, theta) = (prepared.meter(), prepared.theta.clone());
+    let objective = &mut prepared.problem.train;
+    let mut sharpness = |point: &[f64]| {
+        objective.set_parameters(point).unwrap();
+        meter.measure_top(&**objective, 0).unwrap().lambda[0]
+    };
+    let h = 1e-4;
+    let mut slope = |direction: &dyn Fn(usize) -> f64| {
+        let mut at = |sign: f64| {
+            let moved = |(i, w): (usize, &f64)| w + sign * h * direction(i);
+            sharpness(&theta.iter().enumerate().map(moved).collect::<Vec<f64>>())
+        };
+        (at(1.0) - at(-1.0)) / (2.0 * h)
+    };
+    let gradient: Vec<f64> =
+        (0..theta.len()).map(|k| slope(&|i| if i == k { 1.0 } else { 0.0 })).collect();
+    let expected = dot(&theta, &gradient) / norm(&theta) / norm(&gradient);
+    let along = slope(&|i| theta[i]);
+    assert!((along - dot(&theta, &gradient)).abs() < 1e-4 * along.abs());
+    let found = row.measured["decay_alignment"];
+    assert!((found - expected).abs() < 2e-4, "{found} against {expected}");
+    assert!(found.abs() > 1e-3);
+}
+
+/// The edge of Adam's early steps, which its bias correction lowers.
+#[test]
+fn adams_early_edge_ratio_has_its_factor() {
+    for (step, row) in all_of(&settings("adam", &[]), &["early_edge_ratio"]).iter().enumerate() {
+        let expected = row.edge_ratio.unwrap() / (1.0 - 0.9_f64.powi(step as i32 + 1));
+        let found = row.measured["early_edge_ratio"];
+        assert!((found / expected - 1.0).abs() < 1e-12, "step {step}");
+    }
+    let rows = all_of(&settings("momentum", &[]), &["early_edge_ratio"]);
+    assert!(rows.iter().all(|row| row.measured.is_empty()), "momentum corrects nothing");
+}
+
+/// Beyond what the gradient's own corner of the ball has, and not above what the largest eigenvalue allows.
+#[test]
+fn generalized_sharpnesses_lie_between_their_bounds() {
+    let settings = settings("sgd", &["sign_sharpness", "spectral_sharpness"]);
+    let (theta, gradient) = initial_gradient(settings.clone());
+    let row = &train(settings).rows[0];
+    let largest = row.sharpness.unwrap();
+    let sign = row.measured["sign_sharpness"];
+    assert!(sign > largest && sign <= theta.len() as f64 * largest, "{sign}");
+    // Singular values of at most 1: of 64 x 5 and 5 x 10 entries, and two columns.
+    let spectral = row.measured["spectral_sharpness"];
+    assert!(spectral > largest && spectral <= 12.0 * largest && spectral < sign, "{spectral}");
+    let edge = row.measured["sign_sharpness_edge"];
+    let sum: f64 = gradient.iter().map(|g| g.abs()).sum();
+    assert!((edge / (2.0 * sum / 0.05) - 1.0).abs() < 1e-12);
+    let nuclear = row.measured["spectral_sharpness_edge"] * 0.05 / 2.0;
+    assert!(nuclear >= norm(&gradient) && nuclear < sum, "{nuclear}");
+}

@@ -18,8 +18,16 @@ use sharpscope::record::{Columns, Phase, StepRow, Summary, cells, column_names};
 use sharpscope::rundir::{ManifestHead, RunDirectory, to_safetensors};
 
 /// Two eigenvalues and no extra columns.
-const TOP_2: Columns =
-    Columns { top: 2, batch_sharpness_se: false, perturbed_sharpness: false, measured: Vec::new() };
+const TOP_2: Columns = Columns {
+    top: 2,
+    batch_sharpness_se: false,
+    batch_noise: false,
+    batch_grad_norm: false,
+    realized_ratio: false,
+    realized_ratio_midpoint: false,
+    perturbed_sharpness: false,
+    measured: Vec::new(),
+};
 
 fn row_of(x: f64) -> StepRow {
     StepRow {
@@ -161,9 +169,14 @@ fn write_steps(folder: &Path, rows: &[StepRow], columns: &Columns) {
 }
 
 fn columns() -> impl Strategy<Value = Columns> {
-    (0_usize..4, any::<bool>(), any::<bool>()).prop_map(|(top, se, perturbed)| Columns {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    (0_usize..4, flags).prop_map(|(top, (batches, realized, perturbed))| Columns {
         top,
-        batch_sharpness_se: se,
+        batch_sharpness_se: batches,
+        batch_noise: batches,
+        batch_grad_norm: batches,
+        realized_ratio: realized,
+        realized_ratio_midpoint: realized,
         perturbed_sharpness: perturbed,
         measured: Vec::new(),
     })
@@ -171,7 +184,7 @@ fn columns() -> impl Strategy<Value = Columns> {
 
 /// A row that a table with these columns can hold: times in whole microseconds, nothing elsewhere.
 fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
-    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 18);
+    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 30);
     let lambda = prop::collection::vec(any::<f64>(), 0..=columns.top);
     let counts = (any::<u32>(), any::<u32>(), any::<u32>());
     let rest = (
@@ -208,6 +221,19 @@ fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
             curvature_ms: converged.map(|_| f64::from(hvps) / 1e3),
             batch_sharpness_se: x[16].filter(|_| columns.batch_sharpness_se),
             perturbed_sharpness: x[17].filter(|_| columns.perturbed_sharpness),
+            realized_ratio: x[18].filter(|_| columns.realized_ratio),
+            step_is_ascent: converged.filter(|_| columns.realized_ratio),
+            realized_ratio_midpoint: x[19].filter(|_| columns.realized_ratio_midpoint),
+            batch_sharpness_ratio_of_means: x[20].filter(|_| columns.batch_noise),
+            batch_sharpness_ratio_of_means_se: x[21].filter(|_| columns.batch_noise),
+            noise_scale: x[22].filter(|_| columns.batch_noise),
+            noise_scale_se: x[23].filter(|_| columns.batch_noise),
+            noise_interaction: x[24].filter(|_| columns.batch_noise),
+            noise_interaction_se: x[25].filter(|_| columns.batch_noise),
+            batch_edge_small: x[26].filter(|_| columns.batch_noise),
+            batch_edge_large: x[27].filter(|_| columns.batch_noise),
+            batch_edge_position: x[28].filter(|_| columns.batch_noise),
+            batch_grad_norm: x[29].filter(|_| columns.batch_grad_norm),
         },
     )
 }

@@ -19,6 +19,7 @@ pub(in crate::config) struct Curvature {
     pub solver: Solver,
     pub audit_every: Option<usize>,
     pub sharpness_batches: Option<usize>,
+    pub sharpness_error: Option<f64>,
     pub perturbed_sharpness: bool,
 }
 
@@ -33,6 +34,7 @@ impl Curvature {
         let top = settings.top.unwrap_or(1);
         let smallest = settings.smallest.unwrap_or(false);
         let solver = solver(settings.solver, smallest)?;
+        let sharpness_batches = sharpness_batches(settings.sharpness_batches, batch_size)?;
         Ok(Self {
             top,
             smallest,
@@ -40,7 +42,8 @@ impl Curvature {
             max_iterations: max_iterations(settings.max_iterations, top, smallest)?,
             solver,
             audit_every: audit_every(settings.audit_every, solver)?,
-            sharpness_batches: sharpness_batches(settings.sharpness_batches, batch_size)?,
+            sharpness_batches,
+            sharpness_error: sharpness_error(settings.sharpness_error, sharpness_batches)?,
             perturbed_sharpness: perturbed_sharpness(settings.perturbed_sharpness, optimizer)?,
         })
     }
@@ -110,6 +113,17 @@ fn sharpness_batches(given: Option<usize>, batch_size: BatchSize) -> Result<Opti
             Err(Error::setting(FLAG, 1, problem, "give 2 or more, or 0 for none"))
         }
         (given, Some(_)) => Ok(Some(given.unwrap_or(DEFAULT))),
+    }
+}
+
+fn sharpness_error(given: Option<f64>, batches: Option<usize>) -> Result<Option<f64>> {
+    match given {
+        Some(error) if batches.is_none() => {
+            let problem = "batch sharpness is not measured";
+            let remedy = "give --batch-size, and not --sharpness-batches 0";
+            Err(Error::setting("--sharpness-error", format!("{error:?}"), problem, remedy))
+        }
+        given => Ok(given),
     }
 }
 

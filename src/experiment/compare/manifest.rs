@@ -8,7 +8,7 @@ use super::end::{ComparisonEnd, MemberStatus};
 use super::plan::{Comparison, MANIFEST, Member};
 use crate::error::Result;
 use crate::input;
-use crate::rundir::now;
+use crate::rundir::{SCHEMA_VERSION, now};
 
 const REMEDY: &str = "name the folder of a 'sharpscope compare'";
 
@@ -73,7 +73,7 @@ impl ComparisonManifest {
             |index: usize| end.map_or(&MemberStatus::Unfinished, |end| &end.statuses[index]);
         let listed = comparison.members.iter().enumerate();
         Self {
-            schema_version: 1,
+            schema_version: SCHEMA_VERSION,
             version: env!("CARGO_PKG_VERSION").to_string(),
             name: comparison.name.clone(),
             started: started.to_string(),

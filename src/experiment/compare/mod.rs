@@ -14,3 +14,9 @@ pub use end::{ComparisonEnd, MemberStatus};
 pub use execute::ComparisonObserver;
 pub use manifest::{ComparisonManifest, ListedMember, ListedSetting};
 pub use plan::{Comparison, Member, Setting};
+
+/// Whether a folder is a comparison's.
+#[cfg(feature = "report")]
+pub(crate) fn is_comparison(folder: &std::path::Path) -> bool {
+    folder.join(plan::MANIFEST).is_file()
+}

@@ -169,11 +169,14 @@ impl Comparison {
 }
 
 impl Member {
-    /// The first key in which a run's configuration on disk is not this member's, with both values.
+    /// The first key in which a run's configuration on disk is not this member's, with both values. One
+    /// that it lacks, being made by an earlier version, is at its default.
     fn difference(&self, config: &serde_json::Value) -> Option<(String, String, String)> {
         let null = serde_json::Value::Null;
+        let defaults = RunConfig::resolve(Settings::default()).ok()?.what().ok()?;
         let all = self.config.what().ok()?.into_iter();
-        all.map(|(key, wanted)| (config.get(&key).unwrap_or(&null), key, wanted))
+        let there = |key: &str| config.get(key).or(defaults.get(key)).unwrap_or(&null);
+        all.map(|(key, wanted)| (there(&key), key, wanted))
             .find(|(there, _, wanted)| *there != wanted)
             .map(|(there, key, wanted)| (key, there.to_string(), wanted.to_string()))
     }

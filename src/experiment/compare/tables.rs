@@ -162,7 +162,7 @@ fn long_table(comparison: &Comparison, done: &[Finished<'_>]) -> Result<Vec<u8>>
 /// What `summary.csv` averages over seeds.
 type Metric = (&'static str, fn(&Summary) -> Option<f64>);
 
-const METRICS: [Metric; 14] = [
+const METRICS: [Metric; 17] = [
     ("final_sharpness", |s| s.final_sharpness),
     ("peak_sharpness", |s| s.peak_sharpness),
     ("final_preconditioned_sharpness", |s| s.final_preconditioned_sharpness),
@@ -177,6 +177,9 @@ const METRICS: [Metric; 14] = [
     ("accuracy_gap", |s| Some(s.final_train_accuracy? - s.final_val_accuracy?)),
     ("hvps", |s| Some(s.hvps as f64)),
     ("seconds", |s| Some(s.total_seconds)),
+    ("final_realized_ratio", |s| s.final_realized_ratio),
+    ("share_realized_above", |s| s.share_realized_above),
+    ("ascents", |s| s.share_realized_above.map(|_| s.ascents as f64)),
 ];
 
 /// Mean, standard deviation and number of seeds of each metric, for each setting, over the runs that

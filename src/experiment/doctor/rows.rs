@@ -3,6 +3,7 @@
 use statrs::statistics::{Data, OrderStatistics};
 
 use super::{Finding, Run, Verdict};
+use crate::config::RunConfig;
 use crate::record::{ExitStatus, StepRow};
 
 /// The median of the relative update is sane within these: less is lost in the rounding of single
@@ -46,6 +47,7 @@ pub(super) fn findings(run: &Run<'_>) -> Vec<Finding> {
         raw_curves(run),
         eigenvalues(run),
         threshold(run),
+        realized(run),
         precision(run),
     ]
 }
@@ -139,11 +141,39 @@ fn threshold(run: &Run<'_>) -> Finding {
         }
         known => {
             let text = format!(
-                "sharpness over threshold at {known} steps; the threshold is the local quadratic's"
+                "sharpness over threshold at {known} steps; the threshold is the local quadratic's{}",
+                match run.config.as_ref().ok().and_then(RunConfig::decay) {
+                    Some(_) => ", which training may stay well below under weight decay",
+                    None => "",
+                }
             );
             Finding::new(CHECK, Verdict::Pass, known as f64, text)
         }
     }
+}
+
+/// What the sharpness over the threshold is worth is seen beside the curvature that updates met. A ratio
+/// below 1 is none of the faults of a run, with weight decay least of all, under which the sharpness may
+/// settle well below the threshold.
+fn realized(run: &Run<'_>) -> Finding {
+    const CHECK: &str = "realized_edge";
+    let ratios: Vec<f64> = run.rows.iter().filter_map(|row| row.realized_ratio).collect();
+    let ascents = run.rows.iter().filter(|row| row.step_is_ascent == Some(true)).count();
+    if ratios.is_empty() {
+        let text = "no realized ratio was measured (--realized step)";
+        return Finding::new(CHECK, Verdict::NotKnown, None, text);
+    }
+    let above = ratios.iter().filter(|ratio| **ratio >= 1.0).count();
+    let of_edge = |row: &&StepRow| row.edge_ratio.is_some_and(|ratio| ratio >= 1.0);
+    let beyond: Vec<&StepRow> = run.rows.iter().filter(of_edge).collect();
+    let both = beyond.iter().filter(|row| row.realized_ratio.is_some_and(|r| r >= 1.0)).count();
+    let text = format!(
+        "on a local quadratic {above} of {} measured updates raise the loss that they descend, and \
+         {ascents} more ascend from the start; of {} rows beyond the threshold {both} do",
+        ratios.len(),
+        beyond.len()
+    );
+    Finding::new(CHECK, Verdict::Pass, share(above, ratios.len()), text)
 }
 
 fn precision(run: &Run<'_>) -> Finding {

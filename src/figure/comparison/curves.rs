@@ -28,7 +28,14 @@ pub(super) fn draw<DB: DrawingBackend>(
     let rows = settings.iter().flat_map(|setting| &setting.runs).flat_map(|run| &run.rows);
     let steps = Steps::of(rows.map(|row| row.step));
     let mut panels = match figure {
-        ComparisonFigure::EdgeRatio => vec![edge_ratio(settings, steps)],
+        ComparisonFigure::EdgeRatio => {
+            let edge = ratio("sharpness / threshold", settings, steps, |row| row.edge_ratio);
+            let realized = ratio("realized ratio", settings, steps, |row| row.realized_ratio);
+            [edge]
+                .into_iter()
+                .chain(Some(realized).filter(|panel| !panel.lines.is_empty()))
+                .collect()
+        }
         ComparisonFigure::Loss => losses(settings),
         _ => sharpness(settings),
     };
@@ -59,8 +66,14 @@ fn sharpness(settings: &[Setting]) -> Vec<Panel> {
     with_second(plain, preconditioned, Kind::Curvature)
 }
 
-fn edge_ratio(settings: &[Setting], steps: Steps) -> Panel {
-    let mut panel = panel_of("sharpness / threshold", settings, |row| row.edge_ratio);
+/// A ratio that is 1 at the edge.
+fn ratio(
+    name: &'static str,
+    settings: &[Setting],
+    steps: Steps,
+    value: fn(&StepRow) -> Option<f64>,
+) -> Panel {
+    let mut panel = panel_of(name, settings, value);
     if !panel.lines.is_empty() {
         let (from, to) = steps.shown;
         let pen = Pen::dashed(BLACK, 1.7, Dash::SHORT);

@@ -47,7 +47,7 @@ pub enum ComparisonFigure {
     /// The Hessian's largest eigenvalue over the steps and, where it was measured, the
     /// preconditioned one; each beside the stability threshold that belongs to it.
     Sharpness,
-    /// Sharpness over threshold, by step.
+    /// Sharpness over threshold and, where it was measured, the realized ratio, by step.
     EdgeRatio,
     /// Training and validation loss over the steps.
     Loss,

@@ -8,8 +8,8 @@ use crate::linalg::{dot, norm};
 pub(super) fn measure(at: At<'_>) -> Result<Measured> {
     let length = norm(at.gradient);
     if length == 0.0 {
-        return Ok(Measured { value: None, products: 0 });
+        return Ok(Measured::default());
     }
     let product = at.objective.hvp(at.gradient)?;
-    Ok(Measured { value: Some(dot(at.gradient, &product) / (length * length)), products: 1 })
+    Ok(Measured::one(dot(at.gradient, &product) / (length * length), 1))
 }

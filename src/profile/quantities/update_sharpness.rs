@@ -8,8 +8,8 @@ use crate::linalg::{dot, norm};
 /// moves, or where the update is not known when the row is measured.
 pub(super) fn measure(at: At<'_>) -> Result<Measured> {
     let Some(update) = at.update.filter(|update| norm(update) > 0.0) else {
-        return Ok(Measured { value: None, products: 0 });
+        return Ok(Measured::default());
     };
     let product = at.objective.hvp(update)?;
-    Ok(Measured { value: Some(dot(update, &product) / norm(update).powi(2)), products: 1 })
+    Ok(Measured::one(dot(update, &product) / norm(update).powi(2), 1))
 }

@@ -83,6 +83,27 @@ impl Outlook<'_> {
     }
 }
 
+/// Batch sharpness, as the ratio of means that the models were fitted on, over what it settles at: 1
+/// between what it settles at with small and with large batches. `None` where neither is known.
+fn batch_ratio(row: &StepRow, threshold: f64) -> Option<f64> {
+    let measured = row.batch_sharpness_ratio_of_means.filter(|measured| measured.is_finite())?;
+    // Rows of earlier versions do not say; gradient descent's is its threshold.
+    let same = ((threshold * row.lr - 2.0).abs() < 1e-9).then_some(threshold);
+    let (small, large) = (row.batch_edge_small.or(same)?, row.batch_edge_large.or(same)?);
+    let ratio = if measured < small { measured / small } else { (measured / large).max(1.0) };
+    ratio.is_finite().then_some(ratio)
+}
+
+/// What the models take it for: nothing with the full batch, and far below the edge where it cannot be
+/// compared, as with Adam, whose minibatches they were fitted on so.
+fn batch_feature(row: &StepRow, batch_ratio: Option<f64>) -> f64 {
+    match (row.batch_sharpness_ratio_of_means, batch_ratio) {
+        (None, _) => 0.0,
+        (Some(_), None) => -1.0,
+        (Some(_), Some(ratio)) => (ratio - 1.0).clamp(-1.0, 2.0),
+    }
+}
+
 impl WarningModel {
     /// A model that has seen nothing.
     pub fn new(settings: &WarningSettings, trend: &TrendSettings) -> Self {
@@ -114,8 +135,9 @@ impl WarningModel {
         let component = self.components.line();
         let outlook = self.outlook(row, threshold, edge_ratio, context);
         let in_steps = self.steps_until_visible(oscillation.log_share, &outlook);
-        let batch_ratio = row.batch_sharpness.map(|b| b / threshold).filter(|b| b.is_finite());
-        let features = self.features(&oscillation, component, &outlook, in_steps, batch_ratio);
+        let batch_ratio = batch_ratio(row, threshold);
+        let batch = batch_feature(row, batch_ratio);
+        let features = self.features(&oscillation, component, &outlook, in_steps, batch);
         Some(Signal {
             step: row.step,
             in_spike: context.in_spike,
@@ -176,7 +198,7 @@ impl WarningModel {
         component: Option<Line>,
         outlook: &Outlook<'_>,
         in_steps: Option<usize>,
-        batch_ratio: Option<f64>,
+        batch: f64,
     ) -> [f64; FEATURES.len()] {
         let ahead = in_steps.unwrap_or(self.farthest());
         let soon = if ahead <= self.settings.warning_horizon { 1.0 } else { 0.0 };
@@ -194,7 +216,7 @@ impl WarningModel {
             oscillation.log_share.clamp(-LOG_SHARE, 0.0) / 10.0,
             build_up,
             outlook.context.loss_rise.unwrap_or(0.0).clamp(-1.0, 1.0),
-            batch_ratio.map_or(0.0, |ratio| (ratio - 1.0).clamp(-1.0, 2.0)),
+            batch,
             soon * planned.clamp(-1.0, 2.0),
         ]
     }

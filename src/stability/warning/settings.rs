@@ -140,7 +140,7 @@ pub struct WarningWeights {
     pub build_up: f64,
     /// Of the loss's rise over its baseline.
     pub loss_rise: f64,
-    /// Of batch sharpness over the threshold, beyond 1.
+    /// Of batch sharpness over what it settles at, beyond 1.
     pub batch: f64,
     /// Of the logarithm by which the schedule raises the learning rate by then.
     pub planned: f64,

@@ -33,8 +33,8 @@ pub struct Signal {
     /// measured growth or of that by the edge ratio, the lesser, less so the more the measured one
     /// scatters, if n is within the horizon, else 0; a tenth of the logarithm of the oscillation's
     /// share of the loss; build-up: a tenth of that logarithm's rise above its least value in the
-    /// latest rows; the loss's rise over its baseline; batch sharpness over the threshold, beyond 1
-    /// (0 where there is none); planned: the logarithm by which the schedule raises the learning rate by
+    /// latest rows; the loss's rise over its baseline; batch sharpness over what it settles at, beyond 1
+    /// (0 where there is none, -1 where it cannot be compared); planned: the logarithm by which the schedule raises the learning rate by
     /// then, if n is within the horizon, else 0.
     pub features: [f64; FEATURES.len()],
     /// Steps until the oscillation is visible, if it gets there.
@@ -51,7 +51,8 @@ pub struct Signal {
     pub energy_share: f64,
     /// |c| over the norm of the gradient.
     pub gradient_alignment: f64,
-    /// Batch sharpness over the threshold.
+    /// Batch sharpness (its ratio of means) over what it settles at: over the edge of small batches where it
+    /// is below that, over the edge of large ones where it is beyond that, else 1.
     pub batch_ratio: Option<f64>,
 }
 

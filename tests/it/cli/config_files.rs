@@ -35,7 +35,7 @@ fn keys_are_the_flags_and_flags_win() {
         "weight_decay": 0.0, "schedule": "constant", "warmup": 0, "batch_size": 16, "steps": 4,
         "seed": 7, "eval_every": 2, "top": 2, "smallest": true, "every": 2, "tolerance": 0.01,
         "max_iterations": 50, "solver": "lanczos", "hvp": "reverse", "samples": 30, "sharpness_batches": 3,
-        "perturbed_sharpness": false, "measure": ["update_sharpness"],
+        "sharpness_error": 0.5, "realized": "off", "perturbed_sharpness": false, "measure": ["update_sharpness"],
         "probes": 2, "iterations": 5, "backend": "cpu", "precision": "f64", "chunk": 25,
         "out": "elsewhere", "name": "from-file", "checkpoint_every": 3, "force": true
     });

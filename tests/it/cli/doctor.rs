@@ -46,6 +46,7 @@ fn a_sound_run_passes() {
         ("raw_curves", Some(30.0)),
         ("eigenvalues", None),
         ("threshold", Some(30.0)),
+        ("realized_edge", Some(0.0)),
         ("precision", Some(0.0)),
         ("checkpoint", Some(30.0)),
         ("double_precision", None),
@@ -54,12 +55,12 @@ fn a_sound_run_passes() {
     }
     expect(&found, "seeds", "not_known", Some(1.0));
     expect(&found, "tuning", "not_known", None);
-    assert_eq!(found.len(), 16);
+    assert_eq!(found.len(), 17);
     // Single precision rounds, and by little.
     let difference = found["double_precision"].1.unwrap();
     assert!(difference > 1e-9 && difference < 1e-5, "{difference:e}");
     let told = place.run_well("doctor r").out;
-    assert!(told.contains("14 pass, 0 warn, 2 not known"), "{told}");
+    assert!(told.contains("15 pass, 0 warn, 2 not known"), "{told}");
     // It reads, and writes nothing.
     let before = place.snapshot();
     place.run_well("doctor r");

@@ -22,7 +22,7 @@ fn the_main_job_writes_every_file_and_a_manifest_with_every_default_resolved() {
         "seed": 0, "eval_every": 1, "top": 1, "smallest": false, "every": 1,
         "tolerance": 1e-3, "max_iterations": 100, "solver": "davidson", "audit_every": 50,
         "hvp": "forward", "samples": 1000,
-        "perturbed_sharpness": false, "probes": 10, "iterations": 80, "backend": "cpu",
+        "realized": "step", "perturbed_sharpness": false, "probes": 10, "iterations": 80, "backend": "cpu",
         "precision": "f32", "chunk": 250, "out": "DIR", "name": "mlp-digits-sgd", "force": false
     });
     assert_eq!(manifest["config"], with(&not_taken(), &config));
@@ -127,6 +127,7 @@ fn check_cells(table: &Table, row: usize) {
                 assert_eq!(cell.parse::<usize>().unwrap().to_string(), *cell, "{name}")
             }
             "converged" => assert_eq!(cell, "true"),
+            "step_is_ascent" => assert_eq!(cell, "false"),
             "phase" => assert!(
                 ["sharpening", "edge", "unstable", "stable", "flat"].contains(&&cell[..]),
                 "{cell}"

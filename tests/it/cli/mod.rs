@@ -25,6 +25,7 @@ mod messages;
 mod optimizers;
 mod refusals;
 mod repetition;
+mod report;
 mod resume;
 #[cfg(unix)]
 mod signals;
@@ -44,7 +45,7 @@ const COLUMNS: [&str; 3] = [
      relative_update,sharpness,preconditioned_sharpness,batch_sharpness,threshold,edge_ratio,\
      residual,converged",
     "lambda_1",
-    "lambda_min,gradient_alignment,hvps,phase,step_ms,curvature_ms",
+    "lambda_min,gradient_alignment,hvps,phase,step_ms,curvature_ms,realized_ratio,step_is_ascent",
 ];
 
 /// What a run's configuration holds where it was not asked for, or where neither data, optimizer nor
@@ -55,7 +56,7 @@ fn not_taken() -> Value {
         "on_warning": null, "resume": null, "init": null, "points": null, "degree": null, "classes": null, "noise": null,
         "label_noise": null, "target": null, "regression": null,
         "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
-        "measure": null, "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
+        "measure": null, "sharpness_error": null, "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
     })
 }
 

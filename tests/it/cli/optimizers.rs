@@ -215,16 +215,18 @@ fn the_edge_of_sam_follows_the_gradient_norm() {
     }
 }
 
+/// On minibatches it is by the norm of the batch's gradient, which every update takes, and not by that of all
+/// samples, which is measured at some rows.
 #[test]
-fn the_edge_of_sam_is_empty_where_the_gradient_was_not_measured() {
+fn the_edge_of_sam_is_by_the_gradient_of_the_minibatch() {
     let place = Place::new();
     let flags = "--optimizer sam --batch-size 25 --every 4 --eval-every 2 --steps 6";
     let (table, _) = table_of(&place, flags);
     for row in 0..6 {
-        let measured = row % 2 == 0;
-        for name in ["grad_norm", "threshold"] {
-            assert_eq!(!table.cell(row, name).is_empty(), measured, "{name} in row {row}");
-        }
+        assert_eq!(!table.cell(row, "grad_norm").is_empty(), row % 2 == 0, "row {row}");
+        let norm = table.number(row, "batch_grad_norm");
+        let edge = norm / 0.1 * ((1.0 + 4.0 * 0.05 * 10.0 / norm).sqrt() - 1.0);
+        assert!((table.number(row, "threshold") - edge).abs() <= 1e-13 * edge, "row {row}");
         assert!(table.number(row, "update_norm") > 0.0);
     }
     assert_eq!(table.column("edge_ratio").len(), 2);
@@ -293,21 +295,32 @@ fn the_threshold_follows_the_schedule() {
 #[test]
 fn extra_columns_are_there_where_something_was_asked_for() {
     let place = Place::new();
+    let noise = ",batch_sharpness_ratio_of_means,batch_sharpness_ratio_of_means_se,noise_scale,\
+                 noise_scale_se,noise_interaction,noise_interaction_se,batch_edge_small,\
+                 batch_edge_large,batch_edge_position,batch_grad_norm";
     let cases = [
-        ("--optimizer sam", ""),
-        ("--optimizer sam --perturbed-sharpness", ",perturbed_sharpness"),
-        ("--optimizer sam --perturbed-sharpness=false", ""),
-        ("--batch-size 25 --sharpness-batches 4", ",batch_sharpness_se"),
-        ("--batch-size 25 --sharpness-batches 0", ""),
+        ("--optimizer sam", "", ""),
+        ("--optimizer sam --perturbed-sharpness", ",perturbed_sharpness", ""),
+        ("--optimizer sam --perturbed-sharpness=false", "", ""),
+        (
+            "--batch-size 25 --sharpness-batches 4 --optimizer momentum",
+            ",batch_sharpness_se",
+            noise,
+        ),
+        ("--batch-size 25 --sharpness-batches 0", "", ",batch_grad_norm"),
         (
             "--batch-size 25 --optimizer asam --perturbed-sharpness --rho 0.1",
             ",batch_sharpness_se,perturbed_sharpness",
+            noise,
         ),
     ];
-    for (flags, extra) in cases {
+    for (flags, extra, last) in cases {
         let (table, _) = table_of(&place, flags);
-        assert_eq!(table.header, COLUMNS.join(",") + extra, "{flags}");
-        for name in extra.split(',').skip(1) {
+        let realized = ",realized_ratio,step_is_ascent";
+        let before = COLUMNS.join(",").replace(realized, "");
+        assert_eq!(table.header, format!("{before}{extra}{realized}{last}"), "{flags}");
+        let edges = |name: &&str| !(flags.contains("asam") && name.starts_with("batch_edge"));
+        for name in extra.split(',').skip(1).chain(last.split(',').skip(1).filter(edges)) {
             assert_eq!(table.column(name).len(), 3, "{name} with {flags}");
         }
         let batch = if extra.contains("batch") { 3 } else { 0 };
@@ -329,7 +342,8 @@ fn batch_sharpness_and_its_error_shrink_to_the_full_batch() {
         assert!(value("batch_sharpness_se") <= 1e-5 * value("batch_sharpness"));
         assert!(value("batch_sharpness") <= value("sharpness") * (1.0 + 2e-3));
         assert!(small.number(row, "batch_sharpness_se") > 1e-3);
-        assert_eq!(small.number(row, "hvps"), none.number(row, "hvps") + 4.0);
+        // A product for each batch, and one more for each two.
+        assert_eq!(small.number(row, "hvps"), none.number(row, "hvps") + 6.0);
     }
 }
 

@@ -73,10 +73,10 @@ fn a_run_goes_on_from_an_earlier_checkpoint_only_with_force() {
 #[test]
 fn files_of_a_later_layout_are_refused() {
     let place = with_checkpoints("");
-    edit(place.made("r/manifest.json"), |manifest| manifest["schema_version"] = json!(2));
+    edit(place.made("r/manifest.json"), |manifest| manifest["schema_version"] = json!(3));
     for command in ["spectrum", "events", "doctor", "run --steps 14 --resume"] {
         let refusal = place.run(&format!("{command} r")).refusal().unwrap();
-        for part in ["manifest.json", "schema_version = 2", "later sharpscope"] {
+        for part in ["manifest.json", "schema_version = 3", "later sharpscope"] {
             assert!(refusal.contains(part), "{command}: {refusal}");
         }
     }

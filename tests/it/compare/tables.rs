@@ -43,6 +43,9 @@ fn metrics(summary: &Value) -> Vec<(String, Option<f64>)> {
         ("loss_gap", difference("final_val_loss", "final_train_loss")),
         ("accuracy_gap", difference("final_train_accuracy", "final_val_accuracy")),
         ("seconds", value("total_seconds")),
+        ("final_realized_ratio", value("final_realized_ratio")),
+        ("share_realized_above", value("share_realized_above")),
+        ("ascents", value("share_realized_above").and(value("ascents"))),
     ];
     plain.chain(derived.map(|(key, value)| (key.to_string(), value))).collect()
 }
@@ -162,7 +165,7 @@ fn the_tables_hold_every_step_and_the_means_over_seeds() {
     // As the file orders them: what is derived stands before what was spent.
     let mut order: Vec<String> = metrics.collect();
     let hvps = order.remove(PLAIN.len() - 1);
-    order.insert(order.len() - 1, hvps);
+    order.insert(order.len() - 4, hvps);
     let columns = order.iter().flat_map(|name| ["mean", "sd", "n"].map(|w| format!("{name}_{w}")));
     let before = SETTING_COLUMNS.into_iter().chain(STATUSES).map(str::to_string);
     assert_eq!(summary.header, before.chain(columns).collect::<Vec<_>>().join(","));

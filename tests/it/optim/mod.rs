@@ -3,6 +3,7 @@
 mod burn_optim;
 mod edge;
 mod hyperparameters;
+mod minibatches;
 mod preconditioned;
 mod schedules;
 mod state;

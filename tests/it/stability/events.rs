@@ -260,6 +260,8 @@ fn rows_of_undefined_numbers_are_survived() {
         row.residual = Some(f64::NAN);
         row.relative_update = Some(f64::NAN);
         row.batch_sharpness = Some(f64::NAN);
+        row.batch_sharpness_ratio_of_means = Some(f64::NAN);
+        row.realized_ratio = Some(f64::NAN);
     }
     let replay = watch(&rows);
     assert_eq!(of_kind(&replay.events, "edge_entered")[0].step, 20);

@@ -3,8 +3,8 @@
 use sharpscope::optim::{Schedule, ScheduleKind};
 use sharpscope::record::{EventKind, StepRow};
 use sharpscope::stability::{
-    Alarm, Monitor, Replay, Signal, SpikeSettings, StabilitySettings, WarningSettings, growth,
-    spikes,
+    Alarm, FEATURES, Monitor, Replay, Signal, SpikeSettings, StabilitySettings, WarningSettings,
+    growth, spikes,
 };
 
 use super::{TOLERANCE, of_kind, oscillation, row, watch};
@@ -218,4 +218,33 @@ fn an_alarm_stands_for_its_horizon() {
     let mut alarm = Alarm::new(0.5, 3);
     let raised: Vec<usize> = (0..6).filter(|&step| alarm.observe(step, 0.9, step == 1)).collect();
     assert_eq!(raised, [0, 2]);
+}
+
+/// With momentum there is no one value that batch sharpness goes to: between those of small and of large
+/// batches it is at its edge, beyond them it is seen how far.
+#[test]
+fn batch_sharpness_is_compared_with_what_it_settles_at() {
+    let ratio = |lr: f64, measured: f64, edges: Option<[f64; 2]>| {
+        let mut rows = oscillation([12.0; 10], 1e-8, 1.0);
+        for row in &mut rows {
+            row.lr = lr;
+            row.batch_sharpness_ratio_of_means = Some(measured);
+            row.batch_edge_small = edges.map(|edges| edges[0]);
+            row.batch_edge_large = edges.map(|edges| edges[1]);
+        }
+        let signal = signals(&rows)[5].clone();
+        let batch = FEATURES.iter().position(|name| *name == "batch").unwrap();
+        (signal.batch_ratio, signal.features[batch])
+    };
+    // Heavy ball's, of which the threshold of the full batch is 19 times the other.
+    let heavy_ball = Some([20.0 / 19.0, 20.0]);
+    for (measured, expected) in [(10.0 / 19.0, 0.5), (2.0, 1.0), (10.0, 1.0), (30.0, 1.5)] {
+        let (found, feature) = ratio(0.1, measured, heavy_ball);
+        assert!((found.unwrap() - expected).abs() < 1e-12, "{measured}: {found:?}");
+        assert!((feature - (expected - 1.0)).abs() < 1e-12);
+    }
+    // Nothing is known for Adam; a row of gradient descent that does not say has its threshold, 10 here.
+    assert_eq!(ratio(3.8, 5.0, None), (None, -1.0));
+    assert_eq!(ratio(0.2, 5.0, None), (Some(0.5), -0.5));
+    assert_eq!(ratio(0.2, f64::NAN, None), (None, -1.0));
 }
