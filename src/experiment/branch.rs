@@ -103,7 +103,7 @@ impl Branching {
         run.config = prepared.config.to_json()?;
         copy_start(stored, &directory, step)?;
         run.theta.clone_from(&state.theta);
-        let writer = RunWriter::resume(directory, None, table, &run.columns)?;
+        let writer = RunWriter::resume(directory, None, table, &run.columns);
         let optimizer = prepared.config.optimizer.build();
         Ok(Started { prepared, optimizer, writer, directory: path, state, run })
     }
