@@ -8,10 +8,10 @@ use serde_json::json;
 use super::args::ResultArgs;
 use super::{barrier_line, describe};
 use crate::cli::logging::Terminal;
-use crate::cli::progress::short;
 use crate::experiment::landscape::align::{Aligned, Alignment, write};
 use crate::experiment::landscape::{Compared, Output};
 use crate::landscape::align::MatchSettings;
+use crate::record::short;
 
 /// Arguments of `landscape align`.
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use super::{barrier_line, describe};
 use crate::cli::doctor::finding_line;
 use crate::cli::flags::{Read, settings_of};
 use crate::cli::logging::Terminal;
-use crate::cli::progress::{short, steps_bar};
+use crate::cli::progress::steps_bar;
 use crate::cli::run::watch_for_interrupts;
 use crate::experiment::landscape::connect::{
     Connected, Connection, Descending, Measured, Method, TrainedStep, write,
@@ -19,7 +19,7 @@ use crate::experiment::landscape::connect::{
 use crate::experiment::landscape::{Compared, Output};
 use crate::landscape::curve::Descent;
 use crate::names::Choice;
-use crate::record::ExitStatus;
+use crate::record::{ExitStatus, short};
 
 /// Arguments of `landscape connect`.
 #[derive(Debug, Args)]

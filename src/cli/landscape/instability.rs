@@ -8,11 +8,11 @@ use serde_json::json;
 use super::args::ResultArgs;
 use super::describe;
 use crate::cli::logging::Terminal;
-use crate::cli::progress::short;
 use crate::cli::run::watch_for_interrupts;
 use crate::experiment::landscape::instability::{Branched, Instability, Landmarks, onset, write};
 use crate::experiment::landscape::{Compared, Output};
 use crate::names::all_of;
+use crate::record::short;
 use crate::rundir::StoredRun;
 
 /// Arguments of `landscape instability`.

@@ -5,11 +5,11 @@ use serde_json::json;
 use super::args::InterpolateArgs;
 use super::{barrier_line, describe};
 use crate::cli::logging::Terminal;
-use crate::cli::progress::short;
 use crate::experiment::landscape::interpolate::{
     Interpolation, MeasuredLine, start_and_end, write,
 };
 use crate::experiment::landscape::{Compared, Output};
+use crate::record::short;
 
 /// Measures, prints and writes; returns the exit code.
 pub(super) fn interpolate(args: &InterpolateArgs, terminal: &Terminal) -> anyhow::Result<u8> {

@@ -8,9 +8,9 @@ mod interpolate;
 
 use self::args::{LandscapeArgs, LandscapeCommand};
 use super::logging::Terminal;
-use super::progress::short;
 use crate::experiment::landscape::Compared;
 use crate::landscape::Barriers;
+use crate::record::short;
 
 /// Does what the subcommand says; returns the exit code.
 pub(super) fn landscape(args: LandscapeArgs, terminal: &Terminal) -> anyhow::Result<u8> {

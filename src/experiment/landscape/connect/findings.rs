@@ -101,7 +101,8 @@ fn collapsed(curve: &Curve, chord: f64) -> Finding {
     let nearest = inner.iter().flat_map(|p| ends.map(|end| apart(p, end) / chord));
     let nearest = nearest.fold(f64::INFINITY, f64::min);
     let holds = nearest > COLLAPSED;
-    let text = format!("the free point nearest to an end is {nearest:.3} of the ends' distance from it");
+    let text =
+        format!("the free point nearest to an end is {nearest:.3} of the ends' distance from it");
     let advice = "it adds nothing to the curve: take fewer --bends, or a lower --lr";
     Finding::judged("no_point_collapsed", holds, nearest, advised(holds, text, advice))
 }
