@@ -60,6 +60,18 @@ pub enum Stream {
     SliceDirections,
     /// Which validation samples choose a soup, and which report on it.
     HeldOut,
+    /// The orders in which hidden units are matched.
+    Alignment {
+        /// The start.
+        start: u32,
+    },
+    /// The positions on a curve at which it is trained.
+    Curve,
+    /// The direction in which a copy of a run is moved.
+    Perturbation {
+        /// The copy.
+        copy: u32,
+    },
 }
 
 /// A generator for that stream: the same numbers for the same seed on every machine, independent of
@@ -81,6 +93,9 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::Restarts { step } => (12, step),
         Stream::SliceDirections => (20, 0),
         Stream::HeldOut => (21, 0),
+        Stream::Alignment { start } => (30, start),
+        Stream::Curve => (31, 0),
+        Stream::Perturbation { copy } => (32, copy),
     };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((kind << 32) | u64::from(index));

@@ -14,8 +14,10 @@ mod objective;
 mod open;
 mod output_product;
 mod parameters;
+mod quadratic;
 mod reverse_over_reverse;
 mod task;
+mod units;
 mod watched;
 
 pub use determinism::check_determinism;
@@ -24,5 +26,7 @@ pub use forward_over_reverse::ForwardObjective;
 pub use layout::{ParameterEntry, ParameterLayout};
 pub use objective::{Evaluation, GradientEvaluation, Objective, Samples};
 pub use output_product::OutputMatrix;
+pub use quadratic::QuadraticModel;
 pub use reverse_over_reverse::ReverseObjective;
 pub use task::{Likelihood, Task};
+pub use units::{Carrier, Side, UnitGroup};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::branch::BranchArgs;
 use super::flags::Read;
 use super::landscape::args::LandscapeArgs;
 use crate::config::{CompareSettings, Settings};
@@ -37,6 +38,8 @@ pub(super) enum Command {
     /// The loss between and around runs: lines, slices, averages
     #[command(arg_required_else_help = true)]
     Landscape(Box<LandscapeArgs>),
+    /// Go on from a run's checkpoint with something changed
+    Branch(Box<BranchArgs>),
     /// Write one page of HTML about runs, to be opened in a browser
     Report(ReportArgs),
     /// Read events off a run's steps.csv anew, one JSON object a line

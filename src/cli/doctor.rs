@@ -15,9 +15,7 @@ pub(super) fn doctor(args: &DoctorArgs, terminal: &Terminal) -> anyhow::Result<u
         terminal.result(&text);
         return Ok(0);
     }
-    for Finding { check, verdict, text, .. } in &findings {
-        terminal.result(&format!("{:<9}  {:<16}  {text}", verdict.name(), check.replace('_', " ")));
-    }
+    findings.iter().for_each(|finding| terminal.result(&finding_line(finding)));
     let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
     terminal.result(&format!(
         "{} pass, {} warn, {} not known",
@@ -26,4 +24,10 @@ pub(super) fn doctor(args: &DoctorArgs, terminal: &Terminal) -> anyhow::Result<u
         count(Verdict::NotKnown)
     ));
     Ok(0)
+}
+
+/// A finding as it is printed.
+pub(super) fn finding_line(finding: &Finding) -> String {
+    let Finding { check, verdict, text, .. } = finding;
+    format!("{:<9}  {:<16}  {text}", verdict.name(), check.replace('_', " "))
 }

@@ -81,6 +81,16 @@ impl Visitor for Flags {
     }
 }
 
+/// Settings of a run from flags that stand behind those of another command.
+///
+/// # Errors
+/// clap's, of a flag or a value that `run` does not take.
+pub(super) fn settings_of(flags: &[String]) -> Result<Settings, clap::Error> {
+    let mut command = Settings::augment_args(Command::new("run").no_binary_name(true));
+    let matches = command.try_get_matches_from_mut(flags)?;
+    Settings::from_arg_matches(&matches)
+}
+
 fn given<S: Visit>(matches: &ArgMatches) -> S {
     let mut settings = S::default();
     let Ok(()) = settings.visit(&mut Given(matches));

@@ -2,6 +2,7 @@
 //! exit codes.
 
 mod args;
+mod branch;
 mod compare;
 mod devices;
 mod doctor;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
         Command::Landscape(args) => landscape::landscape(*args, &terminal),
+        Command::Branch(args) => branch::branch(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
         Command::Events(args) => events::events(&args, &terminal),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
@@ -56,6 +58,9 @@ pub fn main() -> ExitCode {
                 ExitCode::from(if code == 0 { FAILED } else { code })
             }
         },
+        Err(error) if error.is::<clap::Error>() => {
+            error.downcast_ref().map_or(ExitCode::FAILURE, usage::report)
+        }
         Err(error) => {
             let is_input = error.downcast_ref::<Error>().is_some_and(Error::is_input);
             // Differences are told in lines of their own.

@@ -57,7 +57,7 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     }
 }
 
-fn describe(prepared: &Prepared) -> String {
+pub(super) fn describe(prepared: &Prepared) -> String {
     let config = &prepared.config;
     let test = match prepared.split.test.len() {
         0 => String::new(),
@@ -82,7 +82,7 @@ fn describe(prepared: &Prepared) -> String {
     )
 }
 
-fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {
+pub(super) fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {
     for line in summary_lines(&finished.summary, formula) {
         terminal.result(&line);
     }

@@ -76,6 +76,9 @@ pub struct RunConfig {
     pub steps: usize,
     /// Seed of everything random.
     pub seed: u64,
+    /// Seed of the order of minibatches, where that is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_seed: Option<u64>,
     /// Seed of the data, where it has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_seed: Option<u64>,
@@ -178,6 +181,7 @@ impl RunConfig {
             batch_size,
             steps,
             seed: settings.seed.unwrap_or(0),
+            order_seed: order_seed(settings.order_seed, batch_size)?,
             data_seed: settings.data_seed,
             on_warning: settings.on_warning,
             eval_every: settings.eval_every.unwrap_or(every),
@@ -289,6 +293,17 @@ impl RunConfig {
             Ok(other) => Err(not_written(&other)),
             Err(error) => Err(not_written(&error)),
         }
+    }
+}
+
+/// Full batches have no order.
+fn order_seed(given: Option<u64>, batch_size: BatchSize) -> Result<Option<u64>> {
+    match given {
+        Some(seed) if batch_size.0.is_none() => {
+            let problem = "training is full-batch, and has no order";
+            Err(Error::setting("--order-seed", seed, problem, "give --batch-size as well"))
+        }
+        given => Ok(given),
     }
 }
 

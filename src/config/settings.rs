@@ -77,6 +77,8 @@ settings! {
             steps: usize, checked steps;
             /// Seed of everything random [default: 0]
             seed: u64;
+            /// Seed of the order of minibatches alone [default: --seed]
+            order_seed: u64, shown "N";
             /// Seed of the data alone: which samples train and validate, the points of a generated
             /// dataset, label noise [default: --seed]
             data_seed: u64;

@@ -1,6 +1,9 @@
 //! What the commands do, without a terminal: a run from configuration to run directory, going on with
 //! one, its spectra, comparisons of several, the checklist, the landscape between runs.
 
+pub(crate) mod branch;
+#[cfg(feature = "figures")]
+mod branch_picture;
 #[cfg(feature = "figures")]
 pub mod compare;
 #[cfg(feature = "figures")]
@@ -17,6 +20,9 @@ mod start;
 mod stored;
 mod swa;
 
+pub use branch::Branching;
+#[cfg(feature = "figures")]
+pub use branch_picture::branch_picture;
 pub use prepare::{Prepared, prepare};
 pub(crate) use resume::go_on;
 pub use resume::resume;

@@ -239,7 +239,7 @@ impl Prepared {
             spectrum: config.spectrum_every.map(|every| (every, self.spectrum_meter())),
             checkpoint_every: config.checkpoint_every,
             on_warning: config.on_warning,
-            seed: config.seed,
+            seed: config.order_seed.unwrap_or(config.seed),
             precision: config.precision,
         }
     }

@@ -201,7 +201,7 @@ fn check_named(stored: &StoredRun, named: usize, forced: bool, kept: usize) -> R
 }
 
 /// Wall-clock time of rows, in seconds.
-fn spent(rows: &[StepRow]) -> f64 {
+pub(super) fn spent(rows: &[StepRow]) -> f64 {
     rows.iter().map(|row| (row.step_ms + row.curvature_ms.unwrap_or(0.0)) / 1e3).sum()
 }
 
@@ -256,7 +256,7 @@ fn nothing(stored: &StoredRun) -> Error {
 
 /// The events that the rows kept tell of, or that do not come from rows. (A run that stops in the
 /// middle of a spike has told of one without an end, and divergence is seen again.)
-fn still_true(stored: &[Event], rows: &[StepRow], mut monitor: Monitor) -> Vec<Event> {
+pub(super) fn still_true(stored: &[Event], rows: &[StepRow], mut monitor: Monitor) -> Vec<Event> {
     let seen: Vec<Event> = rows.iter().flat_map(|row| monitor.observe(row).events).collect();
     let holds = |event: &Event| {
         let closing =

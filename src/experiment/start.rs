@@ -200,7 +200,7 @@ fn title(prepared: &Prepared) -> String {
 }
 
 /// `runs/<time>-<name>`, with a number behind it where that is taken.
-fn default_directory(name: &str) -> Result<RunDirectory> {
+pub(super) fn default_directory(name: &str) -> Result<RunDirectory> {
     RunDirectory::create_numbered(Path::new("runs"), &timestamped(name))
 }
 

@@ -1,10 +1,11 @@
 //! The problem of a run that is on disk.
 
+use super::branch::quadratic;
 use super::{Prepared, prepare};
 use crate::config::{RunConfig, Settings};
 use crate::device::BackendChoice;
 use crate::error::{Error, Result};
-use crate::rundir::StoredRun;
+use crate::rundir::{StoredRun, read_safetensors};
 
 impl StoredRun {
     /// What it trained, on its device or on another. Its initial weights are not those of the run
@@ -34,6 +35,13 @@ impl StoredRun {
         self.prepare(RunConfig { backend, ..config })
     }
 
+    /// The checkpoint about which the loss is replaced by its quadratic model, in a branch that does so.
+    fn quadratic_from(&self) -> Option<usize> {
+        let parent = self.head()?.parent.as_ref()?;
+        let step = parent["step"].as_u64()?;
+        (parent["quadratic"] == true).then_some(step as usize)
+    }
+
     /// What a configuration made from this run's settings trains.
     pub(super) fn prepare(&self, config: RunConfig) -> Result<Prepared> {
         let mut prepared = prepare(config)?;
@@ -45,6 +53,13 @@ impl StoredRun {
         if let Some(stored) = stored {
             prepared.config.validation = stored.validation;
             prepared.config.test = stored.test;
+        }
+        if let Some(step) = self.quadratic_from() {
+            let layout = prepared.problem.train.layout();
+            let centre = read_safetensors(&self.directory().weights(step), layout)?;
+            let precision = prepared.device.precision();
+            let centre: Vec<f64> = centre.into_iter().map(|w| precision.round(w)).collect();
+            prepared.problem = quadratic(prepared.problem, &centre)?;
         }
         Ok(prepared)
     }

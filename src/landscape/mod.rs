@@ -3,9 +3,11 @@
 //! Everything works over a [`Surface`], which is one or more [`Objective`](crate::autodiff::Objective)s of the same
 //! parameters, and over flat vectors of length P in double precision. Nothing here reads or writes files.
 
+pub mod align;
 mod average;
 mod barrier;
 mod components;
+pub mod curve;
 mod ensemble;
 mod follow;
 mod path;

@@ -5,6 +5,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu, relu};
 use burn::tensor::backend::Backend;
+use statrs::function::erf::erfc;
 
 use crate::names::choices;
 
@@ -29,6 +30,29 @@ choices! {
 }
 
 impl Activation {
+    /// f(x).
+    pub fn of(self, x: f64) -> f64 {
+        match self {
+            Activation::Tanh => x.tanh(),
+            Activation::Relu => x.max(0.0),
+            Activation::Gelu => 0.5 * x * erfc(-x * FRAC_1_SQRT_2),
+            Activation::Elu => x.max(0.0) + x.min(0.0).exp_m1(),
+            Activation::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+            Activation::Silu => x / (1.0 + (-x).exp()),
+            Activation::Identity => x,
+        }
+    }
+
+    /// Whether f(-x) = -f(x).
+    pub fn is_odd(self) -> bool {
+        matches!(self, Activation::Tanh | Activation::Identity)
+    }
+
+    /// Whether f(cx) = c f(x) for c above 0.
+    pub fn is_homogeneous(self) -> bool {
+        matches!(self, Activation::Relu | Activation::Identity)
+    }
+
     /// Applies the function to each element.
     pub fn forward<B: Backend, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
         match self {

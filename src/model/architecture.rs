@@ -6,6 +6,7 @@ use burn::tensor::backend::Backend;
 
 use super::keys::Keys;
 use super::{Initialisation, NetworkInputs, ParameterTensor};
+use crate::autodiff::UnitGroup;
 use crate::data::InputShape;
 use crate::device::Placement;
 use crate::error::{Error, Result};
@@ -48,6 +49,9 @@ pub(super) trait Architecture: OfKind {
     /// # Errors
     /// [`Error::Setting`] if it cannot read such inputs.
     fn tensors(&self, inputs: InputShape, outputs: usize) -> Result<Vec<ParameterTensor>>;
+
+    /// The hidden units that may change places, signs or scales.
+    fn unit_groups(&self) -> Vec<UnitGroup>;
 
     /// Numbers in the largest tensor that one sample makes, for sizes that have passed
     /// [`Architecture::tensors`].

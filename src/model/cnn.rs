@@ -13,6 +13,7 @@ use super::keys::keys;
 use super::layers::Linear;
 use super::tensors::{ParameterTensor, layer};
 use super::{Activation, Initialisation, NetworkInputs};
+use crate::autodiff::{Carrier, Side, UnitGroup};
 use crate::data::InputShape;
 use crate::device::Placement;
 use crate::error::Result;
@@ -119,6 +120,28 @@ impl Architecture for CnnSpec {
         }
         tensors.extend(layer("head", &[outputs, flat], self.bias, self.init));
         Ok(tensors)
+    }
+
+    /// The channels after each convolution. The largest of four does not change its sign with theirs.
+    fn unit_groups(&self) -> Vec<UnitGroup> {
+        let group = |(i, &units): (usize, &usize)| {
+            let name = format!("convolutions.{i}");
+            let bias = self.bias.then(|| Carrier::new(format!("{name}.bias"), 0, Side::Makes));
+            let makes = Carrier::new(format!("{name}.weight"), 0, Side::Makes);
+            let reader = match i + 1 == self.channels.len() {
+                true => "head.weight".to_string(),
+                false => format!("convolutions.{}.weight", i + 1),
+            };
+            let reads = Carrier::new(reader, 1, Side::Reads);
+            UnitGroup {
+                name,
+                units,
+                carriers: [Some(makes), bias, Some(reads)].into_iter().flatten().collect(),
+                flips: self.activation.is_odd() && self.pooling == Pooling::Average,
+                scales: self.activation.is_homogeneous(),
+            }
+        };
+        self.channels.iter().enumerate().map(group).collect()
     }
 
     /// Before a pooling, or where layers begin and end.

@@ -10,6 +10,7 @@ use super::keys::keys;
 use super::layers::Linear;
 use super::tensors::{ParameterTensor, layer};
 use super::{Activation, Initialisation, NetworkInputs};
+use crate::autodiff::{Carrier, Side, UnitGroup};
 use crate::data::InputShape;
 use crate::device::Placement;
 use crate::error::Result;
@@ -80,6 +81,23 @@ impl Architecture for MlpSpec {
             layer(&format!("layers.{i}"), &[fan_out, fan_in], self.bias, self.init)
         });
         Ok(tensors.collect())
+    }
+
+    /// Those of each hidden layer.
+    fn unit_groups(&self) -> Vec<UnitGroup> {
+        let group = |(i, &units): (usize, &usize)| {
+            let bias = self.bias.then(|| Carrier::new(format!("layers.{i}.bias"), 0, Side::Makes));
+            let makes = Carrier::new(format!("layers.{i}.weight"), 0, Side::Makes);
+            let reads = Carrier::new(format!("layers.{}.weight", i + 1), 1, Side::Reads);
+            UnitGroup {
+                name: format!("layers.{i}"),
+                units,
+                carriers: [Some(makes), bias, Some(reads)].into_iter().flatten().collect(),
+                flips: self.activation.is_odd(),
+                scales: self.activation.is_homogeneous(),
+            }
+        };
+        self.hidden.iter().enumerate().map(group).collect()
     }
 
     fn largest_activation(&self, inputs: InputShape, outputs: usize) -> usize {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::keys::ModelFields;
 use super::{ModelSpec, ParameterTensor};
+use crate::autodiff::UnitGroup;
 use crate::data::InputShape;
 use crate::error::{Error, Result};
 use crate::input;
@@ -118,6 +119,11 @@ impl ModelSpec {
     /// Tokens that the model sees at once, if it reads text.
     pub fn context(&self) -> Option<usize> {
         self.architecture().context()
+    }
+
+    /// The hidden units that may change places, signs or scales without changing the function.
+    pub fn unit_groups(&self) -> Vec<UnitGroup> {
+        self.architecture().unit_groups()
     }
 
     /// Its kind, as in JSON.

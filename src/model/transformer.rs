@@ -15,6 +15,7 @@ use super::keys::keys;
 use super::layers::{Embedding, LayerNorm, Linear, affine};
 use super::tensors::{ParameterTensor, Start, layer, tensor};
 use super::{Activation, Initialisation, NetworkInputs};
+use crate::autodiff::{Carrier, Side, UnitGroup};
 use crate::data::InputShape;
 use crate::device::Placement;
 use crate::error::{Error, Result};
@@ -61,6 +62,35 @@ fn text(inputs: InputShape) -> Option<(usize, usize)> {
 }
 
 impl TransformerSpec {
+    /// What writes into the residual stream, scales it or reads it.
+    fn stream(&self) -> Vec<Carrier> {
+        let makes = |name: String, axis| Carrier::new(name, axis, Side::Makes);
+        let reads = |name: String| Carrier::new(name, 1, Side::Reads);
+        let norm = |name: &str| ["weight", "bias"].map(|part| makes(format!("{name}.{part}"), 0));
+        let mut carriers = vec![
+            makes("embedding.weight".to_string(), 1),
+            makes("positions.weight".to_string(), 1),
+        ];
+        for i in 0..self.layers {
+            let name = |part: &str| format!("blocks.{i}.{part}");
+            carriers.extend([
+                reads(name("self_attn.in_proj_weight")),
+                makes(name("self_attn.out_proj.weight"), 0),
+                makes(name("self_attn.out_proj.bias"), 0),
+                reads(name("linear1.weight")),
+                makes(name("linear2.weight"), 0),
+                makes(name("linear2.bias"), 0),
+            ]);
+            carriers.extend(norm(&name("norm1")));
+            carriers.extend(norm(&name("norm2")));
+        }
+        carriers.extend(norm("norm"));
+        if !self.tied {
+            carriers.push(reads("head.weight".to_string()));
+        }
+        carriers
+    }
+
     fn tensors_of(&self, vocabulary: usize) -> Vec<ParameterTensor> {
         let (width, init) = (self.width, self.init);
         let table = Start::Normal { deviation: EMBEDDING_DEVIATION };
@@ -140,6 +170,36 @@ impl Architecture for TransformerSpec {
             return Err(Error::setting("model.context", self.context, problem, remedy));
         }
         Ok(self.tensors_of(vocabulary))
+    }
+
+    /// The residual stream, the same in all blocks; in each block the heads, as they are, and the hidden
+    /// units of the perceptron. LayerNorm and gelu leave neither signs nor scales free.
+    fn unit_groups(&self) -> Vec<UnitGroup> {
+        let group = |name: String, units: usize, carriers: Vec<Carrier>| UnitGroup {
+            name,
+            units,
+            carriers,
+            flips: false,
+            scales: false,
+        };
+        let mut groups = vec![group("stream".to_string(), self.width, self.stream())];
+        for i in 0..self.layers {
+            let name = |part: &str| format!("blocks.{i}.{part}");
+            let three = |part| Carrier { times: 3, ..Carrier::new(name(part), 0, Side::Makes) };
+            let heads = vec![
+                three("self_attn.in_proj_weight"),
+                three("self_attn.in_proj_bias"),
+                Carrier::new(name("self_attn.out_proj.weight"), 1, Side::Reads),
+            ];
+            groups.push(group(name("self_attn"), self.heads, heads));
+            let hidden = vec![
+                Carrier::new(name("linear1.weight"), 0, Side::Makes),
+                Carrier::new(name("linear1.bias"), 0, Side::Makes),
+                Carrier::new(name("linear2.weight"), 1, Side::Reads),
+            ];
+            groups.push(group(name("linear1"), self.width * EXPANSION, hidden));
+        }
+        groups
     }
 
     /// In a block's perceptron, the logits, or the attention of each token of the window to each.

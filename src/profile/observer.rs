@@ -50,6 +50,8 @@ pub struct RunInfo {
     pub first_step: usize,
     /// Where it ends by itself, if that is known.
     pub steps: Option<usize>,
+    /// The run that it is a branch of, as `manifest.json` writes it.
+    pub parent: Option<serde_json::Value>,
     /// What it has behind it.
     pub history: History,
 }
@@ -77,6 +79,7 @@ impl RunInfo {
             formula: None,
             first_step: 0,
             steps: None,
+            parent: None,
             history: History::default(),
         }
     }

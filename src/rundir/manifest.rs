@@ -32,6 +32,10 @@ pub struct Manifest {
     pub started: String,
     /// When and where it was gone on with, if it was.
     pub resumed: Vec<Resumption>,
+    /// The run that it is a branch of, the step at which it left it, and what it changed; not there for
+    /// others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<serde_json::Value>,
     /// When it ended; null while it is under way or if it was killed.
     pub finished: Option<String>,
     /// The process exit code; null while it is under way or if it was killed.
@@ -79,6 +83,7 @@ impl Manifest {
             working_directory: std::env::current_dir().ok().filter(|dir| dir.to_str().is_some()),
             started: now(),
             resumed: Vec::new(),
+            parent: run.parent.clone(),
             finished: None,
             exit_code: None,
             error: None,

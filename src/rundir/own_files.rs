@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// What a run writes into its folder.
-pub(super) const FILES: [&str; 8] = [
+pub(super) const FILES: [&str; 10] = [
     "steps.csv",
     "events.jsonl",
     "summary.json",
@@ -15,6 +15,8 @@ pub(super) const FILES: [&str; 8] = [
     "swa.safetensors",
     "sharpness.svg",
     "sharpness.png",
+    "branch.svg",
+    "branch.png",
     // Last: without it, a folder that was emptied half-way would not be known for a run's.
     "manifest.json",
 ];

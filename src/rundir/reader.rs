@@ -38,6 +38,9 @@ pub struct ManifestHead {
     /// When and where it was gone on with.
     #[serde(default)]
     pub resumed: Vec<Resumption>,
+    /// What it is a branch of.
+    #[serde(default)]
+    pub parent: Option<Value>,
     /// SHA-256 of the dataset's file.
     pub dataset_sha256: Option<String>,
     /// SHA-256 of `init.safetensors`.
@@ -277,6 +280,17 @@ impl StepTable {
             next = step.saturating_add(1);
         }
         Ok(())
+    }
+
+    /// The same rows under other columns, those that it does not have being empty.
+    pub fn under(self, columns: Vec<String>) -> Self {
+        let places: Vec<Option<usize>> =
+            columns.iter().map(|name| self.columns.iter().position(|own| own == name)).collect();
+        let moved = |record: &csv::StringRecord| {
+            places.iter().map(|at| at.and_then(|at| record.get(at)).unwrap_or_default()).collect()
+        };
+        let cells = self.cells.iter().map(moved).collect();
+        Self { columns, cells, path: self.path }
     }
 
     /// In version 1 batch sharpness, where there was any, was the ratio of means.

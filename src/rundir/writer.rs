@@ -94,16 +94,20 @@ impl Files {
         let Kept { table, head } = kept;
         let mut manifest = Manifest::of(run);
         let layout = manifest.schema_version;
+        let begins = head.is_none() && run.parent.is_some();
         if let Some(head) = head {
             // Until the table is in the present layout the manifest says which it is in.
             manifest.schema_version = head.schema_version;
             manifest.id = head.id.unwrap_or(manifest.id);
+            manifest.parent = head.parent;
             manifest.started = head.started.unwrap_or(manifest.started);
             manifest.working_directory = head.working_directory;
             manifest.resumed = head.resumed;
             manifest.init_sha256 = head.init_sha256;
         }
-        manifest.resumed.push(Resumption { time: now(), step: run.first_step });
+        if !begins {
+            manifest.resumed.push(Resumption { time: now(), step: run.first_step });
+        }
         let mut cells = table_bytes([&table.columns])?;
         cells.extend(table_bytes(&table.cells)?);
         let mut events = Vec::new();

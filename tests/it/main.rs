@@ -3,10 +3,13 @@
 // All keys of a configuration in one `json!`.
 #![recursion_limit = "256"]
 
+mod align;
 mod architecture;
 mod block_lanczos;
+mod branch;
 mod cli;
 mod compare;
+mod connect;
 mod curvature;
 mod data;
 mod derivatives;

@@ -130,6 +130,17 @@ fn shortened<'a>(words: &[&'a str]) -> String {
             add("--probes", "2");
             add("--iterations", "10");
         }
+        "landscape" if matches!(words[1], "connect" | "align") => {
+            // Before the flags of another command.
+            let (own, others) = line.split_once(" --").unwrap_or((&line, ""));
+            let rest = if others.is_empty() { String::new() } else { format!(" --{others}") };
+            let steps = match (words[1], words.contains(&"--")) {
+                ("connect", true) => " --steps 2",
+                ("connect", false) => " -- --steps 2",
+                _ => "",
+            };
+            line = format!("{own} --points 3 --top 0{rest}{steps}");
+        }
         _ => {}
     }
     match value_of(words, "--steps") {
@@ -249,6 +260,10 @@ fn every_flag_is_one_of_a_command() {
         "landscape interpolate",
         "landscape slice",
         "landscape average",
+        "branch",
+        "landscape connect",
+        "landscape align",
+        "landscape instability",
         "events",
         "doctor",
         "devices",

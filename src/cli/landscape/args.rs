@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::align::AlignArgs;
+use super::connect::ConnectArgs;
+use super::instability::InstabilityArgs;
 use crate::cli::flags::Read;
 use crate::device::BackendChoice;
 use crate::experiment::landscape::average::AverageKind;
@@ -25,6 +28,12 @@ pub(in crate::cli) enum LandscapeCommand {
     Average(AverageArgs),
     /// The loss along one direction or over a plane: eigenvectors, random directions, three runs, a trajectory
     Slice(SliceArgs),
+    /// A curve of low loss between two runs, and whether it is one
+    Connect(ConnectArgs),
+    /// One run's hidden units in the order, the signs and the scales of another's
+    Align(AlignArgs),
+    /// When copies that differ in their noise alone no longer part
+    Instability(InstabilityArgs),
 }
 
 /// Where a result is written, and on which device it is computed.

@@ -3,13 +3,12 @@
 use serde_json::json;
 
 use super::args::InterpolateArgs;
-use super::describe;
+use super::{barrier_line, describe};
 use crate::cli::logging::Terminal;
 use crate::experiment::landscape::interpolate::{
     Interpolation, MeasuredLine, start_and_end, write,
 };
 use crate::experiment::landscape::{Compared, Output};
-use crate::landscape::Barriers;
 use crate::record::short;
 
 /// Measures, prints and writes; returns the exit code.
@@ -77,18 +76,4 @@ fn report(line: &MeasuredLine, names: &[String], from_start: bool) -> Vec<String
         });
     }
     lines
-}
-
-/// All four, with their names.
-fn barrier_line(samples: &str, barriers: &Barriers) -> String {
-    let error = barriers
-        .error
-        .map_or_else(String::new, |b| format!("error barrier {:.2} points, ", 100.0 * b.value));
-    format!(
-        "{samples:<10}  {error}loss barrier {} at {:.2}, over the worse end {}, saddle {}",
-        short(barriers.loss.value),
-        barriers.loss.t,
-        short(barriers.over_worse_end.value),
-        short(barriers.saddle.value)
-    )
 }

@@ -1,17 +1,25 @@
 //! `sharpscope landscape`.
 
+mod align;
 pub(super) mod args;
 mod average;
+mod connect;
+mod instability;
 mod interpolate;
 mod slice;
 
 use self::args::{LandscapeArgs, LandscapeCommand};
 use super::logging::Terminal;
 use crate::experiment::landscape::Compared;
+use crate::landscape::Barriers;
+use crate::record::short;
 
 /// Does what the subcommand says; returns the exit code.
 pub(super) fn landscape(args: LandscapeArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     match args.command {
+        LandscapeCommand::Align(args) => align::align(&args, terminal),
+        LandscapeCommand::Connect(args) => connect::connect(&args, terminal),
+        LandscapeCommand::Instability(args) => instability::instability(&args, terminal),
         LandscapeCommand::Interpolate(args) => interpolate::interpolate(&args, terminal),
         LandscapeCommand::Average(args) => average::average(&args, terminal),
         LandscapeCommand::Slice(args) => slice::slice(&args, terminal),
@@ -38,4 +46,18 @@ fn describe(compared: &Compared, terminal: &Terminal) {
         prepared.config.precision,
     ));
     compared.notes.iter().for_each(|note| terminal.note(note));
+}
+
+/// All four, with their names.
+fn barrier_line(samples: &str, barriers: &Barriers) -> String {
+    let error = barriers
+        .error
+        .map_or_else(String::new, |b| format!("error barrier {:.2} points, ", 100.0 * b.value));
+    format!(
+        "{samples:<10}  {error}loss barrier {} at {:.2}, over the worse end {}, saddle {}",
+        short(barriers.loss.value),
+        barriers.loss.t,
+        short(barriers.over_worse_end.value),
+        short(barriers.saddle.value)
+    )
 }

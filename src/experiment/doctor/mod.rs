@@ -62,7 +62,7 @@ impl Finding {
     }
 
     /// A pass if that holds, else a warning.
-    fn judged(
+    pub(crate) fn judged(
         check: &'static str,
         holds: bool,
         number: impl Into<Option<f64>>,

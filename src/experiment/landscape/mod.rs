@@ -1,7 +1,10 @@
 //! What `landscape` does: runs of one problem, each at a checkpoint, set against each other.
 
+pub mod align;
 pub mod average;
 mod compared;
+pub mod connect;
+pub mod instability;
 pub mod interpolate;
 mod output;
 pub mod slice;

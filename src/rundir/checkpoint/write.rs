@@ -13,6 +13,7 @@ use crate::autodiff::ParameterLayout;
 use crate::device::Precision;
 use crate::digest::digest;
 use crate::error::{Error, Result};
+use crate::optim::Schedule;
 use crate::profile::Checkpoint;
 use crate::rundir::basis::write_basis;
 use crate::rundir::weights::{Tensors, write_memory, write_tensors};
@@ -106,6 +107,28 @@ fn head(
 }
 
 impl RunDirectory {
+    /// Makes a checkpoint that was copied here one of the run with this configuration, which takes its rates
+    /// from `schedule` on.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, [`Error::Io`] if it cannot be written.
+    pub(crate) fn adopt_checkpoint(
+        &self,
+        step: usize,
+        config: &Value,
+        schedule: Schedule,
+    ) -> Result<()> {
+        let Some(head) = self.checkpoint_state(step)? else { return Ok(()) };
+        let rate_factor = head.schedule.rate_factor;
+        let next_lr = schedule.rate(step) * rate_factor;
+        let head = CheckpointState {
+            config: lasting(config),
+            schedule: ScheduleHead { schedule, rate_factor, next_lr },
+            ..head
+        };
+        self.write(&state_file(step), &head.to_bytes()?)
+    }
+
     /// Removes what earlier checkpoints than the last before `step` knew of followed eigenvalues.
     fn forget_tracking_before(&self, step: usize) -> Result<()> {
         let mut steps = self.steps_with(TRACKING);
