@@ -51,6 +51,19 @@ pub enum Error {
         /// What to do.
         remedy: Message,
     },
+    /// A file of tensors that are not those of the model: a message on its first line, and below it a line
+    /// for each difference.
+    #[error("{}: {problem}; {remedy}{}", path.display(), indented(.lines))]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        remedy: String,
+        /// The differences.
+        lines: Vec<String>,
+    },
     /// The output folder exists already, or cannot be made.
     #[error("output folder {}: {problem}; {remedy}", path.display())]
     Output {
@@ -78,7 +91,7 @@ pub enum Error {
         remedy: Message,
     },
     /// Reading or writing failed while the run was under way.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), reason(source))]
     Io {
         /// What was tried ("write", "create").
         action: &'static str,
@@ -247,6 +260,7 @@ impl Error {
             Error::UnknownName { .. }
                 | Error::Setting { .. }
                 | Error::File { .. }
+                | Error::Tensors { .. }
                 | Error::Output { .. }
                 | Error::Device { .. }
         )
@@ -305,6 +319,7 @@ impl Error {
     /// message.
     pub(crate) fn remedy_in_training(&self) -> &'static str {
         match self {
+            Error::Io { source, .. } if is_full(source) => "; make room there first",
             Error::NonFinite { .. } => "; lower the learning rate or use --precision f64",
             _ => "",
         }
@@ -357,6 +372,13 @@ pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
         .map(|(_, c)| c)
 }
 
+/// Whether there is no room for what was to be written.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
 /// What the system said, without the number that it says it by.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
@@ -368,6 +390,16 @@ fn nearest_hint(nearest: &Option<String>) -> String {
         Some(name) => format!(" (did you mean '{name}'?)"),
         None => String::new(),
     }
+}
+
+/// Lines below a message, without what would move a terminal's cursor.
+fn indented(lines: &[String]) -> String {
+    let plain =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    lines
+        .iter()
+        .map(|line| format!("\n  {}", line.chars().map(plain).collect::<String>()))
+        .collect()
 }
 
 fn line_suffix(line: &Option<u64>) -> String {

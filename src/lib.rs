@@ -54,11 +54,15 @@ pub mod curvature;
 #[cfg(feature = "data")]
 pub mod data;
 pub mod device;
+mod digest;
 pub mod error;
 #[cfg(feature = "data")]
 pub mod experiment;
 #[cfg(feature = "figures")]
 pub mod figure;
+#[cfg(feature = "data")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 mod input;

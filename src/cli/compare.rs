@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use super::args::CompareArgs;
 use super::logging::Terminal;
 use super::progress::steps_bar;
-use super::run::watch_for_interrupts;
+use super::signals::watch_for_interrupts;
 use crate::config::CompareSettings;
 use crate::experiment::compare::{
     Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus,
@@ -26,6 +26,7 @@ pub(super) fn compare(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<
     };
     let comparison = Comparison::plan(args.settings.or(from_file))?;
     let interrupted = watch_for_interrupts();
+    terminal.note(&format!("data: {}", comparison.data));
     terminal.note(&format!(
         "{}: {} settings, {} runs of {} steps{}, in {}",
         comparison.name,

@@ -3,16 +3,16 @@
 use std::fmt::Write;
 
 use super::args::DevicesArgs;
+use super::logging::Terminal;
 use crate::device::{AdapterInfo, Device, adapters};
 
 /// Prints the adapters and what `auto` takes.
-pub(super) fn devices(args: &DevicesArgs) -> anyhow::Result<u8> {
+pub(super) fn devices(args: &DevicesArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     let adapters = adapters();
     let auto = Device::auto(adapters);
     let found: Vec<AdapterInfo> = adapters.iter().map(|adapter| adapter.info.clone()).collect();
     let text = if args.json { as_json(&found, &auto)? } else { as_text(&found, &auto)? };
-    // A closed pipe is the reader's choice.
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    terminal.output(&text);
     Ok(0)
 }
 

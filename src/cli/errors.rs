@@ -9,8 +9,9 @@ pub(super) fn message(error: anyhow::Error, command: &Command) -> String {
     match error.downcast::<Error>() {
         Ok(error) => {
             let remedy = error.remedy_in_training();
-            let error = anyhow::Error::from(error.spelt(|field| flag(command, field)));
-            format!("{error:#}{remedy}")
+            // An error of the library says itself what was behind it.
+            let error = error.spelt(|field| flag(command, field));
+            format!("{error}{remedy}")
         }
         Err(error) => format!("{error:#}"),
     }

@@ -1,8 +1,7 @@
 //! `sharpscope events`.
 
-use std::io::Write;
-
 use super::args::EventsArgs;
+use super::logging::Terminal;
 use crate::error::Error;
 use crate::input;
 use crate::rundir::StoredRun;
@@ -11,8 +10,9 @@ use crate::stability::StabilitySettings;
 const REMEDY: &str = "its keys are the constants in the documentation of StabilitySettings";
 
 /// Prints the events that a run's rows tell of, one JSON object a line; returns the exit code.
-pub(super) fn events(args: &EventsArgs) -> anyhow::Result<u8> {
+pub(super) fn events(args: &EventsArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     let run = StoredRun::open(&args.run)?;
+    run.check_settings()?;
     let rows = run.rows()?;
     let settings = match &args.settings {
         Some(path) => {
@@ -24,15 +24,12 @@ pub(super) fn events(args: &EventsArgs) -> anyhow::Result<u8> {
         None => None,
     };
     let replayed = run.monitor(settings).replay(rows);
-    let mut out = std::io::stdout().lock();
     for event in &replayed.events {
         let line = serde_json::to_string(event)
             .map_err(|e| Error::Encode { what: "an event", reason: e.to_string() })?;
-        // A closed pipe is the reader's choice.
-        if writeln!(out, "{line}").is_err() {
+        if !terminal.output(&format!("{line}\n")) {
             break;
         }
     }
-    let _ = out.flush();
     Ok(0)
 }

@@ -7,17 +7,17 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::args::ListArgs;
+use super::logging::Terminal;
 use crate::config::flag;
 use crate::data::{DataOptions, Dataset, InputShape, dataset_list};
 use crate::model::{Activation, ModelSpec, preset_names};
 use crate::optim::ENTRIES;
 
 /// Prints what can be named: models, datasets, activations, optimizers.
-pub(super) fn list(args: &ListArgs) -> anyhow::Result<u8> {
+pub(super) fn list(args: &ListArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     let models = models(args.dataset.as_deref().unwrap_or("digits"))?;
     let text = if args.json { as_json(&models)? } else { as_text(&models)? };
-    // A closed pipe is the reader's choice.
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    terminal.output(&text);
     Ok(0)
 }
 
@@ -82,7 +82,7 @@ fn as_json(models: &[Model]) -> anyhow::Result<String> {
         .map(|entry| {
             json!({
                 "name": entry.name, "update": entry.about(), "lr": entry.lr,
-                "defaults": entry.defaults
+                "threshold": entry.formula(), "defaults": entry.defaults
             })
         })
         .collect();
@@ -120,6 +120,8 @@ fn as_text(models: &[Model]) -> anyhow::Result<String> {
         let flags: Vec<String> =
             [format!("--lr {:?}", entry.lr)].into_iter().chain(flags).collect();
         writeln!(text, "  {:18} {}", "", flags.join(" "))?;
+        let threshold = entry.formula().unwrap_or_else(|| "none known".to_string());
+        writeln!(text, "  {:18} threshold: {threshold}", "")?;
     }
     Ok(text)
 }

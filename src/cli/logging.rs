@@ -1,10 +1,13 @@
 //! What goes to the terminal: messages, logs that do not break a progress bar, and the bar itself.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::registry::LookupSpan;
 
 use super::args::Verbosity;
 
@@ -13,6 +16,8 @@ use super::args::Verbosity;
 pub(super) struct Terminal {
     bars: MultiProgress,
     verbosity: Verbosity,
+    /// What kept standard output from being written.
+    lost: Arc<Mutex<Option<io::Error>>>,
 }
 
 impl Terminal {
@@ -22,24 +27,30 @@ impl Terminal {
             Verbosity::Quiet => ProgressDrawTarget::hidden(),
             _ => ProgressDrawTarget::stderr(),
         };
-        let terminal = Self { bars: MultiProgress::with_draw_target(target), verbosity };
+        let terminal =
+            Self { bars: MultiProgress::with_draw_target(target), verbosity, lost: Arc::default() };
         terminal.start_logging();
         terminal
     }
 
     fn start_logging(&self) {
         let filter = match self.verbosity {
-            Verbosity::Quiet | Verbosity::Normal => return,
+            Verbosity::Quiet => return,
+            Verbosity::Normal => "off,sharpscope=warn",
             Verbosity::Verbose => "warn,sharpscope=debug",
             Verbosity::Debug => "info,sharpscope=trace,wgpu=info,cubecl_wgpu=info",
         };
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(filter))
             .with_ansi(io::stderr().is_terminal())
-            .with_writer(self.clone())
-            .finish();
+            .with_writer(self.clone());
         // Both fail only where logging is set up already.
-        let _ = tracing::subscriber::set_global_default(subscriber);
+        let _ = match self.verbosity {
+            Verbosity::Normal => {
+                tracing::subscriber::set_global_default(subscriber.event_format(Plain).finish())
+            }
+            _ => tracing::subscriber::set_global_default(subscriber.finish()),
+        };
         let _ = tracing_log::LogTracer::init();
     }
 
@@ -68,15 +79,59 @@ impl Terminal {
     /// A result on standard output, unless quiet.
     pub fn result(&self, line: &str) {
         if self.verbosity != Verbosity::Quiet {
-            // A closed pipe is the reader's choice.
-            let _ = writeln!(io::stdout(), "{line}");
+            self.output(&format!("{line}\n"));
         }
+    }
+
+    /// What was asked for on standard output, quiet or not. Returns whether it is worth going on.
+    pub fn output(&self, text: &str) -> bool {
+        let mut out = io::stdout().lock();
+        self.note_loss(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    }
+
+    /// Whether all of standard output was written, or its reader did not want more.
+    ///
+    /// # Errors
+    /// What kept it from being written.
+    pub fn written(&self) -> io::Result<()> {
+        match self.lost.lock().ok().and_then(|mut lost| lost.take()) {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_loss(&self, written: io::Result<()>) -> bool {
+        let Err(error) = written else { return true };
+        if let Ok(mut lost) = self.lost.lock() {
+            lost.get_or_insert(error);
+        }
+        false
     }
 
     fn print(&self, line: &str) {
         self.bars.suspend(|| {
             let _ = writeln!(io::stderr(), "{line}");
         });
+    }
+}
+
+/// Warnings in the words of the program's other lines.
+struct Plain;
+
+impl<S, N> FormatEvent<S, N> for Plain
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &tracing::Event<'_>,
+    ) -> std::fmt::Result {
+        write!(writer, "warning: ")?;
+        context.field_format().format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
     }
 }
 

@@ -14,6 +14,7 @@ mod logging;
 mod progress;
 mod report;
 mod run;
+mod signals;
 mod spectrum;
 mod usage;
 
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command};
-use crate::error::Error;
+use crate::error::{Error, reason};
 
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
@@ -40,16 +41,30 @@ pub fn main() -> ExitCode {
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
         Command::Landscape(args) => landscape::landscape(*args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
-        Command::Events(args) => events::events(&args),
+        Command::Events(args) => events::events(&args, &terminal),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
-        Command::Devices(args) => devices::devices(&args),
-        Command::List(args) => list::list(&args),
+        Command::Devices(args) => devices::devices(&args, &terminal),
+        Command::List(args) => list::list(&args, &terminal),
     });
     match code {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => match terminal.written() {
+            Ok(()) => ExitCode::from(code),
+            Err(error) => {
+                let reason = reason(&error);
+                terminal.error(&format!("standard output cannot be written: {reason}"));
+                // A divergence, say, is what it was.
+                ExitCode::from(if code == 0 { FAILED } else { code })
+            }
+        },
         Err(error) => {
             let is_input = error.downcast_ref::<Error>().is_some_and(Error::is_input);
-            terminal.error(&single_line(&errors::message(error, &command)));
+            // Differences are told in lines of their own.
+            let in_lines = matches!(error.downcast_ref::<Error>(), Some(Error::Tensors { .. }));
+            let message = errors::message(error, &command);
+            terminal.error(&match in_lines {
+                true => message.lines().map(single_line).collect::<Vec<_>>().join("\n"),
+                false => single_line(&message),
+            });
             ExitCode::from(if is_input { WRONG_USAGE } else { FAILED })
         }
     }

@@ -1,12 +1,11 @@
 //! `sharpscope run`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::Progress;
+use super::signals::watch_for_interrupts;
 use crate::config::{RunConfig, Settings};
+use crate::error::Error;
 use crate::experiment::{Finished, Prepared, prepare, resume};
 use crate::record::{ExitStatus, Summary, short};
 use crate::rundir::StoredRun;
@@ -29,9 +28,17 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     for notice in [prepared.device.notice(), prepared.notice.as_deref()].into_iter().flatten() {
         terminal.note(notice);
     }
+    terminal.note(&format!("data: {}", prepared.dataset.description()));
     terminal.note(&describe(started.prepared()));
+    started.notices().iter().for_each(|notice| terminal.note(notice));
+    if let Some(remark) = started.prepared().config.learning_rate().remark() {
+        terminal.note(&remark);
+    }
     if resumed.is_some() {
-        terminal.note(&format!("goes on at step {}", started.first_step()));
+        match started.only_closes() {
+            true => terminal.note("no step is left: its closing files are written"),
+            false => terminal.note(&format!("goes on at step {}", started.first_step())),
+        }
     }
     let formula = started.formula();
     let config = &started.prepared().config;
@@ -50,25 +57,14 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     }
 }
 
-/// A flag that the first Ctrl-C sets; the second ends the process.
-pub(super) fn watch_for_interrupts() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&flag);
-    let handler = move || {
-        if set.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(ExitStatus::Interrupted.code()));
-        }
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        tracing::warn!("Ctrl-C will not be caught: {error}");
-    }
-    flag
-}
-
 fn describe(prepared: &Prepared) -> String {
     let config = &prepared.config;
+    let test = match prepared.split.test.len() {
+        0 => String::new(),
+        test => format!(" ({test} for a test)"),
+    };
     format!(
-        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {} {}, \
+        "{}: {} parameters, {} training and {} validation samples of {}{test}, {} loss, {} {}, \
          lr {}, seed {}, on {} ({}, {})",
         config.place.name,
         prepared.theta.len(),
@@ -90,7 +86,10 @@ fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {
     for line in summary_lines(&finished.summary, formula) {
         terminal.result(&line);
     }
-    terminal.result(&format!("written    {}", finished.directory.display()));
+    // What the folder holds is not all of it, where writing it failed.
+    if !matches!(finished.error, Some(Error::Io { .. })) {
+        terminal.result(&format!("written    {}", finished.directory.display()));
+    }
 }
 
 fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {
@@ -150,6 +149,10 @@ fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {
             }
         ),
     ];
+    if let Some(loss) = summary.test_loss {
+        let accuracy = percent(summary.test_accuracy);
+        lines.insert(2, format!("test       loss {}, accuracy {accuracy}", short(loss)));
+    }
     if let Some(share) = summary.share_realized_above {
         lines.push(format!(
             "realized   {} of the edge, 1 or more at {} of the measured updates{}",

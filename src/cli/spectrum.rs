@@ -1,7 +1,5 @@
 //! `sharpscope spectrum`.
 
-use std::io::Write;
-
 use serde_json::json;
 
 use super::args::SpectrumArgs;
@@ -53,8 +51,6 @@ pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Resul
         "written         {}.csv, .json, .svg, .png",
         directory.file(&stem).display()
     ));
-    // A closed pipe is the reader's choice.
-    let _ = std::io::stdout().flush();
     Ok(0)
 }
 

@@ -1,10 +1,12 @@
 //! clap's errors on one line.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use super::{WRONG_USAGE, single_line};
+use super::{FAILED, WRONG_USAGE, single_line};
+use crate::error::reason;
 
 /// Prints help or version as they are, and an error as one line with its remedy.
 pub(super) fn report(error: &clap::Error) -> ExitCode {
@@ -14,12 +16,18 @@ pub(super) fn report(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
     ];
     if shown.contains(&error.kind()) {
-        // A closed pipe is the reader's choice.
-        let _ = error.print();
+        if let Err(lost) = error.print()
+            && lost.kind() != io::ErrorKind::BrokenPipe
+        {
+            let line = format!("error: standard output cannot be written: {}", reason(&lost));
+            let _ = writeln!(io::stderr(), "{line}");
+            return ExitCode::from(FAILED);
+        }
         let asked = error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
         return if asked { ExitCode::SUCCESS } else { ExitCode::from(WRONG_USAGE) };
     }
-    eprintln!("{}", single_line(&one_line(&error.to_string())));
+    // Where it cannot be said, the exit code still says it.
+    let _ = writeln!(io::stderr(), "{}", single_line(&one_line(&error.to_string())));
     ExitCode::from(WRONG_USAGE)
 }
 

@@ -16,6 +16,7 @@ mod run_config;
 mod seeds;
 mod setting;
 mod settings;
+mod test_set;
 mod value;
 mod values;
 
@@ -31,6 +32,7 @@ pub use run_config::RunConfig;
 pub use seeds::Seeds;
 pub(crate) use setting::{Setting, Visit, Visitor};
 pub use settings::Settings;
+pub use test_set::TestSet;
 pub use value::TargetColumn;
 pub(crate) use value::{Form, Value};
 pub use values::Values;

@@ -11,28 +11,30 @@ impl Settings {
     /// those, so that no combination comes twice.
     ///
     /// # Errors
-    /// [`Error::Setting`] for an empty list; [`Error::UnknownName`] for an unknown optimizer.
+    /// [`Error::Setting`] for an empty list and for too many combinations; [`Error::UnknownName`] for an
+    /// unknown optimizer.
     pub fn product(&self) -> Result<Vec<Settings>> {
         self.clone().visit(&mut NotEmpty)?;
-        let mut all = spread(vec![self.clone()], |s| &mut s.optimizer);
+        let mut all = spread(vec![self.clone()], |s| &mut s.optimizer)?;
         keep_where(&mut all, |s| &mut s.base, |s| takes(s, "base"))?;
-        let mut all = spread(all, |s| &mut s.base);
+        let mut all = spread(all, |s| &mut s.base)?;
         for (place, number) in NUMBERS.iter().enumerate() {
             keep_where(&mut all, |s| s.numbers.at(place), |s| takes(s, number.name))?;
         }
         keep_where(&mut all, |s| &mut s.perturbed_sharpness, |s| takes(s, "rho"))?;
-        let mut all = spread(all, |s| &mut s.lr);
+        let mut all = spread(all, |s| &mut s.lr)?;
         for place in 0..NUMBERS.len() {
-            all = spread(all, |s| s.numbers.at(place));
+            all = spread(all, |s| s.numbers.at(place))?;
         }
-        let mut all = spread(all, |s| &mut s.batch_size);
+        let mut all = spread(all, |s| &mut s.batch_size)?;
         keep_where(&mut all, |s| &mut s.sharpness_batches, |s| Ok(batched(s)))?;
-        let mut all = spread(all, |s| &mut s.schedule);
+        let mut all = spread(all, |s| &mut s.schedule)?;
         let steps_down = |s: &Settings| Ok(schedule(s) == ScheduleKind::Step);
         keep_where(&mut all, |s| &mut s.final_lr, |s| Ok(schedule(s).has_final()))?;
         keep_where(&mut all, |s| &mut s.decay_factor, steps_down)?;
         keep_where(&mut all, |s| &mut s.decay_every, |s| Ok(schedule(s).repeats()))?;
-        Ok(spread(all, |s| &mut s.warmup))
+        keep_where(&mut all, |s| &mut s.edge_target, |s| Ok(schedule(s).seeks()))?;
+        spread(all, |s| &mut s.warmup)
     }
 
     /// The first setting that is given and has no part in the product: neither the optimizer and its
@@ -42,11 +44,22 @@ impl Settings {
     }
 }
 
+/// Most combinations.
+const MOST: usize = 10_000;
+
 /// One settings for each value of a setting.
 fn spread<T: Clone>(
-    all: Vec<Settings>,
+    mut all: Vec<Settings>,
     values: impl Fn(&mut Settings) -> &mut Option<Values<T>>,
-) -> Vec<Settings> {
+) -> Result<Vec<Settings>> {
+    let several =
+        |settings: &mut Settings| values(settings).as_ref().map_or(1, |values| values.0.len());
+    let count = all.iter_mut().map(several).fold(0, usize::saturating_add);
+    if count > MOST {
+        let shown = format!("{count} combinations");
+        let remedy = format!("ask for at most {MOST}");
+        return Err(Error::setting("comparison", shown, "more than can be meant", remedy));
+    }
     let each = |mut settings: Settings| {
         let Some(Values(several)) = values(&mut settings).take() else { return vec![settings] };
         let with = |value| {
@@ -56,7 +69,7 @@ fn spread<T: Clone>(
         };
         several.into_iter().map(with).collect()
     };
-    all.into_iter().flat_map(each).collect()
+    Ok(all.into_iter().flat_map(each).collect())
 }
 
 /// Clears a setting in those that do not take it, unless none takes it: then the flag is a mistake,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::resolve::{Curvature, Problem, Rate, one, optimizer};
-use super::{BatchSize, Place, Quantities, Settings};
+use super::{BatchSize, Place, Quantities, Settings, TestSet};
 use crate::autodiff::ParameterLayout;
 use crate::data::DataOptions;
 use crate::device::{BackendChoice, Differentiation, Precision};
@@ -26,6 +26,10 @@ pub struct RunConfig {
     pub model: ModelSpec,
     /// Dataset name or file.
     pub dataset: String,
+    /// File whose samples validate; null where they are the dataset's.
+    pub validation: Option<String>,
+    /// What is kept for a test; null for nothing.
+    pub test: Option<TestSet>,
     /// Initial weights, where they are not drawn from the seed.
     pub init: Option<PathBuf>,
     /// The loss.
@@ -54,6 +58,9 @@ pub struct RunConfig {
     pub decay_factor: Option<f64>,
     /// Steps between its multiplications; null for the others.
     pub decay_every: Option<usize>,
+    /// Edge ratio that a schedule keeps which follows curvature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edge_target: Option<f64>,
     /// First step whose weights are averaged; none where none are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swa_start: Option<usize>,
@@ -94,7 +101,8 @@ pub struct RunConfig {
     pub hvp: Differentiation,
     /// Training samples that curvature is measured on.
     pub samples: Option<usize>,
-    /// Minibatches that batch sharpness is averaged over; null where it is not measured.
+    /// Minibatches that batch sharpness is averaged over; written as 0 with minibatches and null without where it is
+    /// not measured.
     pub sharpness_batches: Option<usize>,
     /// Relative standard error at which no further minibatches are drawn for it; null draws all.
     pub sharpness_error: Option<f64>,
@@ -148,6 +156,8 @@ impl RunConfig {
             place: Place::resolve(&settings, name)?,
             model: problem.model,
             dataset: problem.dataset,
+            validation: settings.validation,
+            test: settings.test,
             init: settings.init,
             loss: problem.loss,
             train_size: settings.train_size,
@@ -164,6 +174,7 @@ impl RunConfig {
             swa_lr: rate.swa_lr,
             decay_factor: rate.decay_factor,
             decay_every: rate.decay_every,
+            edge_target: rate.edge_target,
             batch_size,
             steps,
             seed: settings.seed.unwrap_or(0),
@@ -210,9 +221,9 @@ impl RunConfig {
         }
     }
 
-    /// The update rule, with the mean of weights around it where one is asked for.
-    pub fn build_optimizer(&self) -> Box<dyn Optimizer> {
-        let optimizer = self.optimizer.build();
+    /// The update rule for parameters of this layout, with the mean of weights around it where one is asked for.
+    pub fn build_optimizer(&self, layout: &ParameterLayout) -> Box<dyn Optimizer> {
+        let optimizer = self.optimizer.build_for(layout);
         match self.swa_start {
             Some(start) => Box::new(Averaged::new(optimizer, start, self.swa_every.unwrap_or(1))),
             None => optimizer,
@@ -234,6 +245,7 @@ impl RunConfig {
             realized_ratio: self.realized != Realized::Off,
             realized_ratio_midpoint: self.realized == Realized::Midpoint,
             perturbed_sharpness: self.perturbed_sharpness,
+            clip_factor: self.optimizer.clip_norm.is_some(),
             measured: self.measure.iter().flat_map(|q| q.columns(layout, classes)).collect(),
         }
     }
@@ -267,7 +279,13 @@ impl RunConfig {
     /// As [`RunConfig::to_json`].
     pub fn what(&self) -> Result<Map<String, Value>> {
         match serde_json::to_value(self) {
-            Ok(Value::Object(what)) => Ok(what),
+            Ok(Value::Object(mut what)) => {
+                // Null would read back as the default, which with minibatches is not none.
+                if self.batch_size.0.is_some() && self.sharpness_batches.is_none() {
+                    what.insert("sharpness_batches".to_string(), json!(0));
+                }
+                Ok(what)
+            }
             Ok(other) => Err(not_written(&other)),
             Err(error) => Err(not_written(&error)),
         }
@@ -276,4 +294,36 @@ impl RunConfig {
 
 fn not_written(reason: &impl std::fmt::Display) -> Error {
     Error::Numerical { what: "writing JSON", reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a manifest says reads back as what was computed.
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        for settings in [
+            json!({}),
+            json!({"batch_size": 10}),
+            json!({"batch_size": 10, "sharpness_batches": 0}),
+            json!({"batch_size": "full", "sharpness_batches": 0}),
+            json!({"batch_size": 10, "sharpness_batches": 3, "optimizer": "adam", "weight_decay": 0}),
+            json!({"optimizer": "sam", "base": "momentum", "momentum": 0, "perturbed_sharpness": true}),
+            json!({"schedule": "step", "decay_every": 7, "warmup": 3, "steps": 30}),
+            json!({"schedule": "cosine", "final_lr": 0}),
+            json!({"smallest": true, "top": 3, "precision": "f64", "tolerance": 1e-9, "every": 4}),
+            json!({"solver": "davidson", "audit_every": 7, "eval_every": 3, "samples": 20}),
+            json!({"measure": [], "spectrum_every": 5, "sigma": 0.5, "on_warning": "stop"}),
+            json!({"measure": "update_sharpness", "checkpoint_every": 3, "seed": 9, "hvp": "reverse"}),
+            json!({"dataset": "blobs", "noise": 0.5, "classes": 4, "label_noise": 0.1, "standardize": true}),
+            json!({"dataset": "digits", "standardize": false, "validation_size": 0, "model": "linear"}),
+            json!({"dataset": "diabetes", "standardize": false, "chunk": 9, "memory": 64}),
+        ] {
+            let given: Settings = serde_json::from_value(settings.clone()).unwrap();
+            let config = RunConfig::resolve(given).unwrap();
+            let read = Settings::of_manifest(&config.to_json().unwrap()).unwrap();
+            assert_eq!(RunConfig::resolve(read).unwrap(), config, "{settings}");
+        }
+    }
 }

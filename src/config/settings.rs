@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::setting::{self, Unfit, settings};
-use super::{BatchSize, ModelChoice, Numbers, Quantities, Solver, TargetColumn, Values};
+use super::{BatchSize, ModelChoice, Numbers, Quantities, Solver, TargetColumn, TestSet, Values};
+use crate::data::Header;
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::Result;
 use crate::input;
@@ -19,9 +20,15 @@ settings! {
         "Problem" {
             /// Model preset, or JSON file [default: mlp, a tanh MLP with two hidden layers of 64]
             model: ModelChoice;
-            /// Dataset, or file: CSV whose last column is the class, images in IDX format with
-            /// their labels beside them, or CIFAR-10's binary files [default: digits]
+            /// Dataset, or file: CSV whose last column is the class, text for a transformer, .npy or
+            /// .npz, images in IDX format with their labels beside them, or MNIST's or CIFAR's folder
+            /// [default: digits]
             dataset: String, shown "NAME|FILE";
+            /// File whose samples validate, like the dataset's [default: samples of the dataset]
+            validation: String, shown "FILE";
+            /// File, or share of the dataset such as 0.2, whose samples are kept for a test at the end of
+            /// the run [default: none]
+            test: TestSet;
             /// Initial weights, a safetensors file with the model's names and shapes [default:
             /// drawn from --seed]
             init: PathBuf, shown "FILE.safetensors";
@@ -51,6 +58,8 @@ settings! {
             noise: f64, shown "S";
             /// Share of the training labels that is replaced by other classes [default: 0]
             label_noise: f64, shown "SHARE";
+            /// Whether the first row of a CSV file names its columns [default: auto]
+            header: Header;
             /// Target column of a CSV file: a name in its header, or a number from 1 [default: the
             /// last]
             target: TargetColumn, shown "COLUMN";
@@ -81,6 +90,9 @@ settings! {
         "Optimizer" {
             /// What SAM and ASAM step with.
             base: Values<Base>, shown "NAME", told help::bases;
+            /// Shorten gradients to this norm where they are longer, with any optimizer (with SAM and
+            /// ASAM the gradient that they descend) [default: no clipping]
+            clip_norm: f64, shown "NORM", checked clip_norm;
         }
         /// The numbers that optimizers take.
         + numbers: Numbers;
@@ -94,8 +106,10 @@ settings! {
             /// What schedule step multiplies the learning rate by [default: 0.1]
             decay_factor: f64, shown "FACTOR", checked factor;
             /// After how many steps it does, each time; steps of a cycle of schedule cyclic [default: a
-            /// third of --steps]
+            /// third of --steps, rounded up]
             decay_every: usize, checked at_least_one;
+            /// What the schedules that follow curvature keep to.
+            edge_target: f64, shown "RATIO", told help::edge_target, checked edge_target;
         }
         "Averaging" {
             /// Average the weights over the run from this step on (stochastic weight averaging), beside
@@ -109,7 +123,7 @@ settings! {
         }
         "Curvature" {
             /// How many of the largest Hessian eigenvalues to log [default: 1]
-            top: usize, shown "K", checked at_least_one;
+            top: usize, shown "K", checked up_to::<1000>;
             /// Log the smallest eigenvalue too
             smallest: bool;
             /// Measure curvature every N steps [default: 1]
@@ -118,7 +132,7 @@ settings! {
             tolerance: f64, shown "R";
             /// Most Hessian-vector products in one measurement [default: 20 for each eigenvalue and
             /// one more, at least 100]
-            max_iterations: usize, checked at_least_one;
+            max_iterations: usize, checked up_to::<1_000_000>;
             /// How the largest eigenvalues are found: davidson follows them from step to step,
             /// lanczos solves for them anew each time [default: davidson, or lanczos with
             /// --smallest]
@@ -134,7 +148,7 @@ settings! {
             samples: usize, checked at_least_one;
             /// Minibatches over which batch sharpness is averaged, with minibatch training; 0 for
             /// none [default: 16]
-            sharpness_batches: usize;
+            sharpness_batches: usize, checked at_most::<100_000>;
             /// Draw no more of them, from 8 on, once the standard error of batch sharpness is at most this
             /// share of it [default: draw all]
             sharpness_error: f64, shown "R", checked relative_error;
@@ -151,9 +165,9 @@ settings! {
             /// Measure the density of the whole spectrum every N steps [default: never]
             spectrum_every: usize, checked at_least_one;
             /// Random probes of a density, each of which takes --iterations products [default: 10]
-            probes: usize, checked at_least_one;
+            probes: usize, checked up_to::<MOST_PROBES>;
             /// Lanczos steps for each probe [default: 80]
-            iterations: usize, checked at_least_one;
+            iterations: usize, checked up_to::<MOST_LANCZOS_STEPS>;
             /// Standard deviation that a density is smoothed with, in units of eigenvalues
             /// [default: 1% of their range]
             sigma: f64, shown "S", checked deviation;
@@ -244,18 +258,30 @@ fn at_least_one(number: &usize) -> Fit {
     }
 }
 
+/// Most probes of a density, and most Lanczos steps for each.
+const MOST_PROBES: usize = 1000;
+const MOST_LANCZOS_STEPS: usize = 1000;
+
+fn at_most<const MOST: usize>(number: &usize) -> Fit {
+    match *number {
+        number if number > MOST => {
+            Err(Unfit::new(number, "too many", format!("give at most {MOST}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// From 1 to that many.
+fn up_to<const MOST: usize>(number: &usize) -> Fit {
+    at_least_one(number).and(at_most::<MOST>(number))
+}
+
 fn batches(sizes: &Values<BatchSize>) -> Fit {
     sizes.0.iter().filter_map(|size| size.0.as_ref()).try_for_each(at_least_one)
 }
 
 fn steps(number: &usize) -> Fit {
-    const MOST: usize = u32::MAX as usize;
-    match *number {
-        number if number > MOST => {
-            Err(Unfit::new(number, "too many", format!("give at most {MOST}")))
-        }
-        _ => at_least_one(number),
-    }
+    up_to::<{ u32::MAX as usize }>(number)
 }
 
 /// A finite number that is above zero, or zero too.
@@ -283,6 +309,14 @@ fn final_rate(rate: &f64) -> Fit {
     finite(*rate, true, "not a learning rate", "0.01")
 }
 
+fn edge_target(ratio: &f64) -> Fit {
+    finite(*ratio, false, "not an edge ratio to keep", "1")
+}
+
+fn clip_norm(norm: &f64) -> Fit {
+    finite(*norm, false, "not a norm to shorten gradients to", "1")
+}
+
 fn factor(factor: &f64) -> Fit {
     finite(*factor, false, "not a factor for a learning rate", "0.1")
 }
@@ -292,7 +326,13 @@ fn relative_error(error: &f64) -> Fit {
 }
 
 fn deviation(sigma: &f64) -> Fit {
-    finite(*sigma, false, "not a standard deviation", "0.1")
+    finite(*sigma, false, "not a standard deviation", "0.1")?;
+    // Beyond these, sums with eigenvalues are not what they seem, or not finite.
+    if (1e-30..=1e30).contains(sigma) {
+        return Ok(());
+    }
+    let remedy = "give a number from 1e-30 to 1e30, such as 0.1";
+    Err(Unfit::new(format!("{sigma:?}"), "out of range", remedy))
 }
 
 /// A name that can be a folder's.

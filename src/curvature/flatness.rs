@@ -113,7 +113,7 @@ fn adaptive_top(
     settings: &FlatnessSettings,
 ) -> Result<Vec<f64>> {
     let preconditioner = Some(theta.iter().map(|w| w.powi(-2)).collect());
-    let operator = StabilityOperator { preconditioner, shift: 0.0 };
+    let operator = StabilityOperator { preconditioner, ..StabilityOperator::default() };
     let top = settings.meter.measure_operator(objective, &operator, settings.step)?;
     let over = |(u, w): (&f64, &f64)| if *w == 0.0 { 0.0 } else { u / w.abs() };
     Ok(top.top_vector.iter().zip(theta).map(over).collect())

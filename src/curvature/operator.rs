@@ -9,7 +9,7 @@ use crate::autodiff::{Objective, OutputMatrix};
 use crate::error::{Error, Result, check_length};
 use crate::linalg::{SymmetricOperator, each_column};
 use crate::names::choices;
-use crate::optim::StabilityOperator;
+use crate::optim::{Basis, StabilityOperator};
 
 /// The Hessian of an objective at its current parameters, of dimension P. One product is one
 /// transfer to the device and one back.
@@ -48,12 +48,13 @@ fn finite(products: Vec<f64>) -> Result<Vec<f64>> {
     }
 }
 
-/// P^-1/2 (A + lambda I) P^-1/2 for a symmetric A, a positive diagonal P and a weight decay lambda.
-/// The diagonal is applied on the host, around the product with A: no further transfer.
+/// P^-1/2 (A + lambda I) P^-1/2 for a symmetric A, a positive P, diagonal in known coordinates, and a weight
+/// decay lambda. P is applied on the host, around the product with A: no further transfer.
 pub struct Preconditioned<A> {
     inner: A,
-    /// The diagonal of P^-1/2.
+    /// The diagonal of P^-1/2 in the coordinates where it is diagonal.
     inverse_root: Vec<f64>,
+    basis: Option<Basis>,
     shift: f64,
     scaled: Vec<f64>,
 }
@@ -70,7 +71,20 @@ impl<A: SymmetricOperator> Preconditioned<A> {
             None => vec![1.0; dim],
         };
         check_length("preconditioner", inverse_root.len(), dim)?;
-        Ok(Self { inner, inverse_root, shift: operator.shift, scaled: Vec::new() })
+        let (basis, shift) = (operator.basis.clone(), operator.shift);
+        Ok(Self { inner, inverse_root, basis, shift, scaled: Vec::new() })
+    }
+
+    /// P^-1/2 times each vector of a block.
+    fn scale(&self, block: &mut [f64]) {
+        let dim = self.inverse_root.len();
+        if let Some(basis) = &self.basis {
+            basis.enter(block, dim);
+        }
+        block.iter_mut().zip(self.inverse_root.iter().cycle()).for_each(|(x, d)| *x *= d);
+        if let Some(basis) = &self.basis {
+            basis.leave(block, dim);
+        }
     }
 }
 
@@ -84,12 +98,14 @@ impl<A: SymmetricOperator> SymmetricOperator for Preconditioned<A> {
     }
 
     fn apply_block(&mut self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        let diagonal = || self.inverse_root.iter().cycle();
-        self.scaled = x.iter().zip(diagonal()).map(|(x, d)| d * x).collect();
-        self.inner.apply_block(&self.scaled, y)?;
-        for ((y, scaled), d) in y.iter_mut().zip(&self.scaled).zip(diagonal()) {
-            *y = d * (*y + self.shift * scaled);
-        }
+        let mut scaled = std::mem::take(&mut self.scaled);
+        scaled.clear();
+        scaled.extend_from_slice(x);
+        self.scale(&mut scaled);
+        self.inner.apply_block(&scaled, y)?;
+        y.iter_mut().zip(&scaled).for_each(|(y, scaled)| *y += self.shift * scaled);
+        self.scale(y);
+        self.scaled = scaled;
         Ok(())
     }
 }

@@ -2,10 +2,19 @@
 
 use super::{Curvature, Hessian, Preconditioned};
 use crate::autodiff::Objective;
-use crate::error::Result;
-use crate::linalg::{Follow, Following, Secant, StopReason, Tracked, TrackerSettings};
+use crate::error::{Error, Result, check_length};
+use crate::linalg::{
+    Follow, FollowMemory, Following, Secant, StopReason, Tracked, TrackerSettings,
+};
 use crate::optim::StabilityOperator;
 use crate::record::EventKind;
+
+/// Names in a [`FollowMemory`].
+const HESSIAN: &str = "hessian.";
+const PRECONDITIONED: &str = "preconditioned.";
+const DIAGONAL: &str = "preconditioned.diagonal";
+const PARAMETERS: &str = "last.parameters";
+const GRADIENT: &str = "last.gradient";
 
 /// Follows the largest eigenvalues of the Hessian, and the largest of the preconditioned Hessian
 /// where there is a preconditioner and no weight decay in its metric: what decay adds there is a diagonal of
@@ -86,6 +95,64 @@ impl Tracking {
         own.chain(scaled).collect()
     }
 
+    /// All that the next measurement depends on, so that a checkpoint can hold it: what follows each operator
+    /// under `hessian.` and `preconditioned.`, with the diagonal of the latter, and where curvature was
+    /// measured last.
+    pub fn memory(&self) -> FollowMemory {
+        let mut memory = FollowMemory::default();
+        if let Some(tracker) = &self.hessian {
+            memory.extend(HESSIAN, tracker.memory());
+        }
+        if let Some(Scaled { tracker, diagonal }) = &self.preconditioned {
+            memory.extend(PRECONDITIONED, tracker.memory());
+            memory.reals.insert(DIAGONAL.to_string(), diagonal.clone());
+        }
+        if let Some((theta, gradient)) = &self.last {
+            memory.reals.insert(PARAMETERS.to_string(), theta.clone());
+            memory.reals.insert(GRADIENT.to_string(), gradient.clone());
+        }
+        memory
+    }
+
+    /// Takes up where another with the same settings stood, for an objective of `dim` parameters.
+    ///
+    /// # Errors
+    /// [`Error::State`] or [`Error::Length`] naming what is missing or does not fit.
+    pub fn restore(&mut self, dim: usize, memory: &FollowMemory) -> Result<()> {
+        let vector = |name: &'static str| match memory.reals.get(name) {
+            Some(values) => check_length(name, values.len(), dim).map(|()| Some(values.clone())),
+            None => Ok(None),
+        };
+        let begun = |prefix, settings| -> Result<Option<Box<dyn Follow>>> {
+            let part = memory.part(prefix);
+            if part.counts.is_empty() {
+                return Ok(None);
+            }
+            let mut tracker = (self.follow)(dim, settings);
+            tracker.restore(&part)?;
+            Ok(Some(tracker))
+        };
+        let one = TrackerSettings { largest: 1, ..self.settings };
+        let missing = || Error::State {
+            what: "taking up the eigenvalues that were followed",
+            reason: format!("{DIAGONAL} is missing"),
+        };
+        let preconditioned = match begun(PRECONDITIONED, one)? {
+            Some(tracker) => {
+                let diagonal = vector(DIAGONAL)?.ok_or_else(missing)?;
+                Some(Scaled { tracker, diagonal })
+            }
+            None => None,
+        };
+        *self = Self {
+            hessian: begun(HESSIAN, self.settings)?,
+            preconditioned,
+            last: vector(PARAMETERS)?.zip(vector(GRADIENT)?),
+            ..Self::by(self.follow, self.settings)
+        };
+        Ok(())
+    }
+
     /// Measures at a point that the objective stands at; `operator` is the one that the optimizer's
     /// threshold bounds.
     ///
@@ -125,8 +192,12 @@ impl Tracking {
         let mut repair = disagreement(&followed);
 
         let mut preconditioned = None;
-        if let Some(p) = operator.preconditioner.as_ref().filter(|_| operator.shift == 0.0) {
+        let diagonal = operator.basis.is_none() && operator.shift == 0.0;
+        if let Some(p) = operator.preconditioner.as_ref().filter(|_| diagonal) {
             let diagonal: Vec<f64> = p.iter().map(|p| 1.0 / p.sqrt()).collect();
+            if !diagonal.iter().all(|d| d.is_finite() && *d > 0.0) {
+                return Err(Error::NonFinite { what: "a preconditioner" });
+            }
             let mut matrix = Preconditioned::new(Hessian::new(objective), operator)?;
             let mut tracker = match self.preconditioned.take() {
                 Some(Scaled { mut tracker, diagonal: old }) => {

@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use sha2::{Digest, Sha256};
-
-use super::InputShape;
+use super::{DataNotes, InputShape};
+pub(super) use crate::digest::{digest, hexadecimal};
 use crate::error::{Error, Result, check_length};
 
 /// Samples with what is to be predicted of them, in the file's order, on the host.
@@ -20,6 +19,8 @@ pub struct Dataset {
     pub inputs: Inputs,
     /// What it is to predict.
     pub targets: Targets,
+    /// What was made of the file that it comes from.
+    pub notes: DataNotes,
 }
 
 /// What a model reads, sample after sample.
@@ -56,7 +57,7 @@ pub enum Inputs {
 pub enum Targets {
     /// One class for each sample.
     Classes {
-        /// How many there are: one more than the largest label.
+        /// How many there are.
         classes: usize,
         /// Class of each sample.
         labels: Vec<usize>,
@@ -95,6 +96,7 @@ impl Dataset {
             sha256: String::new(),
             inputs: Inputs::Features { shape: InputShape::Features(inputs), values: features },
             targets: Targets::Classes { classes, labels },
+            notes: DataNotes::numbered(classes),
         })
     }
 
@@ -118,6 +120,7 @@ impl Dataset {
             sha256: String::new(),
             inputs: Inputs::Features { shape: InputShape::Features(inputs), values: features },
             targets: Targets::Values { outputs, values },
+            notes: DataNotes::default(),
         })
     }
 
@@ -139,6 +142,7 @@ impl Dataset {
             sha256: String::new(),
             inputs: Inputs::Tokens { vocabulary, context, tokens },
             targets: Targets::NextToken,
+            notes: DataNotes::default(),
         })
     }
 
@@ -252,16 +256,4 @@ impl Dataset {
 fn brightness(pixel: u8) -> f64 {
     const BRIGHTEST: f64 = 255.0;
     f64::from(pixel) / BRIGHTEST
-}
-
-/// SHA-256 over these bytes, one part after the other, in hexadecimal.
-pub(super) fn digest(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    parts.iter().for_each(|part| hash.update(part));
-    hexadecimal(hash)
-}
-
-/// What a hash has come to.
-pub(super) fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

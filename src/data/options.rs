@@ -5,6 +5,21 @@ use serde::Serialize;
 use super::builtin::BUILTIN;
 use super::format::Format;
 use crate::error::{Error, Field, Message, Result};
+use crate::names::choices;
+
+choices! {
+    /// Whether the first row of a table names its columns.
+    #[derive(Default)]
+    pub enum Header ("choice of a header") {
+        /// It does.
+        Yes = "yes",
+        /// It has data.
+        No = "no",
+        /// Where it has no numbers, or text where the row after it has numbers, or numbers the columns.
+        #[default]
+        Auto = "auto",
+    }
+}
 
 /// An option that a dataset may take: a field of [`DataOptions`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +29,7 @@ pub(super) enum Taken {
     Classes,
     Noise,
     LabelNoise,
+    Header,
     Target,
     Regression,
 }
@@ -32,6 +48,8 @@ pub struct DataOptions {
     pub noise: Option<f64>,
     /// Share of the training labels that is replaced by other classes.
     pub label_noise: Option<f64>,
+    /// Whether the first row of a CSV file names its columns; seen from it where it is not said.
+    pub header: Option<Header>,
     /// Column of a CSV file that is the target: a name in its header, or a number from 1.
     pub target: Option<String>,
     /// Whether a CSV file's target is a number rather than a class.
@@ -58,6 +76,7 @@ impl DataOptions {
             (Taken::Classes, self.classes.map(|classes| classes.to_string())),
             (Taken::Noise, shown(&self.noise)),
             (Taken::LabelNoise, shown(&self.label_noise)),
+            (Taken::Header, self.header.map(|header| header.to_string())),
             (Taken::Target, self.target.clone()),
             (Taken::Regression, self.regression.map(|regression| regression.to_string())),
         ];
@@ -122,6 +141,7 @@ impl Taken {
             Taken::Classes => "classes",
             Taken::Noise => "noise",
             Taken::LabelNoise => "label_noise",
+            Taken::Header => "header",
             Taken::Target => "target",
             Taken::Regression => "regression",
         }

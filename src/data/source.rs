@@ -20,9 +20,11 @@ impl Dataset {
     /// The dataset of that name that comes with the program, or that of a file:
     ///
     /// - numbers in CSV, gzipped or not, kept as they are;
+    /// - arrays of numpy's, in `.npz` with their targets or in `.npy` with those beside them;
     /// - images in IDX format, gzipped or not (`train-images-idx3-ubyte`), whose labels are beside
-    ///   them under the name that MNIST's have;
-    /// - images in CIFAR-10's binary format (`.bin`), or the folder of its five training files.
+    ///   them under the name that MNIST's have, or the folder that holds those that train;
+    /// - images in CIFAR-10's or CIFAR-100's binary format (`.bin`), or the folder of its training files;
+    /// - text, where there is a `context`.
     ///
     /// Pixels are divided by the largest that there may be: 255, or 16 for `digits`. Text is cut into
     /// windows of `context` characters; what is generated is drawn from `seed`. Label noise is
@@ -44,6 +46,6 @@ impl Dataset {
         if !Path::new(name_or_file).is_dir() && !input::looks_like_file(name_or_file) {
             return Err(Error::unknown_name("dataset", name_or_file, &dataset_names()));
         }
-        Format::load(name_or_file, options)
+        Format::load(name_or_file, options, context)
     }
 }

@@ -12,6 +12,8 @@ pub struct Split {
     pub train: Vec<usize>,
     /// Validation samples; none of them trains.
     pub validation: Vec<usize>,
+    /// Test samples; none of them trains or validates.
+    pub test: Vec<usize>,
 }
 
 impl Split {
@@ -26,12 +28,28 @@ impl Split {
         validation: Option<usize>,
         rng: &mut R,
     ) -> Result<Self> {
-        let validation = sizes(samples, train, validation, usize::MAX)?;
+        Self::shuffled_beside_test(samples, 0, train, validation, rng)
+    }
+
+    /// As [`Split::shuffled`], the last `test` samples of the shuffle being kept for a test.
+    ///
+    /// # Errors
+    /// As [`Split::shuffled`].
+    pub fn shuffled_beside_test<R: Rng>(
+        samples: usize,
+        test: usize,
+        train: usize,
+        validation: Option<usize>,
+        rng: &mut R,
+    ) -> Result<Self> {
+        let left = samples.saturating_sub(test);
+        let validation = sizes(left, train, validation, usize::MAX)?;
         let mut order: Vec<usize> = (0..samples).collect();
         order.shuffle(rng);
         Ok(Self {
             train: order[..train].to_vec(),
             validation: order[train..train + validation].to_vec(),
+            test: order[left..].to_vec(),
         })
     }
 
@@ -54,7 +72,7 @@ impl Split {
         let mut others: Vec<usize> = (0..samples).filter(|i| !stretch.contains(i)).collect();
         others.shuffle(rng);
         others.truncate(train);
-        Ok(Self { train: others, validation: stretch.collect() })
+        Ok(Self { train: others, validation: stretch.collect(), test: Vec::new() })
     }
 }
 

@@ -8,7 +8,8 @@ use super::Dataset;
 pub struct Standardisation {
     /// One mean for each feature.
     pub mean: Vec<f64>,
-    /// One standard deviation (over n, not n - 1) for each feature; 1 where a feature is constant.
+    /// One standard deviation (over n, not n - 1) for each feature; 1 where a feature is constant, but for
+    /// rounding.
     pub deviation: Vec<f64>,
     /// One mean for each number to be predicted; none where those are classes.
     pub target_mean: Vec<f64>,
@@ -47,9 +48,18 @@ fn moments(
         (0..columns).map(column).collect()
     };
     let mean = average(&at);
-    let deviation = average(&|i, j| (at(i, j) - mean[j]).powi(2))
-        .into_iter()
-        .map(|variance| if variance > 0.0 { variance.sqrt() } else { 1.0 })
+    let variance = average(&|i, j| (at(i, j) - mean[j]).powi(2));
+    let rounding = |mean: &f64, variance: f64| is_rounding(samples.len() as f64, *mean, variance);
+    let deviation = mean
+        .iter()
+        .zip(variance)
+        .map(|(mean, variance)| if rounding(mean, variance) { 1.0 } else { variance.sqrt() })
         .collect();
     (mean, deviation)
+}
+
+/// Whether a variance over n numbers with that mean is no more than rounding makes: the bound of Chan,
+/// Golub and LeVeque 1983 on the error of the two-pass formula, as scikit-learn's `StandardScaler` takes it.
+fn is_rounding(n: f64, mean: f64, variance: f64) -> bool {
+    variance <= n * f64::EPSILON * variance + (n * mean * f64::EPSILON).powi(2)
 }

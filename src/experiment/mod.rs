@@ -9,6 +9,7 @@ mod csv_table;
 pub mod doctor;
 #[cfg(feature = "figures")]
 pub mod landscape;
+mod load;
 mod prepare;
 mod resume;
 pub mod spectrum;

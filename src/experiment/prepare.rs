@@ -5,20 +5,21 @@ use std::sync::atomic::AtomicBool;
 
 use rand::seq::SliceRandom;
 
+use super::load::load_data;
 use crate::autodiff::Objective;
 use crate::config::{Quantities, RunConfig};
 use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, SpectrumMeter};
-use crate::data::{Dataset, Inputs, Split, Standardisation, Targets};
+use crate::data::{Dataset, Split, Targets};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Extremes, StochasticLanczos};
 use crate::model::initial_parameters;
-use crate::optim::StabilityOperator;
-use crate::problem::{Loss, Problem, Supervised, supervised};
+use crate::optim::{ScheduleKind, StabilityOperator};
+use crate::problem::{Problem, Supervised, supervised};
 use crate::profile::{StepMeter, TrainingState};
 use crate::rng::{self, Stream};
-use crate::rundir::{RunDirectory, read_safetensors};
-use crate::train::{TrainSettings, Trainer};
+use crate::rundir::{RunDirectory, read_given_weights};
+use crate::train::{Seek, TrainSettings, Trainer};
 
 /// A run that is ready to start.
 pub struct Prepared {
@@ -94,14 +95,23 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
             true => None,
             false => Some(objective(&split.validation)?),
         },
+        test: match split.test.is_empty() {
+            true => None,
+            false => Some(objective(&split.test)?),
+        },
         curvature: match &curvature_samples {
             Some(samples) => Some(objective(samples)?),
             None => None,
         },
     };
 
+    let mut renamed = None;
     let theta = match &config.init {
-        Some(path) => read_safetensors(path, problem.train.layout())?,
+        Some(path) => {
+            let given = read_given_weights(path, problem.train.layout())?;
+            renamed = given.renamed.map(|names| format!("--init {}: {names}", path.display()));
+            given.theta
+        }
         None => {
             let mut weights = rng::stream(config.seed, Stream::Initialisation);
             initial_parameters(&config.model, inputs, outputs, &mut weights)?
@@ -122,6 +132,8 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
             device.adapter()
         )
     });
+    let notices = [renamed, notice].into_iter().flatten().collect::<Vec<_>>();
+    let notice = (!notices.is_empty()).then(|| notices.join("; "));
     Ok(Prepared { config, device, dataset, split, curvature_samples, problem, theta, notice })
 }
 
@@ -190,7 +202,7 @@ impl Prepared {
     /// The training of it from the initial parameters, and where it starts.
     pub fn trainer(self, interrupted: &AtomicBool) -> (Trainer<'_>, TrainingState) {
         let settings = self.train_settings();
-        let optimizer = self.config.build_optimizer();
+        let optimizer = self.config.build_optimizer(self.problem.train.layout());
         let trainer = Trainer { settings, optimizer, problem: self.problem, interrupted };
         (trainer, TrainingState::initial(self.theta))
     }
@@ -200,6 +212,11 @@ impl Prepared {
         let config = &self.config;
         TrainSettings {
             schedule: config.learning_rate(),
+            seek: match (config.schedule, config.edge_target) {
+                (ScheduleKind::Edge, Some(target)) => Some(Seek::Edge(target)),
+                (ScheduleKind::Cdat, Some(target)) => Some(Seek::Cdat(target)),
+                _ => None,
+            },
             steps: config.steps,
             batch_size: config.batch_size.0,
             every: config.every,
@@ -226,52 +243,6 @@ impl Prepared {
             precision: config.precision,
         }
     }
-}
-
-/// The samples, scaled and with the label noise asked for, and which of them train and which
-/// validate. Fills in what the configuration leaves to the data.
-fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
-    let seed = config.data_seed.unwrap_or(config.seed);
-    let (mut dataset, data) =
-        Dataset::load_with(&config.dataset, &config.data, config.model.context(), seed)?;
-    config.data = data;
-    let text = matches!(dataset.inputs, Inputs::Tokens { .. });
-    if config.standardize && text {
-        let remedy = "leave it out";
-        return Err(Error::setting("--standardize", true, "text has no numbers to scale", remedy));
-    }
-    let of_classes = config.measure.as_ref().and_then(Quantities::of_classes);
-    if let Some(quantity) =
-        of_classes.filter(|_| !matches!(dataset.targets, Targets::Classes { .. }))
-    {
-        let problem = format!("the samples of '{}' have no classes", config.dataset);
-        return Err(Error::setting("--measure", quantity, problem, "leave it out"));
-    }
-    if config.loss == Loss::Ce && matches!(dataset.targets, Targets::Values { .. }) {
-        let problem = format!("the targets of '{}' are numbers, not classes", config.dataset);
-        return Err(Error::setting("--loss", "ce", problem, "use --loss mse"));
-    }
-    let samples = dataset.len();
-    let train = config.train_size.unwrap_or_else(|| default_train_size(samples, text));
-    let draw = if text { Split::by_position } else { Split::shuffled };
-    let rng = &mut rng::stream(seed, Stream::Split);
-    let split = draw(samples, train, config.validation_size, rng)?;
-    if let Some(share) = config.data.label_noise {
-        let rng = &mut rng::stream(seed, Stream::LabelNoise);
-        dataset.add_label_noise(&split.train, share, rng)?;
-    }
-    if config.standardize {
-        Standardisation::of(&dataset, &split.train).apply(&mut dataset);
-    }
-    config.train_size = Some(train);
-    config.validation_size = Some(split.validation.len());
-    Ok((dataset, split))
-}
-
-/// A window of text is as much work as some tens of other samples.
-fn default_train_size(samples: usize, text: bool) -> usize {
-    let most = if text { 500 } else { 1000 };
-    if samples > most { most } else { (samples * 4 / 5).max(1) }
 }
 
 fn curvature_subset(train: &[usize], n: usize, seed: u64) -> Vec<usize> {

@@ -1,7 +1,7 @@
 //! The spectrum of a run that is on disk, at one of its checkpoints.
 
 use crate::autodiff::Samples;
-use crate::config::RunConfig;
+use crate::config::{RunConfig, Settings};
 use crate::curvature::{
     Flatness, FlatnessSettings, GroupSpectrum, Matrix, Spectrum, flatness, groups, named_group,
     rescale,
@@ -13,7 +13,7 @@ use crate::linalg::{Lanczos, StochasticLanczos, norm};
 use crate::model::{Activation, ModelSpec};
 use crate::optim::{Optimizer, StabilityContext, StabilityOperator};
 use crate::rng::{self, Stream};
-use crate::rundir::{StoredRun, preconditioner_file, read_safetensors, spectrum_stem};
+use crate::rundir::{StoredRun, preconditioner_file, spectrum_stem};
 
 /// What is asked of a run's spectrum.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,23 +61,23 @@ impl Request {
     /// # Errors
     /// [`Error::Setting`].
     pub fn check(&self) -> Result<()> {
-        let counts = [
-            ("--probes", self.probes),
-            ("--iterations", self.iterations),
-            ("--top", Some(self.top)),
-        ];
-        for (flag, value) in counts {
-            if value == Some(0) {
-                return Err(Error::setting(flag, 0, "must not be zero", "give 1 or more"));
-            }
+        // They are as a run's own.
+        Settings {
+            probes: self.probes,
+            iterations: self.iterations,
+            top: Some(self.top),
+            sigma: self.sigma,
+            ..Settings::default()
         }
-        for (flag, value) in [("--sigma", self.sigma), ("--reparametrize", self.reparametrize)] {
-            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
-                let remedy = "give a finite number above 0";
-                return Err(Error::setting(flag, format!("{value:?}"), "out of range", remedy));
+        .check()?;
+        match self.reparametrize {
+            Some(factor) if !(1e-30..=1e30).contains(&factor) => {
+                let remedy = "give a number from 1e-30 to 1e30";
+                let shown = format!("{factor:?}");
+                Err(Error::setting("--reparametrize", shown, "out of range", remedy))
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -105,16 +105,16 @@ pub struct Measurement {
 /// what cannot be asked of this run, and whatever measuring reports.
 pub fn measure(run: &StoredRun, request: &Request) -> Result<Measurement> {
     let mut prepared = run.problem(request.backend)?;
-    let (step, path) = run.checkpoint(request.step)?;
+    let (step, _) = run.checkpoint(request.step)?;
     let layout = prepared.problem.train.layout().clone();
-    let mut optimizer = prepared.config.build_optimizer();
-    let theta = if run.directory().checkpoint_is_complete(step) {
+    let mut optimizer = prepared.config.build_optimizer(&layout);
+    let theta = if run.directory().has_head(step) {
         let state = run.state(step, &layout, &mut *optimizer)?;
         // Some thresholds depend on the steps taken.
         optimizer.restore(&state.optimizer)?;
         state.theta
     } else {
-        read_safetensors(&path, &layout)?
+        run.directory().read_weights(step, &layout)?
     };
     let operator = match request.preconditioned {
         false => StabilityOperator::default(),
@@ -195,8 +195,11 @@ fn rate(run: &StoredRun, step: usize, config: &RunConfig) -> Result<f64> {
     if let Some(row) = rows.iter().find(|row| row.step == step) {
         return Ok(row.lr);
     }
-    let state = run.checkpoint_state(step)?;
-    Ok(state.map_or_else(|| config.learning_rate().rate(step), |state| state.schedule.next_lr))
+    if let Some(state) = run.checkpoint_state(step)? {
+        return Ok(state.schedule.next_lr);
+    }
+    let lowered: f64 = run.rate_changes(0, step)?.iter().map(|(_, factor)| factor).product();
+    Ok(config.learning_rate().rate(step) * lowered)
 }
 
 fn preconditioner(
@@ -208,7 +211,7 @@ fn preconditioner(
     let shift = optimizer.operator().shift;
     if !optimizer.is_preconditioned() {
         if shift > 0.0 {
-            return Ok(StabilityOperator { preconditioner: None, shift });
+            return Ok(StabilityOperator { shift, ..StabilityOperator::default() });
         }
         let problem = format!("{} has no preconditioner", prepared.config.optimizer);
         let remedy = "leave it out";
@@ -221,7 +224,9 @@ fn preconditioner(
         return Err(Error::setting("--preconditioned", true, problem, remedy));
     }
     let layout = prepared.problem.train.layout();
-    Ok(StabilityOperator { preconditioner: Some(read_safetensors(&path, layout)?), shift })
+    let preconditioner = Some(run.directory().read_preconditioner(step, layout)?);
+    let basis = run.directory().basis(step, layout)?;
+    Ok(StabilityOperator { preconditioner, basis, shift })
 }
 
 fn check_relu(model: &ModelSpec, factor: f64) -> Result<()> {

@@ -1,15 +1,17 @@
 //! The run itself: directory, training, and the files at its end.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::Prepared;
 use super::swa::SwaWriter;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
+use crate::problem::Supervised;
 use crate::profile::{Observer, RunInfo, TrainingState};
-use crate::record::Summary;
-use crate::rundir::{RunDirectory, RunWriter};
+use crate::record::{Event, EventKind, ExitStatus, Summary, WarningAction};
+use crate::rundir::{RunDirectory, RunWriter, StepTable, StoredRun};
 use crate::train::Trainer;
 
 /// A run whose directory is there and is its own.
@@ -20,6 +22,38 @@ pub struct Started {
     pub(super) directory: PathBuf,
     pub(super) state: TrainingState,
     pub(super) run: RunInfo,
+    pub(super) notices: Vec<String>,
+    pub(super) ending: Option<Ending>,
+}
+
+/// How a run had ended that was killed before its closing files were complete, where its table and events
+/// tell; a run that took its last step needs no telling.
+pub(super) struct Ending {
+    status: ExitStatus,
+    /// What was seen of divergence.
+    reason: String,
+}
+
+impl Ending {
+    /// That of a run with this table, if it had one.
+    pub(super) fn of(stored: &StoredRun, table: &StepTable) -> Result<Option<Self>> {
+        let Some(last) = table.cells.len().checked_sub(1) else { return Ok(None) };
+        if stored.is_closed() || stored.named_step().is_some() {
+            return Ok(None);
+        }
+        let ending = |event: &Event| match &event.kind {
+            EventKind::Divergence { reason, .. } => {
+                Some(Self { status: ExitStatus::Diverged, reason: reason.clone() })
+            }
+            EventKind::ActionTaken { action: WarningAction::Stop, .. } => {
+                let saved = stored.directory().checkpoint_is_complete(last + 1);
+                let status = ExitStatus::StoppedOnWarning;
+                saved.then(|| Self { status, reason: String::new() })
+            }
+            _ => None,
+        };
+        Ok(stored.events()?.iter().filter(|event| event.step == last).find_map(ending))
+    }
 }
 
 /// A run that has ended, however it did.
@@ -39,7 +73,7 @@ impl Prepared {
     /// # Errors
     /// [`Error::Output`] if the directory cannot be used.
     pub fn start(mut self) -> Result<Started> {
-        let optimizer = self.config.build_optimizer();
+        let optimizer = self.config.build_optimizer(self.problem.train.layout());
         let place = &self.config.place;
         let directory = match &place.out {
             Some(out) => RunDirectory::create(out, place.force)?,
@@ -49,7 +83,23 @@ impl Prepared {
         self.config.place.out = Some(path.clone());
         let (run, state) = (self.run_info()?, TrainingState::initial(self.theta.clone()));
         let writer = RunWriter::new(directory);
-        Ok(Started { prepared: self, optimizer, writer, directory: path, state, run })
+        let (directory, notices) = (path, Vec::new());
+        Ok(Started {
+            prepared: self,
+            optimizer,
+            writer,
+            directory,
+            state,
+            run,
+            notices,
+            ending: None,
+        })
+    }
+
+    fn zero_output_loss(&self) -> Option<f64> {
+        let (model, data) = (self.config.model.clone(), Arc::clone(&self.dataset));
+        let task = Supervised { model, data, loss: self.config.loss };
+        Some(task.zero_output_loss(&self.split.train))
     }
 
     /// What observers are told of a run that begins from its initial parameters.
@@ -65,9 +115,12 @@ impl Prepared {
             seed: config.seed,
             backend: self.device.backend().to_string(),
             adapter: self.device.adapter().to_string(),
+            data: self.dataset.described(),
             dataset_sha256: self.dataset.sha256.clone(),
+            zero_output_loss: self.zero_output_loss(),
             train_samples: self.split.train.clone(),
             validation_samples: self.split.validation.clone(),
+            test_samples: self.split.test.clone(),
             curvature_samples: self.curvature_samples.clone(),
             columns: config.columns(layout, self.classes().len()),
             formula: config.optimizer.build().formula(),
@@ -86,6 +139,16 @@ impl Started {
     /// The first step to be taken; above 0 for a run that goes on.
     pub fn first_step(&self) -> usize {
         self.state.step
+    }
+
+    /// What the user should know of where a run goes on, a line each.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Whether no step is left, and only the closing files are written.
+    pub fn only_closes(&self) -> bool {
+        self.ending.is_some() || self.state.step >= self.prepared.config.steps
     }
 
     /// The formula of the stability threshold, where one is known.
@@ -115,7 +178,10 @@ impl Started {
         let mut all: Vec<Box<dyn Observer + 'a>> = vec![Box::new(self.writer)];
         all.extend(swa.map(|swa| Box::new(swa) as Box<dyn Observer>));
         all.extend(observers);
-        let end = trainer.record(self.state, all, &self.run)?;
+        let end = match self.ending {
+            Some(Ending { status, reason }) => trainer.close(status, reason, all, &self.run)?,
+            None => trainer.record(self.state, all, &self.run)?,
+        };
         Ok(Finished { summary: end.summary, error: end.error, directory: self.directory })
     }
 }

@@ -41,6 +41,11 @@ impl StoredRun {
         if let Some(name) = self.head().and_then(|head| head.config["dataset"].as_str()) {
             prepared.config.dataset = name.to_string();
         }
+        let stored = self.head().and_then(|head| Settings::of_manifest(&head.config).ok());
+        if let Some(stored) = stored {
+            prepared.config.validation = stored.validation;
+            prepared.config.test = stored.test;
+        }
         Ok(prepared)
     }
 }

@@ -306,13 +306,15 @@ pub(super) fn printable(text: &str) -> String {
 /// The drawn pixels as the bytes of a PNG file.
 pub(super) fn encode(drawn: &[u8]) -> Result<Vec<u8>> {
     let size = (SIZE.0 / FINE as u32, SIZE.1 / FINE as u32);
-    // The plotters crate encodes images only into files.
-    let file = tempfile::Builder::new().suffix(".png").tempfile().map_err(failed)?;
-    let mut backend = BitMapBackend::new(file.path(), size);
-    backend.blit_bitmap((0, 0), size, &averaged(drawn)).map_err(failed)?;
-    backend.present().map_err(failed)?;
-    drop(backend);
-    std::fs::read(file.path()).map_err(failed)
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, size.0, size.1);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_adaptive_filter(png::AdaptiveFilterType::Adaptive);
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(&averaged(drawn)).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(bytes)
 }
 
 /// One pixel for each block of `FINE` x `FINE`.

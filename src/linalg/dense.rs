@@ -3,12 +3,13 @@
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{
-    ComputeEigenvectors, self_adjoint_evd_scratch, tridiagonal_self_adjoint_evd,
+    ComputeEigenvectors, EvdError, self_adjoint_evd_scratch, tridiagonal_self_adjoint_evd,
 };
 use faer::linalg::matmul::matmul;
 use faer::prelude::default;
 use faer::{Accum, ColMut, ColRef, Mat, MatMut, MatRef, Par, Side};
 
+use super::jacobi;
 use crate::error::{Error, Result, check_length};
 
 /// Eigenvalues in ascending order, with their orthonormal eigenvectors.
@@ -34,12 +35,14 @@ impl EigenDecomposition {
 pub fn symmetric_eigen(n: usize, entries: &[f64]) -> Result<EigenDecomposition> {
     check_length("matrix", entries.len(), n * n)?;
     check_finite(entries)?;
-    let decomposition = MatRef::from_column_major_slice(entries, n, n)
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|e| failed(&e))?;
-    Ok(EigenDecomposition {
-        values: decomposition.S().column_vector().iter().copied().collect(),
-        vectors: decomposition.U().to_owned(),
+    with_usual_size(entries, |entries| {
+        let matrix = MatRef::from_column_major_slice(entries, n, n);
+        let found = matrix.self_adjoint_eigen(Side::Lower);
+        let found = found.map(|found| EigenDecomposition {
+            values: found.S().column_vector().iter().copied().collect(),
+            vectors: found.U().to_owned(),
+        });
+        found.or_else(|e| by_jacobi(n, entries.to_vec(), &e))
     })
 }
 
@@ -60,6 +63,22 @@ pub fn tridiagonal_eigen(diagonal: &[f64], subdiagonal: &[f64]) -> Result<EigenD
     }
     check_finite(diagonal)?;
     check_finite(subdiagonal)?;
+    with_usual_size(&[diagonal, subdiagonal].concat(), |entries| {
+        let (diagonal, subdiagonal) = entries.split_at(n);
+        tridiagonal(diagonal, subdiagonal).or_else(|e| {
+            let mut full = vec![0.0; n * n];
+            full.iter_mut().step_by(n + 1).zip(diagonal).for_each(|(x, d)| *x = *d);
+            for (i, &below) in subdiagonal.iter().enumerate() {
+                full[i * n + i + 1] = below;
+                full[(i + 1) * n + i] = below;
+            }
+            by_jacobi(n, full, &e)
+        })
+    })
+}
+
+fn tridiagonal(diagonal: &[f64], subdiagonal: &[f64]) -> Result<EigenDecomposition, EvdError> {
+    let n = diagonal.len();
     let diag: Diag<f64> = diagonal.iter().copied().collect::<faer::Col<f64>>().into_diagonal();
     // faer reads a subdiagonal as long as the diagonal; its last entry has no meaning.
     let sub: Diag<f64> = subdiagonal
@@ -79,9 +98,49 @@ pub fn tridiagonal_eigen(diagonal: &[f64], subdiagonal: &[f64]) -> Result<EigenD
         Par::Seq,
         MemStack::new(&mut MemBuffer::new(scratch)),
         default(),
-    )
-    .map_err(|e| failed(&e))?;
+    )?;
     Ok(EigenDecomposition { values: values.column_vector().iter().copied().collect(), vectors })
+}
+
+/// Solves for entries whose squares neither overflow nor vanish: where they would, for the entries times a
+/// power of two, which changes no digit.
+fn with_usual_size(
+    entries: &[f64],
+    solve: impl FnOnce(&[f64]) -> Result<EigenDecomposition>,
+) -> Result<EigenDecomposition> {
+    /// Squares of entries this much above and below 1 have room to be added up, and to be seen.
+    const USUAL: std::ops::Range<i32> = -400..400;
+    let most = entries.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    let exponent = if most > 0.0 { most.log2().floor() as i32 } else { 0 };
+    if USUAL.contains(&exponent) {
+        return solve(entries);
+    }
+    // In two halves, since 2^1074 is no number.
+    let (half, rest) = (2.0_f64.powi(-exponent / 2), 2.0_f64.powi(-exponent - -exponent / 2));
+    let mut found = solve(&entries.iter().map(|x| x * half * rest).collect::<Vec<_>>())?;
+    found.values.iter_mut().for_each(|value| *value = *value / half / rest);
+    Ok(found)
+}
+
+/// Where faer gives up, as it does on some matrices of low rank with entries far below the largest.
+fn by_jacobi(n: usize, entries: Vec<f64>, error: &EvdError) -> Result<EigenDecomposition> {
+    let (values, vectors) = jacobi::eigen(n, entries).ok_or_else(|| failed(error))?;
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&i, &j| values[i].total_cmp(&values[j]));
+    Ok(EigenDecomposition {
+        values: order.iter().map(|&i| values[i]).collect(),
+        vectors: Mat::from_fn(n, n, |row, at| vectors[order[at] * n + row]),
+    })
+}
+
+/// The largest modulus of an eigenvalue of the matrix with these `n * n` entries, column after column; not a
+/// number where one is not finite.
+pub(crate) fn spectral_radius(n: usize, entries: &[f64]) -> f64 {
+    if entries.len() != n * n || check_finite(entries).is_err() {
+        return f64::NAN;
+    }
+    let found = MatRef::from_column_major_slice(entries, n, n).eigenvalues();
+    found.map_or(f64::NAN, |values| values.iter().map(|z| z.re.hypot(z.im)).fold(0.0, f64::max))
 }
 
 /// faer answers some undefined entries with undefined eigenvalues instead of an error.

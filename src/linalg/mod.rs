@@ -6,6 +6,7 @@
 mod davidson;
 mod dense;
 mod estimate;
+mod jacobi;
 mod lanczos;
 mod operator;
 mod solver;
@@ -13,11 +14,12 @@ mod stochastic;
 mod vector;
 
 pub use davidson::{AUDIT_EVERY, Audit, Secant, Tracked, Tracker, TrackerSettings};
+pub(crate) use dense::spectral_radius;
 pub use dense::{EigenDecomposition, symmetric_eigen, tridiagonal_eigen};
 pub use estimate::{Estimate, skewed_quantile, student};
 pub use lanczos::{EigenPair, Lanczos, LanczosOutcome, StopReason};
 pub use operator::{DenseOperator, SymmetricOperator, each_column};
-pub use solver::{EigenSolver, Extremes, Follow, Following, Method, Solver};
+pub use solver::{EigenSolver, Extremes, Follow, FollowMemory, Following, Method, Solver};
 pub use stochastic::{
     HutchPlusPlus, Hutchinson, Quadrature, Recurrence, Share, SpectralDensity, StochasticLanczos,
     TraceEstimate, exact_trace,

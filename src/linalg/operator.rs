@@ -42,12 +42,24 @@ pub fn each_column<A: SymmetricOperator + ?Sized>(
     x.chunks_exact(n).zip(y.chunks_exact_mut(n)).try_for_each(|(x, y)| operator.apply(x, y))
 }
 
+/// Far below all that a single precision holds, and so far above the least normal number that what rounding
+/// leaves of such an entry still is one.
+pub(super) const NOTHING: f64 = 1e-280;
+
 /// Refuses products with an infinite or undefined entry.
 pub(super) fn check_finite(products: &[f64]) -> Result<()> {
     match products.iter().all(|x| x.is_finite()) {
         true => Ok(()),
         false => Err(Error::NonFinite { what: "a product with the operator" }),
     }
+}
+
+/// As [`check_finite`]; and what is next to nothing is made nothing. Of denormal numbers too few digits are left
+/// for vectors to be made orthogonal.
+pub(super) fn check_products(products: &mut [f64]) -> Result<()> {
+    check_finite(products)?;
+    products.iter_mut().filter(|x| x.abs() < NOTHING).for_each(|x| *x = 0.0);
+    Ok(())
 }
 
 /// A symmetric matrix held as its n * n entries.

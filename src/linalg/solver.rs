@@ -1,6 +1,8 @@
 //! Eigensolvers, each a file of its own and a line here: how extreme eigenpairs of an operator are found
 //! from nothing, and how they are followed while the operator changes.
 
+use std::collections::BTreeMap;
+
 use super::{
     Lanczos, LanczosOutcome, Secant, SymmetricOperator, Tracked, TrackerSettings, davidson, lanczos,
 };
@@ -58,6 +60,42 @@ pub trait Follow: Send {
     /// # Errors
     /// [`crate::Error::Length`] for another length than n.
     fn rescale(&mut self, diagonal: &[f64]) -> Result<()>;
+
+    /// All that the next [`Follow::update`] depends on, between two of them.
+    fn memory(&self) -> FollowMemory;
+
+    /// Takes up where another that was begun in the same way stood.
+    ///
+    /// # Errors
+    /// [`crate::Error::State`] naming what is missing or does not fit.
+    fn restore(&mut self, memory: &FollowMemory) -> Result<()>;
+}
+
+/// What a [`Follow`] knows, by names, so that a file can hold it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FollowMemory {
+    /// Vectors, and single numbers as vectors of one entry.
+    pub reals: BTreeMap<String, Vec<f64>>,
+    /// Counters.
+    pub counts: BTreeMap<String, u64>,
+}
+
+impl FollowMemory {
+    /// Takes in all of `other`, with `prefix` before its names.
+    pub fn extend(&mut self, prefix: &str, other: Self) {
+        let named = |name: String| format!("{prefix}{name}");
+        self.reals.extend(other.reals.into_iter().map(|(name, values)| (named(name), values)));
+        self.counts.extend(other.counts.into_iter().map(|(name, count)| (named(name), count)));
+    }
+
+    /// What has `prefix` before its names, without it.
+    pub fn part(&self, prefix: &str) -> Self {
+        fn part<T: Clone>(all: &BTreeMap<String, T>, prefix: &str) -> BTreeMap<String, T> {
+            let named = all.iter().filter_map(|(name, x)| Some((name.strip_prefix(prefix)?, x)));
+            named.map(|(name, x)| (name.to_string(), x.clone())).collect()
+        }
+        Self { reals: part(&self.reals, prefix), counts: part(&self.counts, prefix) }
+    }
 }
 
 /// Begins to follow the pairs of operators of dimension n.

@@ -17,9 +17,19 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + rest
 }
 
-/// Euclidean norm.
+/// Euclidean norm, also of entries whose squares overflow or vanish.
 pub fn norm(a: &[f64]) -> f64 {
-    dot(a, a).sqrt()
+    /// The squared norms in which no square that counts has been lost.
+    const USUAL: std::ops::Range<f64> = 1e-250..1e300;
+    let squared = dot(a, a);
+    if USUAL.contains(&squared) {
+        return squared.sqrt();
+    }
+    let most = a.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    if !(most > 0.0 && most.is_finite()) || squared.is_nan() {
+        return squared.sqrt();
+    }
+    most * a.iter().map(|x| (x / most).powi(2)).sum::<f64>().sqrt()
 }
 
 /// A vector drawn uniformly from the unit sphere of R^n (normalised Gaussian entries).
@@ -44,7 +54,18 @@ pub fn rademacher_vector<R: Rng>(n: usize, rng: &mut R) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::dot;
+    use super::{dot, norm};
+
+    #[test]
+    fn a_norm_is_one_whatever_the_size() {
+        assert_eq!(norm(&[5e-324]), 5e-324);
+        assert!((norm(&[3e-200, 4e-200]) / 5e-200 - 1.0).abs() < 1e-15);
+        assert!((norm(&[3e200, 4e200]) / 5e200 - 1.0).abs() < 1e-15);
+        assert_eq!(norm(&[]), 0.0);
+        assert_eq!(norm(&[0.0; 3]), 0.0);
+        assert_eq!(norm(&[1.0, f64::NEG_INFINITY]), f64::INFINITY);
+        assert!(norm(&[f64::NAN, f64::INFINITY]).is_nan() && norm(&[1e200, f64::NAN]).is_nan());
+    }
 
     #[test]
     fn an_inner_product_takes_in_every_entry() {

@@ -58,6 +58,9 @@ pub(super) trait Architecture: OfKind {
         None
     }
 
+    /// Layers or blocks, of those whose number is of choice.
+    fn layers(&self) -> usize;
+
     /// What makes it wide: the key, as messages name it, and its value.
     fn width(&self) -> (&'static str, String);
 

@@ -133,6 +133,10 @@ impl Architecture for CnnSpec {
         largest
     }
 
+    fn layers(&self) -> usize {
+        self.channels.len()
+    }
+
     fn width(&self) -> (&'static str, String) {
         ("model.channels", format!("{:?}", self.channels))
     }

@@ -86,6 +86,10 @@ impl Architecture for MlpSpec {
         self.hidden.iter().copied().fold(inputs.len().max(outputs), usize::max)
     }
 
+    fn layers(&self) -> usize {
+        self.hidden.len()
+    }
+
     fn width(&self) -> (&'static str, String) {
         ("model.hidden", format!("{:?}", self.hidden))
     }

@@ -10,6 +10,10 @@ use crate::input;
 
 /// Most parameters that a model may have: vectors are held on the host in double precision.
 const MOST_PARAMETERS: usize = 100_000_000;
+/// Most layers: each has tensors of its own to be named and held.
+const MOST_LAYERS: usize = 1000;
+/// Most numbers in a tensor that one sample makes on its way through the model.
+const MOST_ACTIVATIONS: usize = 1 << 28;
 
 /// The presets built in: name and JSON.
 macro_rules! presets {
@@ -59,7 +63,8 @@ impl ModelSpec {
         Self::parse(&input::read_text(path, &remedy)?, path)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self> {
+    /// The architecture in the text of a file, whose path is for messages.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self> {
         const REMEDY: &str =
             r#"write an object such as {"kind": "mlp", "hidden": [64, 64], "activation": "tanh"}"#;
         let fields: ModelFields = input::parse_json(text, path, REMEDY)?;
@@ -84,6 +89,14 @@ impl ModelSpec {
             let (key, width) = self.architecture().width();
             let problem = format!("more than {MOST_PARAMETERS} parameters");
             return Err(Error::setting(key, width, problem, "make it narrower"));
+        }
+        let largest = self.largest_activation(inputs, outputs);
+        if largest > MOST_ACTIVATIONS {
+            let problem = format!(
+                "one sample makes a tensor of {largest} numbers, and {MOST_ACTIVATIONS} are the most"
+            );
+            let remedy = "give smaller samples or a smaller model";
+            return Err(Error::setting("model", self.kind(), problem, remedy));
         }
         Ok(tensors)
     }
@@ -115,8 +128,15 @@ impl ModelSpec {
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a size of zero, or a width that its heads do not divide.
+    /// [`Error::Setting`] for a size of zero, more layers than can be handled, or a width that its heads do
+    /// not divide.
     pub fn validate(&self) -> Result<()> {
-        self.architecture().validate()
+        let architecture = self.architecture();
+        let layers = architecture.layers();
+        if layers > MOST_LAYERS {
+            let problem = format!("more than {MOST_LAYERS} layers");
+            return Err(Error::setting("model", format!("{layers} layers"), problem, "give fewer"));
+        }
+        architecture.validate()
     }
 }

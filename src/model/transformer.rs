@@ -153,6 +153,10 @@ impl Architecture for TransformerSpec {
         Some(self.context)
     }
 
+    fn layers(&self) -> usize {
+        self.layers
+    }
+
     fn width(&self) -> (&'static str, String) {
         ("model.width", self.width.to_string())
     }

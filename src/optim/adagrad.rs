@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::rule::{SecondMoment, over_rate};
-use super::{Decay, Direction, Entry, Hyperparameters, Memory, Rule, StabilityContext};
+use super::rule::SecondMoment;
+use super::{Decay, Direction, Entry, Filter, Hyperparameters, Memory, Rule};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "adagrad",
@@ -16,7 +16,7 @@ pub(super) const ENTRY: Entry = Entry {
         weight_decay: Some(0.0),
         ..Hyperparameters::NONE
     },
-    build: |h| Box::new(Adagrad::new(h.eps())),
+    build: |h, _| Box::new(Adagrad::new(h.eps())),
 };
 
 /// AdaGrad (Duchi et al. 2011): s = s + g^2; w -= eta g / P with P = diag(sqrt(s) + eps), s from
@@ -46,8 +46,8 @@ impl Rule for Adagrad {
         self.sum.diagonal(1.0)
     }
 
-    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        over_rate(2.0, context.lr)
+    fn filter(&self, _: f64) -> Option<Filter> {
+        Some(Filter::gradient())
     }
 
     fn formula(&self) -> Option<String> {

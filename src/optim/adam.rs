@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::rule::{SecondMoment, accumulate, over_rate};
-use super::{Decay, Direction, Entry, Hyperparameters, Memory, Rule, StabilityContext};
+use super::rule::{SecondMoment, accumulate};
+use super::{Decay, Direction, Entry, Filter, Hyperparameters, Memory, Rule};
 
 const DEFAULTS: Hyperparameters = Hyperparameters {
     beta1: Some(0.9),
@@ -21,7 +21,7 @@ pub(super) const ADAM: Entry = Entry {
     lr: 1e-3,
     decay: Decay::Coupled,
     defaults: DEFAULTS,
-    build: |h| Box::new(Adam::new(h.beta1(), h.beta2(), h.eps())),
+    build: |h, _| Box::new(Adam::new(h.beta1(), h.beta2(), h.eps())),
 };
 
 pub(super) const ADAMW: Entry = Entry {
@@ -31,7 +31,7 @@ pub(super) const ADAMW: Entry = Entry {
     lr: 1e-3,
     decay: Decay::Decoupled,
     defaults: Hyperparameters { weight_decay: Some(0.01), ..DEFAULTS },
-    build: |h| Box::new(AdamW::new(h.beta1(), h.beta2(), h.eps(), h.weight_decay())),
+    build: |h, _| Box::new(AdamW::new(h.beta1(), h.beta2(), h.eps(), h.weight_decay())),
 };
 
 /// Adam (Kingma and Ba 2015): m = beta1 m + (1 - beta1) g; nu = beta2 nu + (1 - beta2) g^2;
@@ -78,8 +78,8 @@ impl Rule for Adam {
         self.square.diagonal(self.correction())
     }
 
-    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        over_rate(2.0 + 2.0 * self.beta1, (1.0 - self.beta1) * context.lr)
+    fn filter(&self, _: f64) -> Option<Filter> {
+        Some(Filter::mean(self.beta1))
     }
 
     fn early_factor(&self) -> Option<f64> {
@@ -100,10 +100,8 @@ impl Rule for Adam {
 
 /// AdamW (Loshchilov and Hutter 2019): w *= 1 - eta lambda, then Adam's step.
 ///
-/// With P held, the roots of z^2 - z (1 - eta lambda + beta1 - eta (1 - beta1) h) + beta1 (1 - eta
-/// lambda) leave the unit circle through -1 when the eigenvalue h of P^-1/2 H P^-1/2 reaches
-/// (1 + beta1)(2 - eta lambda)/((1 - beta1) eta), which is Adam's threshold times
-/// 1 - eta lambda/2.
+/// With P held, P^-1/2 H P^-1/2 may grow to (1 + beta1)(2 - eta lambda)/((1 - beta1) eta), which is
+/// Adam's threshold times 1 - eta lambda/2: see [`Filter`].
 #[derive(Debug, Clone, Default)]
 pub struct AdamW {
     adam: Adam,
@@ -132,8 +130,8 @@ impl Rule for AdamW {
         self.decay
     }
 
-    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        self.adam.threshold(context).map(|tau| tau * (1.0 - context.lr * self.decay / 2.0))
+    fn filter(&self, lr: f64) -> Option<Filter> {
+        self.adam.filter(lr)
     }
 
     fn early_factor(&self) -> Option<f64> {

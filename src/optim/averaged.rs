@@ -66,6 +66,14 @@ impl Optimizer for Averaged {
         self.inner.perturbed()
     }
 
+    fn averaged(&self) -> Option<&[f64]> {
+        self.inner.averaged()
+    }
+
+    fn clip_factor(&self) -> Option<f64> {
+        self.inner.clip_factor()
+    }
+
     fn memory(&mut self) -> Memory<'_> {
         let mut memory = self.inner.memory();
         memory.steps.get_or_insert(&mut self.taken);

@@ -61,6 +61,10 @@ impl Optimizer for CoupledDecay {
         self.base.perturbed()
     }
 
+    fn averaged(&self) -> Option<&[f64]> {
+        self.base.averaged()
+    }
+
     fn memory(&mut self) -> Memory<'_> {
         self.base.memory()
     }

@@ -51,6 +51,16 @@ pub fn falling() -> Vec<ScheduleKind> {
     ScheduleKind::ALL.into_iter().filter(|kind| kind.has_final()).collect()
 }
 
+/// What the schedules that follow curvature keep to.
+pub fn edge_target() -> String {
+    let seeking = ScheduleKind::ALL.into_iter().filter(|kind| kind.seeks());
+    let seeking: Vec<ScheduleKind> = seeking.collect();
+    format!(
+        "Edge ratio that {} keep: of the row, and of the update alone [default: 1]",
+        all_of(&seeking)
+    )
+}
+
 /// Whether the sharpness where such an optimizer takes its gradient is logged.
 pub fn perturbed_sharpness() -> String {
     let perturbing = any_of(&takers("rho"));

@@ -49,6 +49,24 @@ const RADIUS: Range = Range {
     remedy: "give a finite number of 0 or more, such as 0.05",
 };
 
+const SHARE: Range = Range {
+    holds: |x| (0.0..=1.0).contains(&x),
+    problem: "a share lies in [0, 1]",
+    remedy: "give a number from 0 to 1, such as 0.7",
+};
+
+const WEIGHT: Range = Range {
+    holds: not_negative,
+    problem: "a weight cannot be negative",
+    remedy: "give a finite number of 0 or more, such as 8",
+};
+
+const STEPS: Range = Range {
+    holds: |x| x >= 1.0 && x.fract() == 0.0 && x <= 1e9,
+    problem: "not a number of steps",
+    remedy: "give a whole number of 1 or more, such as 10",
+};
+
 const DECAY: Range = Range {
     holds: not_negative,
     problem: "a decay cannot be negative",
@@ -111,6 +129,14 @@ hyperparameters! {
     beta1: "β₁", "BETA", DECAY_RATE, "Decay of Adam's first moment";
     /// Decay of the second moment, in [0, 1).
     beta2: "β₂", "BETA", DECAY_RATE, "Decay of the second moment";
+    /// Decay of AdEMAMix's slow mean, in [0, 1).
+    beta3: "β₃", "BETA", DECAY_RATE, "Decay of AdEMAMix's slow mean";
+    /// Weight of AdEMAMix's slow mean, at least 0.
+    alpha: "α", "ALPHA", WEIGHT, "Weight of AdEMAMix's slow mean";
+    /// Share of the mean in quasi-hyperbolic momentum's step, in [0, 1].
+    nu: "ν", "NU", SHARE, "Share of the mean in quasi-hyperbolic momentum's step";
+    /// Steps between refreshes of a preconditioner's bases, a whole number of at least 1.
+    refresh: "refresh", "STEPS", STEPS, "Steps between refreshes of Shampoo's and SOAP's bases";
     /// What is added to the preconditioner, above 0.
     eps: "ε", "EPS", DIVISOR, "Added to an adaptive optimizer's denominator";
     /// Ascent radius of SAM and ASAM, at least 0.

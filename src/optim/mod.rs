@@ -10,24 +10,43 @@
 //! A new optimizer is a file here, its `mod` line and a line in [`ENTRIES`]; a new hyperparameter is a
 //! line in `hyperparameters.rs`.
 
+mod adafactor;
 mod adagrad;
 mod adam;
+mod ademamix;
 mod averaged;
+mod basis;
+mod blocks;
+mod clip;
 mod decay;
+mod filter;
 pub mod help;
 mod hyperparameters;
+mod kronecker;
+mod lamb;
+mod lion;
 mod momentum;
+mod muon;
 mod nadam;
+mod qhm;
 mod rmsprop;
 mod rule;
 mod sam;
 mod schedule;
+mod schedule_free;
 mod sgd;
+mod shampoo;
+mod signgd;
+mod signum;
+mod soap;
 mod spec;
 mod state;
 
 pub use averaged::{Averaged, SWA, averaged_points};
+pub use basis::{Basis, Rotation};
+pub use clip::Clipped;
 pub use decay::CoupledDecay;
+pub use filter::Filter;
 pub use hyperparameters::{Hyperparameters, NUMBERS, Number};
 pub use rule::{Direction, Rule};
 pub use schedule::{Schedule, ScheduleKind};
@@ -52,6 +71,17 @@ catalogue! {
     rmsprop [ENTRY] RmsProp;
     adagrad [ENTRY] Adagrad;
     sam [SAM, ASAM] Sam, Ascent;
+    qhm [ENTRY] Qhm;
+    ademamix [ENTRY] AdEmaMix;
+    schedule_free [SGD, ADAMW] ScheduleFree, Averaging;
+    adafactor [ENTRY] Adafactor;
+    lamb [ENTRY] Lamb;
+    shampoo [ENTRY] Shampoo;
+    soap [ENTRY] Soap;
+    signgd [ENTRY] SignGd;
+    signum [ENTRY] Signum;
+    lion [ENTRY] Lion;
+    muon [ENTRY] Muon;
 }
 
 #[cfg(doc)]
@@ -72,6 +102,8 @@ pub struct StabilityContext {
 pub struct StabilityOperator {
     /// The diagonal of P, of length P, all above zero; `None` for the identity.
     pub preconditioner: Option<Vec<f64>>,
+    /// The coordinates in which P is diagonal; `None` for the parameters' own.
+    pub basis: Option<Basis>,
     /// The weight decay lambda inside.
     pub shift: f64,
 }
@@ -135,6 +167,18 @@ pub trait Optimizer: Send {
     /// The point at which the latest step took the gradient that it descended, where that is not
     /// the point it started from (length P).
     fn perturbed(&self) -> Option<&[f64]> {
+        None
+    }
+
+    /// The parameters that the model is to be used with (length P), where those are others than the ones that
+    /// are stepped; `None` before the first step.
+    fn averaged(&self) -> Option<&[f64]> {
+        None
+    }
+
+    /// What the gradient that the latest step descended was multiplied by to shorten it, where gradients are
+    /// clipped.
+    fn clip_factor(&self) -> Option<f64> {
         None
     }
 

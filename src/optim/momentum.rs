@@ -1,9 +1,8 @@
 //! Momentum in its three common forms. The thresholds of the first two are from Cohen et al. 2021;
-//! all three follow from the roots of the update's characteristic polynomial on a quadratic, which
-//! leave the unit circle through -1.
+//! all three follow from the [`Filter`].
 
-use super::rule::{accumulate, over_rate};
-use super::{Decay, Direction, Entry, Hyperparameters, Memory, Rule, StabilityContext};
+use super::rule::accumulate;
+use super::{Decay, Direction, Entry, Filter, Hyperparameters, Memory, Rule};
 
 const DEFAULTS: Hyperparameters =
     Hyperparameters { momentum: Some(0.9), weight_decay: Some(0.0), ..Hyperparameters::NONE };
@@ -15,7 +14,7 @@ pub(super) const HEAVY_BALL: Entry = Entry {
     lr: 0.02,
     decay: Decay::Coupled,
     defaults: DEFAULTS,
-    build: |h| Box::new(HeavyBall::new(h.momentum())),
+    build: |h, _| Box::new(HeavyBall::new(h.momentum())),
 };
 
 pub(super) const NESTEROV: Entry = Entry {
@@ -25,7 +24,7 @@ pub(super) const NESTEROV: Entry = Entry {
     lr: 0.02,
     decay: Decay::Coupled,
     defaults: DEFAULTS,
-    build: |h| Box::new(Nesterov::new(h.momentum())),
+    build: |h, _| Box::new(Nesterov::new(h.momentum())),
 };
 
 pub(super) const EMA: Entry = Entry {
@@ -35,7 +34,7 @@ pub(super) const EMA: Entry = Entry {
     lr: 0.2,
     decay: Decay::Coupled,
     defaults: DEFAULTS,
-    build: |h| Box::new(EmaMomentum::new(h.momentum())),
+    build: |h, _| Box::new(EmaMomentum::new(h.momentum())),
 };
 
 /// Heavy ball: v = beta v + g; w -= eta v. Stable up to (2 + 2 beta)/eta.
@@ -58,13 +57,8 @@ impl Rule for HeavyBall {
         Direction { rate: lr, numerator: (&self.velocity).into(), preconditioner: None }
     }
 
-    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        over_rate(2.0 + 2.0 * self.beta, context.lr)
-    }
-
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        let small = over_rate(2.0 - 2.0 * self.beta, context.lr)?;
-        Some([small, Rule::threshold(self, context)?])
+    fn filter(&self, _: f64) -> Option<Filter> {
+        Some(Filter::sum(1.0, self.beta))
     }
 
     fn formula(&self) -> Option<String> {
@@ -97,13 +91,8 @@ impl Rule for Nesterov {
         Direction { rate: lr, numerator: ahead.collect(), preconditioner: None }
     }
 
-    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        over_rate(2.0 + 2.0 * self.beta, context.lr * (1.0 + 2.0 * self.beta))
-    }
-
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        let small = over_rate(2.0 - 2.0 * self.beta, context.lr)?;
-        Some([small, Rule::threshold(self, context)?])
+    fn filter(&self, _: f64) -> Option<Filter> {
+        Some(Filter::gradient().plus(Filter::sum(self.beta, self.beta)))
     }
 
     fn formula(&self) -> Option<String> {
@@ -136,13 +125,8 @@ impl Rule for EmaMomentum {
         Direction { rate: lr, numerator: (&self.mean).into(), preconditioner: None }
     }
 
-    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        over_rate(2.0 + 2.0 * self.beta, (1.0 - self.beta) * context.lr)
-    }
-
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        let small = over_rate(2.0, context.lr)?;
-        Some([small, Rule::threshold(self, context)?])
+    fn filter(&self, _: f64) -> Option<Filter> {
+        Some(Filter::mean(self.beta))
     }
 
     fn formula(&self) -> Option<String> {

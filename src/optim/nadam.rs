@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::rule::{SecondMoment, accumulate, over_rate};
-use super::{
-    Decay, Direction, Entry, Hyperparameters, Memory, OscillationGrowth, Rule, StabilityContext,
-};
+use super::rule::{SecondMoment, accumulate};
+use super::{Decay, Direction, Entry, Filter, Hyperparameters, Memory, OscillationGrowth, Rule};
 
 /// How fast mu goes from beta1/2 to beta1.
 const MOMENTUM_DECAY: f64 = 4e-3;
@@ -24,28 +22,16 @@ pub(super) const ENTRY: Entry = Entry {
         weight_decay: Some(0.0),
         ..Hyperparameters::NONE
     },
-    build: |h| Box::new(NAdam::new(h.beta1(), h.beta2(), h.eps(), MOMENTUM_DECAY)),
+    build: |h, _| Box::new(NAdam::new(h.beta1(), h.beta2(), h.eps(), MOMENTUM_DECAY)),
 };
 
 /// NAdam (Dozat 2016) as PyTorch has it: m, nu and P as Adam's;
 /// w -= eta (mu_(t+1) m/(1 - mu_1 … mu_(t+1)) + (1 - mu_t) g/(1 - mu_1 … mu_t)) / P with
 /// mu_t = beta1 (1 - 0.96^(t d)/2), d being the momentum decay.
 ///
-/// With P held, mu standing still and the corrections gone, in the coordinates P^1/2 w and along an
-/// eigenvector of P^-1/2 H P^-1/2 of eigenvalue h:
-///
-/// ```text
-/// m' = beta1 m + (1 - beta1) h w
-/// w' = w - eta (mu m' + (1 - mu) h w)
-/// ```
-///
-/// The second line, of this step and of the one before, rids the first of m, and what is left has
-/// the characteristic polynomial
-/// z^2 - z (1 + beta1 - eta h (1 - mu beta1)) + beta1 (1 - eta h (1 - mu)).
-/// At z = 1 it is eta h (1 - beta1), above zero; at z = -1 it is 2 + 2 beta1 - eta h (1 + beta1 -
-/// 2 mu beta1), so that a root leaves the unit circle through -1 when h reaches
-/// (2 + 2 beta1)/((1 + beta1 - 2 mu beta1) eta). The other is then beta1 (1 + beta1 - 2 mu)/(1 + beta1 -
-/// 2 mu beta1) for mu up to beta1, below beta1. Without momentum this is 2/eta; with mu = beta1 it is
+/// With P held, mu standing still and the corrections gone, the step is the [`Filter`] of (1 - mu) times
+/// the gradient and mu times its mean, so that P^-1/2 H P^-1/2 may grow to
+/// (2 + 2 beta1)/((1 + beta1 - 2 mu beta1) eta). Without momentum this is 2/eta; with mu = beta1 it is
 /// Nesterov's threshold for the rate (1 - beta1) eta, (2 + 2 beta1)/((1 - beta1)(1 + 2 beta1) eta).
 ///
 /// The corrections are gone after the first 1/(1 - beta1) steps or so, the products falling at least
@@ -74,6 +60,12 @@ impl NAdam {
     /// mu of that step, counted from 1.
     fn mu(&self, step: i32) -> f64 {
         self.beta1 * (1.0 - 0.5 * 0.96_f64.powf(f64::from(step) * self.momentum_decay))
+    }
+
+    /// Without the corrections, mu standing still.
+    fn filter_at(&self, mu: f64) -> Filter {
+        let gradient = Filter::gradient().times(1.0 - mu);
+        gradient.plus(Filter::mean(self.beta1).times(mu))
     }
 
     /// What the second moment is divided by after the steps so far.
@@ -122,29 +114,17 @@ impl Rule for NAdam {
         self.square.diagonal(self.correction())
     }
 
-    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        let mu = self.mu(self.steps.saturating_add(1));
-        let scale = 1.0 + self.beta1 - 2.0 * mu * self.beta1;
-        over_rate(2.0 + 2.0 * self.beta1, scale * context.lr)
+    fn filter(&self, _: f64) -> Option<Filter> {
+        Some(self.filter_at(self.mu(self.steps.saturating_add(1))))
     }
 
     fn formula(&self) -> Option<String> {
         Some("(2+2β₁)/((1+β₁-2μβ₁)η)".to_string())
     }
 
-    /// The larger root of the polynomial above, with mu at its end, beta1: that of early steps grows a
-    /// little less.
+    /// With mu at its end, beta1: that of early steps grows a little less.
     fn growth(&self) -> Option<OscillationGrowth> {
-        let (beta, mu) = (self.beta1, self.beta1);
-        Some(Box::new(move |edge_ratio| {
-            let rate_times_h = edge_ratio * (2.0 + 2.0 * beta) / (1.0 + beta - 2.0 * mu * beta);
-            let b = 1.0 + beta - rate_times_h * (1.0 - mu * beta);
-            let c = beta * (1.0 - rate_times_h * (1.0 - mu));
-            match b * b - 4.0 * c {
-                under if under < 0.0 => c.sqrt(),
-                under => (b.abs() + under.sqrt()) / 2.0,
-            }
-        }))
+        Some(self.filter_at(self.beta1).growth())
     }
 
     fn memory(&mut self) -> Memory<'_> {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::rule::{SecondMoment, over_rate};
-use super::{Decay, Direction, Entry, Hyperparameters, Memory, Rule, StabilityContext};
+use super::rule::SecondMoment;
+use super::{Decay, Direction, Entry, Filter, Hyperparameters, Memory, Rule};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "rmsprop",
@@ -17,7 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
         weight_decay: Some(0.0),
         ..Hyperparameters::NONE
     },
-    build: |h| Box::new(RmsProp::new(h.beta2(), h.eps())),
+    build: |h, _| Box::new(RmsProp::new(h.beta2(), h.eps())),
 };
 
 /// nu = beta2 nu + (1 - beta2) g^2; w -= eta g / P with P = diag(sqrt(nu) + eps), nu from zero and
@@ -48,8 +48,8 @@ impl Rule for RmsProp {
         self.square.diagonal(1.0)
     }
 
-    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        over_rate(2.0, context.lr)
+    fn filter(&self, _: f64) -> Option<Filter> {
+        Some(Filter::gradient())
     }
 
     fn formula(&self) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    GradientAt, Memory, Optimizer, OscillationGrowth, StabilityContext, StabilityOperator,
+    Filter, GradientAt, Memory, Optimizer, OscillationGrowth, StabilityContext, StabilityOperator,
 };
 use crate::error::Result;
 
@@ -37,12 +37,21 @@ pub trait Rule: Send {
         0.0
     }
 
+    /// What the step of rate `lr` to come makes of the gradients so far, where that is a linear filter in
+    /// front of the preconditioner; the threshold follows from it.
+    fn filter(&self, _lr: f64) -> Option<Filter> {
+        None
+    }
+
     /// As [`Optimizer::threshold`].
-    fn threshold(&self, context: &StabilityContext) -> Option<f64>;
+    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
+        self.filter(context.lr)?.threshold(context.lr, self.decoupled_decay())
+    }
 
     /// As [`Optimizer::batch_edges`].
-    fn batch_edges(&self, _context: &StabilityContext) -> Option<[f64; 2]> {
-        None
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        let filter = self.filter(context.lr).filter(|_| !Self::PRECONDITIONED)?;
+        filter.batch_edges(context.lr)
     }
 
     /// As [`Optimizer::early_factor`].
@@ -71,7 +80,7 @@ impl<R: Rule> Optimizer for R {
 
     fn operator(&self) -> StabilityOperator {
         let preconditioner = self.preconditioner().map(Cow::into_owned);
-        StabilityOperator { preconditioner, shift: 0.0 }
+        StabilityOperator { preconditioner, ..StabilityOperator::default() }
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
@@ -161,6 +170,11 @@ impl SecondMoment {
 
 fn entries(moment: &[f64], correction: f64, eps: f64) -> impl Iterator<Item = f64> {
     moment.iter().map(move |s| (s / correction).sqrt() + eps)
+}
+
+/// The sign of a number, that of zero being zero.
+pub(super) fn sign(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x.signum() }
 }
 
 /// A threshold of `numerator` over a multiple of the learning rate; none where that is zero, so that

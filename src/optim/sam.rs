@@ -19,7 +19,7 @@ pub(super) const SAM: Entry = Entry {
         weight_decay: Some(0.0),
         ..Hyperparameters::NONE
     },
-    build: |h| Box::new(Sam::new(h.base().build(h), Ascent::Euclidean, h.rho())),
+    build: |h, layout| Box::new(Sam::new(h.base().build(h, layout), Ascent::Euclidean, h.rho())),
 };
 
 pub(super) const ASAM: Entry = Entry {
@@ -34,7 +34,7 @@ pub(super) const ASAM: Entry = Entry {
         weight_decay: Some(0.0),
         ..Hyperparameters::NONE
     },
-    build: |h| Box::new(Sam::new(h.base().build(h), Ascent::Adaptive, h.rho())),
+    build: |h, layout| Box::new(Sam::new(h.base().build(h, layout), Ascent::Adaptive, h.rho())),
 };
 
 /// How the point up the slope is found.

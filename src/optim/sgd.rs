@@ -1,7 +1,6 @@
 //! Gradient descent, on the full batch or on minibatches.
 
-use super::rule::over_rate;
-use super::{Decay, Direction, Entry, Hyperparameters, Rule, StabilityContext};
+use super::{Decay, Direction, Entry, Filter, Hyperparameters, Rule};
 
 /// w -= eta g. On a quadratic of curvature lambda the iterate is multiplied by 1 - eta lambda at
 /// each step, so that it is stable up to 2/eta (Cohen et al. 2021).
@@ -15,7 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
     lr: 0.2,
     decay: Decay::Coupled,
     defaults: Hyperparameters { weight_decay: Some(0.0), ..Hyperparameters::NONE },
-    build: |_| Box::new(Sgd),
+    build: |_, _| Box::new(Sgd),
 };
 
 impl Rule for Sgd {
@@ -23,12 +22,8 @@ impl Rule for Sgd {
         Direction { rate: lr, numerator: gradient.into(), preconditioner: None }
     }
 
-    fn threshold(&self, context: &StabilityContext) -> Option<f64> {
-        over_rate(2.0, context.lr)
-    }
-
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        Rule::threshold(self, context).map(|edge| [edge; 2])
+    fn filter(&self, _: f64) -> Option<Filter> {
+        Some(Filter::gradient())
     }
 
     fn formula(&self) -> Option<String> {

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{CoupledDecay, ENTRIES, Hyperparameters, Optimizer, adam, help, momentum, sgd};
+use super::{
+    Clipped, CoupledDecay, ENTRIES, Hyperparameters, Optimizer, adam, help, momentum, sgd,
+};
+use crate::autodiff::ParameterLayout;
 use crate::error::{Error, Result};
 use crate::names::{all_of, choices};
 
@@ -22,8 +25,8 @@ pub struct Entry {
     /// The hyperparameters that it takes, and their defaults; those that it does not take are
     /// `None`.
     pub defaults: Hyperparameters,
-    /// Makes it, without coupled weight decay.
-    pub build: fn(&Hyperparameters) -> Box<dyn Optimizer>,
+    /// Makes it, without coupled weight decay, for parameters of that layout. Only some go by it.
+    pub build: fn(&Hyperparameters, &ParameterLayout) -> Box<dyn Optimizer>,
 }
 
 /// Where the weight decay of an optimizer is.
@@ -50,6 +53,12 @@ impl Entry {
     pub fn about(&self) -> String {
         let remark = self.remark.map(|remark| format!("; {remark}"));
         format!("{}{}", self.update, remark.unwrap_or_default())
+    }
+
+    /// Its threshold's formula where nothing is given; `None` where none is known.
+    pub fn formula(&self) -> Option<String> {
+        let built = (self.build)(&self.defaults_over(None), &ParameterLayout::default());
+        built.formula()
     }
 
     /// What it takes over that base: its own and the base's.
@@ -87,8 +96,12 @@ impl Base {
     }
 
     /// The base with its coupled weight decay.
-    pub(super) fn build(self, hyperparameters: &Hyperparameters) -> Box<dyn Optimizer> {
-        with_decay((self.entry().build)(hyperparameters), hyperparameters)
+    pub(super) fn build(
+        self,
+        hyperparameters: &Hyperparameters,
+        layout: &ParameterLayout,
+    ) -> Box<dyn Optimizer> {
+        with_decay((self.entry().build)(hyperparameters, layout), hyperparameters)
     }
 }
 
@@ -114,6 +127,9 @@ pub struct OptimizerSpec {
     /// What it takes; nothing else is set.
     #[serde(flatten)]
     pub hyperparameters: Hyperparameters,
+    /// The norm that gradients are shortened to; `None` where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
 }
 
 impl OptimizerSpec {
@@ -143,7 +159,7 @@ impl OptimizerSpec {
             }
             number.check(value)?;
         }
-        Ok(Self { name: entry.name, hyperparameters: given.or(taken) })
+        Ok(Self { name: entry.name, hyperparameters: given.or(taken), clip_norm: None })
     }
 
     /// Whether the optimizer called `name`, over `base` where it has one, takes the hyperparameter
@@ -180,14 +196,24 @@ impl OptimizerSpec {
         self.to_string().replace(" over ", "-")
     }
 
-    /// Makes the optimizer, in its initial state.
+    /// Makes the optimizer, in its initial state, where the parameters' shapes are not known: for what it
+    /// says of itself. One that goes by them (`muon`) refuses to step.
     pub fn build(&self) -> Box<dyn Optimizer> {
+        self.build_for(&ParameterLayout::default())
+    }
+
+    /// Makes the optimizer, in its initial state, for parameters of that layout.
+    pub fn build_for(&self, layout: &ParameterLayout) -> Box<dyn Optimizer> {
         let h = &self.hyperparameters;
-        let optimizer = (self.entry().build)(h);
+        let optimizer = (self.entry().build)(h, layout);
         // A base has the decay inside.
-        match self.decouples_decay() || h.base.is_some() {
+        let optimizer = match self.decouples_decay() || h.base.is_some() {
             true => optimizer,
             false => with_decay(optimizer, h),
+        };
+        match self.clip_norm {
+            Some(most) => Box::new(Clipped::new(optimizer, most)),
+            None => optimizer,
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::error::{Error, Result, check_length};
 pub struct Memory<'a> {
     /// Steps taken, where the update depends on their number.
     pub steps: Option<&'a mut i32>,
-    /// Accumulators under PyTorch's names for them; each is empty before the first step, and of
-    /// length P from then on.
+    /// Accumulators under PyTorch's names for them; each is empty before the first step, and, most of them,
+    /// of length P from then on.
     pub accumulators: Vec<(&'static str, &'a mut Vec<f64>)>,
 }
 
@@ -17,16 +17,18 @@ pub struct Memory<'a> {
 pub struct OptimizerState {
     /// Steps taken, where the update depends on their number.
     pub steps: Option<i32>,
-    /// Accumulators with their names, each of length P; none before the first step.
+    /// Accumulators with their names, most of length P; none before the first step.
     pub accumulators: Vec<(String, Vec<f64>)>,
 }
 
 impl Memory<'_> {
     pub(super) fn copy(self) -> OptimizerState {
-        let filled = self.accumulators.into_iter().filter(|(_, values)| !values.is_empty());
+        // Of what has begun some may be empty, as what an optimizer keeps of vectors where there are none.
+        let has_begun = self.accumulators.iter().any(|(_, values)| !values.is_empty());
+        let kept = self.accumulators.into_iter().filter(|_| has_begun);
         OptimizerState {
             steps: self.steps.copied(),
-            accumulators: filled.map(|(name, v)| (name.to_string(), v.clone())).collect(),
+            accumulators: kept.map(|(name, v)| (name.to_string(), v.clone())).collect(),
         }
     }
 

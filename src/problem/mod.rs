@@ -19,6 +19,8 @@ pub struct Problem {
     pub train: Box<dyn Objective>,
     /// Over the validation samples, if there are any.
     pub validation: Option<Box<dyn Objective>>,
+    /// Over the test samples, if there are any.
+    pub test: Option<Box<dyn Objective>>,
     /// Over the samples that curvature is measured on, where those are not the training samples.
     pub curvature: Option<Box<dyn Objective>>,
 }

@@ -34,6 +34,22 @@ pub struct SampleBatch<B: Backend> {
 }
 
 impl Supervised {
+    /// The loss over `samples` of outputs that are all zero: of a network that says nothing.
+    pub fn zero_output_loss(&self, samples: &[usize]) -> f64 {
+        let outputs = self.data.outputs();
+        match (self.loss, &self.data.targets) {
+            (Loss::Ce, _) => (outputs as f64).ln(),
+            (Loss::Mse, Targets::Values { values, .. }) => {
+                let square = |&i: &usize| {
+                    values[i * outputs..(i + 1) * outputs].iter().map(|y| y * y).sum::<f64>()
+                };
+                0.5 * samples.iter().map(square).sum::<f64>() / samples.len().max(1) as f64
+            }
+            // One-hot.
+            (Loss::Mse, _) => 0.5,
+        }
+    }
+
     /// Predictions made for each sample.
     fn rows_per_sample(&self) -> usize {
         match self.data.input_shape() {

@@ -27,12 +27,19 @@ pub struct RunInfo {
     pub layout: ParameterLayout,
     /// The parameters that the whole run starts from (length P).
     pub theta: Vec<f64>,
+    /// What was made of the data, as `manifest.json` has it; null where nothing is known of them.
+    pub data: serde_json::Value,
     /// SHA-256 of the dataset's file; empty where there is none.
     pub dataset_sha256: String,
+    /// The training loss of outputs that are all zero, where it is known: what a first loss near zero is judged
+    /// beside.
+    pub zero_output_loss: Option<f64>,
     /// Samples that train, by their numbers in the dataset.
     pub train_samples: Vec<usize>,
     /// Samples that validate.
     pub validation_samples: Vec<usize>,
+    /// Samples that are kept for a test.
+    pub test_samples: Vec<usize>,
     /// Samples that curvature is measured on, where those are not the ones that train.
     pub curvature_samples: Option<Vec<usize>>,
     /// The columns that rows have.
@@ -59,9 +66,12 @@ impl RunInfo {
             precision,
             layout: layout.clone(),
             theta: theta.to_vec(),
+            data: serde_json::Value::Null,
             dataset_sha256: String::new(),
+            zero_output_loss: None,
             train_samples: Vec::new(),
             validation_samples: Vec::new(),
+            test_samples: Vec::new(),
             curvature_samples: None,
             columns: Columns::default(),
             formula: None,

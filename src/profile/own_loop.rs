@@ -418,6 +418,7 @@ impl Profiler {
         let own = next.optimizer.operator();
         let operator = StabilityOperator {
             preconditioner: next.preconditioner.map(<[f64]>::to_vec).or(own.preconditioner),
+            basis: own.basis.filter(|_| next.preconditioner.is_none()),
             shift: own.shift,
         };
         let unknown = next.optimizer.is_preconditioned() && operator.preconditioner.is_none();

@@ -116,18 +116,34 @@ impl<'a> Recorder<'a> {
         self.monitor.has_diverged()
     }
 
+    /// Notes what a test gave at the end.
+    pub fn tested(&mut self, loss: f64, accuracy: Option<f64>) {
+        self.summary.tested(loss, accuracy);
+    }
+
     /// The run has ended so: tells it to every observer and returns its summary.
     ///
     /// # Errors
     /// The first that an observer reports.
-    pub fn finish(mut self, status: ExitStatus, error: Option<&Error>) -> Result<Summary> {
+    pub fn finish(self, status: ExitStatus, error: Option<&Error>) -> Result<Summary> {
+        let (summary, told) = self.close(status, error);
+        told.map(|()| summary)
+    }
+
+    /// As [`Recorder::finish`], with the summary also where it could not be told.
+    pub(crate) fn close(
+        mut self,
+        status: ExitStatus,
+        error: Option<&Error>,
+    ) -> (Summary, Result<()>) {
         let total = self.clock.elapsed().as_secs_f64() + self.before;
         let summary = self.summary.finish(status, total);
         let mut told = Ok(());
         for observer in &mut self.observers {
-            told = told.and(observer.finished(&summary, error));
+            let own = observer.finished(&summary, error);
+            told = told.and(own);
         }
-        told.map(|()| summary)
+        (summary, told)
     }
 }
 

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::linalg::FollowMemory;
 use crate::optim::{OptimizerState, Schedule};
 use crate::record::{Event, EventKind, StepRow, WarningAction};
 
-/// Everything that the coming updates depend on, besides the configuration: what a checkpoint holds.
+/// Everything that the coming updates and measurements depend on, besides the configuration: what a
+/// checkpoint holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingState {
     /// Updates taken.
@@ -18,11 +20,16 @@ pub struct TrainingState {
     pub batches: Option<BatchPosition>,
     /// What the schedule's learning rate is multiplied by: less than 1 after a warning has lowered it.
     pub rate_factor: f64,
+    /// The rate that was found for the coming update, before that factor, where rates follow curvature.
+    pub sought: Option<f64>,
     /// The parameters before the latest update (length P), where the realized edge at the midpoint is
     /// measured; `None` before the first.
     pub previous: Option<Vec<f64>>,
     /// The loss of the first update, finite or not, which divergence is measured by; `None` before it.
     pub initial_loss: Option<f64>,
+    /// What is known of eigenvalues that are followed, on which no update depends, but the coming
+    /// measurements do; `None` where they are not followed, or begin anew.
+    pub tracking: Option<FollowMemory>,
 }
 
 /// A place in the order of minibatches, whose randomness is drawn anew from the seed for each epoch.
@@ -43,8 +50,10 @@ impl TrainingState {
             optimizer: OptimizerState::default(),
             batches: None,
             rate_factor: 1.0,
+            sought: None,
             previous: None,
             initial_loss: None,
+            tracking: None,
         }
     }
 }

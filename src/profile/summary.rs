@@ -73,6 +73,12 @@ impl SummaryBuilder {
         }
     }
 
+    /// Takes in what a test gave at the end.
+    pub fn tested(&mut self, loss: f64, accuracy: Option<f64>) {
+        self.summary.test_loss = Some(loss);
+        self.summary.test_accuracy = accuracy;
+    }
+
     /// The summary of a run that ended so, after `total` seconds.
     pub fn finish(mut self, status: ExitStatus, total: f64) -> Summary {
         self.summary.status = status;

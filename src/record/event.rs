@@ -3,16 +3,18 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
+use super::event_field::{Field, read};
 use crate::names::choices;
 
 /// The keys of a line of `events.jsonl` that are not numbers of its kind.
 const STEP: &str = "step";
 const KIND: &str = "kind";
+const ASSUMES: &str = "assumes";
 
 /// One line of `events.jsonl`: the step, the kind with its numbers, and `assumes`, the assumption
 /// that the event rests on (see [`EventKind::assumes`]).
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(into = "Line")]
+#[serde(into = "Map<String, Value>")]
 pub struct Event {
     /// The step at which it was seen.
     pub step: usize,
@@ -20,28 +22,12 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// An event as it is written.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Line {
-    Known {
-        step: usize,
-        #[serde(flatten)]
-        kind: EventKind,
-        assumes: &'static str,
-    },
-    Other(Map<String, Value>),
-}
-
-impl From<Event> for Line {
+impl From<Event> for Map<String, Value> {
     fn from(Event { step, kind }: Event) -> Self {
-        match kind {
-            EventKind::Other(event) => {
-                let step = (STEP.to_string(), Value::from(step));
-                Line::Other(std::iter::once(step).chain(event).collect())
-            }
-            kind => Line::Known { step, assumes: kind.assumes(), kind },
-        }
+        let known = !matches!(kind, EventKind::Other(_));
+        let assumes = known.then(|| (ASSUMES.to_string(), Value::from(kind.assumes())));
+        let step = (STEP.to_string(), Value::from(step));
+        std::iter::once(step).chain(kind.fields()).chain(assumes).collect()
     }
 }
 
@@ -51,12 +37,9 @@ impl<'de> Deserialize<'de> for Event {
         let mut event = Map::deserialize(deserializer)?;
         let step = event.shift_remove(STEP).ok_or_else(|| de::Error::missing_field(STEP))?;
         let step = usize::deserialize(step).map_err(de::Error::custom)?;
-        let name = event.get(KIND).and_then(Value::as_str);
+        let name = event.get(KIND).and_then(Value::as_str).map(str::to_string);
         let name = name.ok_or_else(|| de::Error::missing_field(KIND))?;
-        let kind = match EventKind::NAMES.contains(&name) {
-            true => EventKind::deserialize(Value::Object(event)).map_err(de::Error::custom)?,
-            false => EventKind::Other(event),
-        };
+        let kind = EventKind::of(&name, event).map_err(de::Error::custom)?;
         Ok(Self { step, kind })
     }
 }
@@ -72,17 +55,14 @@ macro_rules! event_kinds {
     )*) => {
         /// What happened, and the numbers that decided it. "Sharpness" is that of the operator that the
         /// threshold bounds, unless said otherwise.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(tag = "kind")]
+        #[derive(Debug, Clone, PartialEq)]
         #[non_exhaustive]
         pub enum EventKind {
             $(
                 $(#[doc = $about])*
-                #[serde(rename = $name)]
                 $kind { $($(#[$what])* $field: $type,)* },
             )*
             /// An event of a kind that only a later version knows, as it was read.
-            #[serde(skip)]
             Other(Map<String, Value>),
         }
 
@@ -111,6 +91,30 @@ macro_rules! event_kinds {
                 match self {
                     $(EventKind::$kind { .. } => $assumes,)*
                     EventKind::Other(_) => "what a later version says",
+                }
+            }
+
+            /// Its kind and its numbers, by key.
+            fn fields(self) -> Map<String, Value> {
+                let name = self.name();
+                match self {
+                    $(EventKind::$kind { $($field),* } => {
+                        let kind = (KIND.to_string(), Value::from(name));
+                        let fields = [$((stringify!($field).to_string(), $field.written())),*];
+                        std::iter::once(kind).chain(fields).collect()
+                    })*
+                    EventKind::Other(event) => event,
+                }
+            }
+
+            /// The event of a kind with these keys; those that it does not know are left alone. One of a kind
+            /// that is not known is kept as it is.
+            fn of(name: &str, fields: Map<String, Value>) -> Result<Self, String> {
+                match name {
+                    $($name => Ok(EventKind::$kind {
+                        $($field: read(&fields, stringify!($field))?,)*
+                    }),)*
+                    _ => Ok(EventKind::Other(fields)),
                 }
             }
         }

@@ -4,6 +4,7 @@
 
 mod codec;
 mod event;
+mod event_field;
 mod phase;
 mod sentence;
 mod step;

@@ -25,6 +25,8 @@ pub struct Columns {
     pub realized_ratio_midpoint: bool,
     /// Whether the sharpness at the perturbed point is.
     pub perturbed_sharpness: bool,
+    /// Whether the factor of clipping is.
+    pub clip_factor: bool,
     /// The further quantities that are measured ([`StepRow::measured`]), in order.
     pub measured: Vec<String>,
 }
@@ -140,7 +142,7 @@ step_columns! {
     /// and H (Andreyev and Beneventano 2024, Definition 3)
     batch_sharpness: Option<f64>, "L/w²", "at measured rows with minibatches, where some g_B is not 0", (MEASURED);
     /// what the optimizer can bear
-    threshold: Option<f64>, "that of its operator", "where one is known and η is not 0; for `sam` as `grad_norm`", (MEASURED);
+    threshold: Option<f64>, "that of its operator", "where one is known and η is not 0; for `sam` without minibatches as `grad_norm`", (MEASURED);
     /// `preconditioned_sharpness` where there is one, else `sharpness`, over `threshold`
     edge_ratio: Option<f64>, "", "at measured rows with a threshold", (MEASURED);
     /// the largest ‖Hu − λu‖/|λ| of the row's eigenvalues (for `lambda_min` relative to the largest
@@ -188,7 +190,7 @@ step_columns! {
     noise_interaction_se: Option<f64>, "L/w²", "as `batch_sharpness_se`", (MEASURED, if batch_noise);
     /// what batch sharpness settles at with small batches: 2(1−β)/η for heavy ball (Andreyev et al. 2026),
     /// 2/η without momentum
-    batch_edge_small: Option<f64>, "L/w²", "at measured rows with minibatches, of `sgd`, `momentum`, `nesterov` and `ema-momentum`", (MEASURED, if batch_noise);
+    batch_edge_small: Option<f64>, "L/w²", "at measured rows with minibatches, of `sgd`, `momentum`, `nesterov`, `ema-momentum` and `qhm`", (MEASURED, if batch_noise);
     /// what it settles at with large ones: 2(1+β)/η for heavy ball, the full batch's threshold
     batch_edge_large: Option<f64>, "L/w²", "as `batch_edge_small`", (MEASURED, if batch_noise);
     /// where `batch_sharpness` lies between the two, in logarithms: 0 at the one for small batches, 1 at the
@@ -197,6 +199,8 @@ step_columns! {
     /// norm of the gradient that the update was taken from, that of its minibatch: SAM's ascent and its
     /// threshold are by this one
     batch_grad_norm: Option<f64>, "L/w", "a column with minibatches; always", (MEASURED, if batch_grad_norm);
+    /// what the gradient that update t descended was multiplied by, min(1, c/‖g‖)
+    clip_factor: Option<f64>, "", "a column with `--clip-norm` c", (MEASURED, if clip_factor);
 }
 
 impl StepRow {

@@ -48,6 +48,10 @@ pub struct Summary {
     pub final_val_loss: Option<f64>,
     /// Validation accuracy of the last row that has one.
     pub final_val_accuracy: Option<f64>,
+    /// Loss over the test samples at the end, of the weights after the last update; absent without a test.
+    pub test_loss: Option<f64>,
+    /// Share of the test samples classified correctly, likewise.
+    pub test_accuracy: Option<f64>,
     /// Least training loss seen.
     pub min_train_loss: Option<f64>,
     /// Sharpness of the first row that has one.

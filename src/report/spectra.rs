@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::packed::Packed;
 use crate::error::{Error, Result};
 use crate::input;
-use crate::rundir::{SPECTRA, StoredRun};
+use crate::rundir::{SPECTRA, StoredRun, is_table_of};
 
 const REMEDY: &str = "measure it again with 'sharpscope spectrum --force'";
 
@@ -67,7 +67,7 @@ fn spectrum(folder: &Path, stem: &str) -> Result<PageSpectrum> {
     let Some(step) = numbers["step"].as_u64() else {
         return Err(Error::file(path, None, "it does not say its step", REMEDY));
     };
-    let (eigenvalue, density) = curve(&folder.join(format!("{stem}.csv")))?;
+    let (eigenvalue, density) = curve(&folder.join(format!("{stem}.csv")), &numbers)?;
     let ends = &numbers["ends"];
     let largest = ends["largest"].as_array().into_iter().flatten().filter_map(Value::as_f64);
     Ok(PageSpectrum {
@@ -97,8 +97,12 @@ fn matrix(numbers: &Value) -> String {
 }
 
 /// The smoothed density's curve in a spectrum's table.
-fn curve(path: &Path) -> Result<(Vec<f64>, Vec<f64>)> {
+fn curve(path: &Path, numbers: &Value) -> Result<(Vec<f64>, Vec<f64>)> {
     let bytes = input::read(path, REMEDY)?;
+    if !is_table_of(numbers, &bytes) {
+        let problem = "it is not what was written, by its checksum";
+        return Err(Error::file(path, None, problem, REMEDY));
+    }
     let mut reader = csv::ReaderBuilder::new().from_reader(&bytes[..]);
     let mut curve = (Vec::new(), Vec::new());
     for record in reader.records() {

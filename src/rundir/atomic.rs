@@ -7,11 +7,17 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
+/// What the names of files begin and end with that are not complete yet. One that is left was a process's
+/// that was killed.
+const PREFIX: &str = ".sharpscope-";
+const SUFFIX: &str = ".tmp";
+
 /// Replaces the content of `path` at once.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -22,4 +28,22 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes).map_err(failed)?;
     file.persist(path).map_err(|e| failed(e.error))?;
     Ok(())
+}
+
+/// Whether a file of that name is one that was to become another.
+pub(super) fn is_unfinished(name: &std::ffi::OsStr) -> bool {
+    let name = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+    name.is_some_and(|random| {
+        random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
+}
+
+/// Removes from a folder what killed processes have left unfinished; what cannot be removed stays.
+pub(super) fn remove_unfinished(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && is_unfinished(&entry.file_name()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use super::now;
+use super::own_files::new_id;
 use crate::device::Precision;
 use crate::profile::RunInfo;
 
@@ -19,6 +20,8 @@ pub(crate) const RESULT_SCHEMA_VERSION: u32 = 1;
 pub struct Manifest {
     /// Version of the files' layout; raised when a reader would have to know.
     pub schema_version: u32,
+    /// Of this run and no other, however often it is gone on with.
+    pub id: String,
     /// Version of sharpscope.
     pub version: String,
     /// Revision of the git checkout that the run was started in, if any.
@@ -45,12 +48,21 @@ pub struct Manifest {
     pub precision: Precision,
     /// Number P of parameters.
     pub parameters: usize,
+    /// What was made of the data; null where nothing is known of them.
+    pub data: serde_json::Value,
     /// SHA-256 of the dataset's file.
     pub dataset_sha256: String,
+    /// SHA-256 of `init.safetensors`; null where an earlier version wrote that.
+    pub init_sha256: Option<String>,
+    /// The training loss of outputs that are all zero, which divergence is judged beside; null where it is not
+    /// known.
+    pub zero_output_loss: Option<f64>,
     /// Rows of the dataset that train, in its file's order, from 0.
     pub train_indices: Vec<usize>,
     /// Rows of the dataset that validate.
     pub validation_indices: Vec<usize>,
+    /// Rows of the dataset that are kept for a test.
+    pub test_indices: Vec<usize>,
     /// Rows of the dataset that curvature is measured on; null where it is all that train.
     pub curvature_indices: Option<Vec<usize>>,
 }
@@ -60,6 +72,7 @@ impl Manifest {
     pub fn of(run: &RunInfo) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
+            id: new_id(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             git_revision: git_revision(),
             // JSON has no other names than those of UTF-8.
@@ -74,9 +87,13 @@ impl Manifest {
             adapter: run.adapter.clone(),
             precision: run.precision,
             parameters: run.layout.len(),
+            data: run.data.clone(),
             dataset_sha256: run.dataset_sha256.clone(),
+            init_sha256: None,
+            zero_output_loss: run.zero_output_loss,
             train_indices: run.train_samples.clone(),
             validation_indices: run.validation_samples.clone(),
+            test_indices: run.test_samples.clone(),
             curvature_indices: run.curvature_samples.clone(),
         }
     }

@@ -4,9 +4,12 @@
 //! line by line, each flushed as it is written.
 
 mod atomic;
+mod basis;
 mod checkpoint;
 mod json;
+mod lines;
 mod manifest;
+mod own_files;
 mod own_loop;
 #[cfg_attr(not(feature = "figures"), path = "no_pictures.rs")]
 mod pictures;
@@ -16,24 +19,32 @@ mod spectra;
 mod spectrum_tables;
 #[cfg(feature = "data")]
 mod stored;
+mod watched;
 mod weights;
+mod weights_in;
 mod writer;
 
 pub use crate::record::cells;
 pub(crate) use atomic::write as write_at_once;
 pub use checkpoint::{
-    CheckpointState, OptimizerHead, RandomState, ScheduleHead, checkpoint_file, preconditioner_file,
+    CheckpointState, OptimizerHead, RandomState, RunFacts, ScheduleHead, checkpoint_file,
+    preconditioner_file,
 };
 pub(crate) use json::to_bytes as to_json;
 pub use manifest::{Manifest, Resumption};
 pub(crate) use manifest::{RESULT_SCHEMA_VERSION, SCHEMA_VERSION};
 pub(crate) use reader::ResultManifest;
 pub use reader::{ManifestHead, StepTable};
+pub(crate) use reader::{check_schema, events as events_of_text};
 pub use run_directory::RunDirectory;
+pub(crate) use spectra::is_table_of;
 pub use spectra::{FOLDER as SPECTRA, spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
 #[cfg(feature = "data")]
 pub use stored::StoredRun;
-pub use weights::{read_safetensors, to_safetensors};
+pub use weights::to_safetensors;
+pub(crate) use weights_in::given as weights_of_bytes;
+use weights_in::parse_safetensors;
+pub use weights_in::{GivenWeights, read_given_weights, read_safetensors};
 pub use writer::RunWriter;
 pub(crate) use writer::now;

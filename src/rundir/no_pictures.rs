@@ -6,6 +6,8 @@ use crate::error::Result;
 use crate::profile::RunInfo;
 use crate::record::StepRow;
 
+pub(super) const NAMES: [&str; 0] = [];
+
 pub(super) struct RunPicture;
 
 impl RunPicture {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::RunDirectory;
-use super::spectra::FOLDER;
+use super::spectra::{FOLDER, read_table};
 use crate::curvature::{Matrix, Spectrum};
 use crate::error::{Error, Result};
 use crate::figure::{
@@ -12,6 +12,9 @@ use crate::figure::{
 };
 use crate::profile::RunInfo;
 use crate::record::StepRow;
+
+/// The pictures of a run that has ended.
+pub(super) const NAMES: [&str; 2] = ["sharpness.svg", "sharpness.png"];
 
 /// What the picture of a run is drawn from.
 pub(super) struct RunPicture {
@@ -122,8 +125,10 @@ fn plain_spectra(directory: &RunDirectory) -> Vec<(usize, Vec<(f64, f64)>)> {
         entries.filter_map(|entry| plain_step(entry.file_name().to_str()?)).collect();
     steps.sort_unstable();
     let read = |step: usize| {
-        let path = directory.file(&format!("{FOLDER}/step-{step}.csv"));
-        let read = fs::read(&path).map_err(csv::Error::from).and_then(|bytes| curve(&bytes));
+        let stem = format!("{FOLDER}/step-{step}");
+        let path = directory.file(&format!("{stem}.csv"));
+        let table = read_table(directory, &stem).map_err(csv::Error::from);
+        let read = table.and_then(|bytes| curve(&bytes));
         // Files of other runs of this command are no reason to fail.
         read.inspect_err(|e| tracing::warn!("{} is not in the waterfall: {e}", path.display()))
             .ok()
@@ -245,6 +250,14 @@ mod tests {
         assert!(named("20") && named("110"));
         assert!(!["30", "40", "50", "60"].into_iter().any(named));
         assert!(svg.contains("Hessian spectrum over training"));
+
+        // A table with another digit than was written is left out.
+        let table = text(&directory, "spectra/step-110.csv").replacen('1', "2", 1);
+        directory.write("spectra/step-110.csv", table.as_bytes()).unwrap();
+        write(&directory, &spectrum(130));
+        let svg = text(&directory, "spectra/waterfall.svg");
+        let named = |step: &str| svg.contains(&format!(">\n{step}\n</text>"));
+        assert!(named("20") && named("130") && !named("110"));
     }
 
     #[test]

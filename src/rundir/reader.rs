@@ -9,7 +9,7 @@ use super::{RESULT_SCHEMA_VERSION, Resumption, RunDirectory, SCHEMA_VERSION};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::input;
-use crate::record::{Event, StepRow, Summary, row_of_cells};
+use crate::record::{Columns, Event, StepRow, Summary, column_names, row_of_cells};
 
 const REMEDY: &str = "run it again; the file is not what a run writes";
 
@@ -27,8 +27,12 @@ pub struct ManifestHead {
     pub error: Option<String>,
     /// The folder that paths in `config` are seen from.
     pub working_directory: Option<PathBuf>,
+    /// `cpu` or `wgpu`.
+    pub backend: Option<String>,
     /// Precision of parameters and arithmetic.
     pub precision: Option<Precision>,
+    /// Its id; `None` where an earlier version wrote it.
+    pub id: Option<String>,
     /// When it started.
     pub started: Option<String>,
     /// When and where it was gone on with.
@@ -36,18 +40,46 @@ pub struct ManifestHead {
     pub resumed: Vec<Resumption>,
     /// SHA-256 of the dataset's file.
     pub dataset_sha256: Option<String>,
+    /// SHA-256 of `init.safetensors`.
+    pub init_sha256: Option<String>,
+    /// The training loss of outputs that are all zero, where it is known.
+    pub zero_output_loss: Option<f64>,
     /// Rows of the dataset that train.
     #[serde(default)]
     pub train_indices: Vec<usize>,
     /// Rows of the dataset that validate.
     #[serde(default)]
     pub validation_indices: Vec<usize>,
+    /// Rows of the dataset that are kept for a test.
+    #[serde(default)]
+    pub test_indices: Vec<usize>,
     /// Rows that curvature is measured on, where those are not all that train.
     pub curvature_indices: Option<Vec<usize>>,
 }
 
 fn first_version() -> u32 {
     1
+}
+
+impl ManifestHead {
+    /// What the text of a manifest says.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self> {
+        let head: Self = input::parse_json(text, path, REMEDY)?;
+        check_schema(head.schema_version, path)?;
+        Ok(head)
+    }
+}
+
+/// The events in the text of a file, the last line being left out where it has no end.
+pub(crate) fn events(text: &str, path: &Path) -> Result<Vec<Event>> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let event = |(index, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|e| {
+            let line = Some(index as u64 + 1);
+            Error::file(path, line, format!("not an event ({e})"), REMEDY)
+        })
+    };
+    whole.lines().enumerate().map(event).collect()
 }
 
 /// A table of steps as it stands in the file.
@@ -118,16 +150,7 @@ impl RunDirectory {
             let problem = format!("it is that of a result of {}, not of a run", result.made_by());
             return Err(Error::file(path, None, problem, "name the directory of a run"));
         }
-        let head: ManifestHead =
-            input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)?;
-        if head.schema_version > SCHEMA_VERSION {
-            let problem = format!(
-                "schema_version = {} is later than {SCHEMA_VERSION}, the latest that this version reads",
-                head.schema_version
-            );
-            return Err(Error::file(path, None, problem, "read it with a later sharpscope"));
-        }
-        Ok(Some(head))
+        ManifestHead::parse(&input::read_text(&path, REMEDY)?, &path).map(Some)
     }
 
     /// What `summary.json` says.
@@ -149,15 +172,16 @@ impl RunDirectory {
         if !path.is_file() {
             return Ok(Vec::new());
         }
-        let text = input::read_text(&path, REMEDY)?;
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let event = |(index, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|e| {
-                let line = Some(index as u64 + 1);
-                Error::file(&path, line, format!("not an event ({e})"), REMEDY)
-            })
-        };
-        whole.lines().enumerate().map(event).collect()
+        events(&input::read_text(&path, REMEDY)?, &path)
+    }
+
+    /// Whether there is a table in `steps.csv`, with its header at least.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read.
+    pub fn has_steps(&self) -> Result<bool> {
+        let path = self.file("steps.csv");
+        Ok(path.is_file() && input::read(&path, REMEDY)?.contains(&b'\n'))
     }
 
     /// The table in `steps.csv`, under the names that columns have in the present layout.
@@ -174,15 +198,39 @@ impl RunDirectory {
     }
 }
 
+/// That this version reads files of such a layout.
+pub(crate) fn check_schema(version: u32, path: &Path) -> Result<()> {
+    if (1..=SCHEMA_VERSION).contains(&version) {
+        return Ok(());
+    }
+    let (problem, remedy) = match version {
+        0 => ("is no version of the layout, the first of which is 1".to_string(), REMEDY),
+        _ => (
+            format!("is later than {SCHEMA_VERSION}, the latest that this version reads"),
+            "read it with a later sharpscope",
+        ),
+    };
+    Err(Error::file(path, None, format!("schema_version = {version} {problem}"), remedy))
+}
+
 impl StepTable {
+    /// A table without rows, to be written at `path`.
+    pub fn empty(path: PathBuf, columns: &Columns) -> Self {
+        Self { path, columns: column_names(columns), cells: Vec::new() }
+    }
+
     /// Reads a table of steps. A last line that a killed run left half written is dropped.
     ///
     /// # Errors
     /// [`Error::File`] with the line: unreadable, or not a table of steps.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = input::read(path, "name a run directory with a steps.csv")?;
+        Self::parse(&input::read(path, "name a run directory with a steps.csv")?, path)
+    }
+
+    /// As [`StepTable::read`], from the bytes of a file.
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let ragged = |line, problem: &str| Error::file(path, line, problem, REMEDY);
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(&bytes[..]);
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
         let describe = |e: csv::Error| {
             let line = e.position().map(csv::Position::line);
             ragged(line, &format!("not a table ({e})"))
@@ -202,6 +250,33 @@ impl StepTable {
             return Err(ragged(record.position().map(csv::Position::line), &problem));
         }
         Ok(Self { path: path.to_path_buf(), columns, cells })
+    }
+
+    /// That the steps of the rows are whole numbers that ascend and, where every step `is_there`, count
+    /// from 0: otherwise rows are missing, doubled or swapped.
+    ///
+    /// # Errors
+    /// [`Error::File`] with the line of the first that is not so.
+    pub(super) fn check_steps(&self, is_there: bool) -> Result<()> {
+        let mut next = 0;
+        for record in &self.cells {
+            let wrong = |problem: String| {
+                let line = record.position().map(csv::Position::line);
+                Err(Error::file(&self.path, line, problem, REMEDY))
+            };
+            let cell = record.get(0).unwrap_or_default();
+            let Ok(step) = cell.parse::<usize>() else {
+                return wrong(format!("step = '{cell}' is not a whole number"));
+            };
+            if step < next || (is_there && step > next) {
+                return wrong(format!(
+                    "step = {step} where {next} should be{}: rows are missing, doubled or out of order",
+                    if is_there { "" } else { " or a later one" }
+                ));
+            }
+            next = step.saturating_add(1);
+        }
+        Ok(())
     }
 
     /// In version 1 batch sharpness, where there was any, was the ratio of means.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::atomic;
+use super::{atomic, own_files};
 use crate::error::{Error, Result, reason};
 
 /// A folder that a run writes into.
@@ -14,20 +14,6 @@ pub struct RunDirectory {
     /// Held by whoever writes.
     lock: Option<Arc<fs::File>>,
 }
-
-/// What runs write; `--force` removes these and nothing else.
-const FILES: [&str; 8] = [
-    "steps.csv",
-    "events.jsonl",
-    "summary.json",
-    "init.safetensors",
-    "swa.safetensors",
-    "sharpness.svg",
-    "sharpness.png",
-    // Last: without it, a folder that was emptied half-way would not be known for a run's.
-    "manifest.json",
-];
-const FOLDERS: [&str; 2] = ["checkpoints", "spectra"];
 
 impl RunDirectory {
     /// Makes `path` ready for a run: a new or empty folder, or, with `force`, one that holds an
@@ -43,6 +29,7 @@ impl RunDirectory {
         tempfile::tempfile_in(path).map_err(|e| directory.cannot("be written", &e))?;
         directory.lock()?;
         directory.remove_earlier_run()?;
+        directory.remove_unfinished();
         Ok(directory)
     }
 
@@ -57,11 +44,22 @@ impl RunDirectory {
     /// [`Error::Output`].
     pub fn check(path: &Path, force: bool) -> Result<()> {
         let directory = Self::at(path);
+        if path.to_str().is_none() {
+            return Err(Error::Output {
+                path: path.to_path_buf(),
+                problem: "its name is not UTF-8, and could not be written down".to_string(),
+                remedy: "choose another --out".to_string(),
+            });
+        }
         match fs::read_dir(path) {
-            Ok(mut entries) => match entries.next() {
-                Some(_) => directory.check_replaceable(force),
-                None => Ok(()),
-            },
+            Ok(entries) => {
+                // What a killed process left is nobody's.
+                let unfinished = |entry: fs::DirEntry| atomic::is_unfinished(&entry.file_name());
+                match entries.map(|entry| entry.is_ok_and(unfinished)).all(|left| left) {
+                    false => directory.check_replaceable(force),
+                    true => Ok(()),
+                }
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(directory.cannot("be used", &e)),
         }
@@ -121,14 +119,19 @@ impl RunDirectory {
                 "choose another --out, or replace the run in it with --force",
             ));
         }
-        let nothing = !self.file("manifest.json").is_file() && !self.file("steps.csv").is_file();
-        if nothing || self.result_manifest().is_ok_and(|result| result.is_some()) {
+        if !own_files::is_run(&self.path) {
             return Err(problem(
                 "it holds something else than a run, which --force does not touch",
                 "choose another --out",
             ));
         }
         Ok(())
+    }
+
+    /// Removes the temporary files of processes that were killed. For who has the folder for itself.
+    pub(crate) fn remove_unfinished(&self) {
+        atomic::remove_unfinished(&self.path);
+        own_files::FOLDERS.iter().for_each(|(name, _)| atomic::remove_unfinished(&self.file(name)));
     }
 
     /// Removes what is written when a run ends.
@@ -144,18 +147,35 @@ impl RunDirectory {
         Ok(())
     }
 
+    /// Removes what an earlier run wrote.
     fn remove_earlier_run(&self) -> Result<()> {
-        let files = FILES.iter().map(|name| fs::remove_file(self.file(name)));
-        let folders = FOLDERS.iter().map(|name| fs::remove_dir_all(self.file(name)));
-        for result in folders.chain(files) {
-            match result {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(self.cannot("be emptied", &e));
-                }
-                _ => {}
-            }
+        if !own_files::is_run(&self.path) {
+            return Ok(());
         }
-        Ok(())
+        for (path, _) in own_files::in_folders(&self.path) {
+            self.remove(&path)?;
+        }
+        own_files::remove_empty_folders(&self.path);
+        own_files::FILES.iter().try_for_each(|name| self.remove(&self.file(name)))
+    }
+
+    /// Removes checkpoints and spectra of later steps, which the run will come to again.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub(super) fn remove_after(&self, step: usize) -> Result<()> {
+        let own = own_files::in_folders(&self.path).into_iter();
+        let later = own.filter(|(_, at)| at.is_some_and(|at| at > step));
+        later.into_iter().try_for_each(|(path, _)| self.remove(&path))
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(self.cannot("be emptied", &e))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn cannot(&self, what: &str, error: &std::io::Error) -> Error {
@@ -203,12 +223,13 @@ impl RunDirectory {
         opened.map_err(|source| Error::Io { action: "open", path, source })
     }
 
-    /// Opens a file that will grow.
+    /// Makes a file that will grow, each write at its end wherever that is then.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`], also where there is one already.
     pub fn open(&self, name: &str) -> Result<fs::File> {
         let path = self.file(name);
-        fs::File::create(&path).map_err(|source| Error::Io { action: "create", path, source })
+        let made = fs::OpenOptions::new().append(true).create_new(true).open(&path);
+        made.map_err(|source| Error::Io { action: "create", path, source })
     }
 }

@@ -4,9 +4,9 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use super::reader::ManifestHead;
-use super::{CheckpointState, RunDirectory, ScheduleHead, StepTable};
+use super::{CheckpointState, RunDirectory, RunFacts, ScheduleHead, StepTable, pictures};
 use crate::autodiff::ParameterLayout;
-use crate::config::{RunConfig, Settings};
+use crate::config::{RunConfig, Settings, TestSet};
 use crate::data;
 use crate::device::Precision;
 use crate::error::{Error, Result};
@@ -38,6 +38,8 @@ pub struct StoredRun {
     head: Option<ManifestHead>,
     table: OnceCell<StepTable>,
     rows: OnceCell<Vec<StepRow>>,
+    /// The rows before it was looked whether all are there.
+    as_they_are: OnceCell<Vec<StepRow>>,
     events: OnceCell<Vec<Event>>,
 }
 
@@ -52,7 +54,8 @@ impl StoredRun {
         let directory = RunDirectory::at(&path);
         let head = directory.manifest_head()?;
         let (table, rows, events) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let stored = Self { directory, step, head, table, rows, events };
+        let as_they_are = OnceCell::new();
+        let stored = Self { directory, step, head, table, rows, as_they_are, events };
         if let Some(step) = step {
             if stored.head.is_none() && !stored.directory.file("steps.csv").is_file() {
                 return Err(stored.no_manifest());
@@ -91,12 +94,43 @@ impl StoredRun {
         }
         let settings = Settings::of_manifest(&head.config)
             .map_err(|e| wrong(format!("its config cannot be used ({e})")))?;
+        self.check_config(&head.config)?;
         let dataset = settings.dataset.map(|name| self.seen_from_here(name));
+        let validation = settings.validation.map(|name| self.seen_from_here(name));
+        let test = settings.test.map(|test| match test {
+            TestSet::File(name) => TestSet::File(self.seen_from_here(name)),
+            share => share,
+        });
         // None at all, where the default depends on the batch.
         let none = head.config.get("sharpness_batches").is_some_and(serde_json::Value::is_null);
         let sharpness_batches = if none { Some(0) } else { settings.sharpness_batches };
-        let settings = Settings { dataset, sharpness_batches, ..settings };
+        let settings = Settings { dataset, validation, test, sharpness_batches, ..settings };
         Ok(Settings { out: None, force: None, resume: None, ..settings })
+    }
+
+    /// That the settings in the manifest are those that the run's checkpoints were written with.
+    ///
+    /// # Errors
+    /// [`Error::File`] naming the first that is not, with both values.
+    pub fn check_settings(&self) -> Result<()> {
+        self.head.as_ref().map_or(Ok(()), |head| self.check_config(&head.config))
+    }
+
+    /// That the manifest says what it said when the last checkpoint was written.
+    fn check_config(&self, config: &serde_json::Value) -> Result<()> {
+        let steps = self.directory.checkpoints().into_iter().rev();
+        let Some((step, head)) = steps
+            .filter_map(|step| Some((step, self.directory.sound_head(step)?)))
+            .find(|(_, head)| !head.config.is_empty())
+        else {
+            return Ok(());
+        };
+        let Some((key, now, then)) = head.difference(config) else { return Ok(()) };
+        let problem = format!(
+            "config.{key} = {now}, but it was {then} when the checkpoint at step {step} was written"
+        );
+        let path = self.directory.file("manifest.json");
+        Err(Error::file(path, None, problem, "put the manifest back as it was, or run again"))
     }
 
     fn no_manifest(&self) -> Error {
@@ -123,6 +157,12 @@ impl StoredRun {
         }
     }
 
+    /// A path in the manifest, relative to the folder that the run was started in, as it is seen from here.
+    pub(crate) fn path_from_here(&self, path: &Path) -> PathBuf {
+        let from = self.head.as_ref().and_then(|head| head.working_directory.as_ref());
+        from.map_or_else(|| path.to_path_buf(), |folder| folder.join(path))
+    }
+
     /// A path as paths in the manifest are seen: from the folder that the run was started in.
     pub(crate) fn seen_from_there(&self, path: &Path) -> PathBuf {
         let from = self.head.as_ref().and_then(|head| head.working_directory.as_ref());
@@ -132,19 +172,55 @@ impl StoredRun {
         }
     }
 
+    /// Whether it has a table of steps, if one without rows.
+    ///
+    /// # Errors
+    /// [`Error::File`] if there is one that cannot be read.
+    pub fn has_table(&self) -> Result<bool> {
+        self.directory.has_steps()
+    }
+
+    /// Whether it has ended, with all files that are written then.
+    pub fn is_closed(&self) -> bool {
+        let told = self.head.as_ref().is_some_and(|head| head.exit_code.is_some());
+        let there = |name: &&str| self.directory.file(name).is_file();
+        told && there(&"summary.json") && pictures::NAMES.iter().all(there)
+    }
+
     /// Its table of steps.
     ///
     /// # Errors
-    /// As [`StepTable::read`].
+    /// As [`StepTable::read`]; [`Error::File`] with the line of a row that is missing, doubled or out of
+    /// order.
     pub fn table(&self) -> Result<&StepTable> {
         if let Some(table) = self.table.get() {
             return Ok(table);
         }
+        let table = self.table_as_it_is()?;
+        // A loop of somebody else's may profile some of its steps only.
+        let own_loop = self.head.as_ref().is_none_or(|head| head.config.get("model").is_none());
+        table.check_steps(!own_loop)?;
+        Ok(self.table.get_or_init(|| table))
+    }
+
+    fn table_as_it_is(&self) -> Result<StepTable> {
         let mut table = self.directory.steps()?;
         if let Some(step) = self.step {
             table.cells.truncate(step);
         }
-        Ok(self.table.get_or_init(|| table))
+        Ok(table)
+    }
+
+    /// Its rows whether or not all are there, in order and each once: for who looks for what is wrong.
+    ///
+    /// # Errors
+    /// As [`StepTable::read`], and for a cell that is not what its column holds.
+    pub fn rows_as_they_are(&self) -> Result<&[StepRow]> {
+        if let Some(rows) = self.as_they_are.get() {
+            return Ok(rows);
+        }
+        let rows = self.table_as_it_is()?.rows()?;
+        Ok(self.as_they_are.get_or_init(|| rows))
     }
 
     /// Its rows.
@@ -196,7 +272,9 @@ impl StoredRun {
         let config = self.config().ok();
         let schedule = config.as_ref().map(|config| config.learning_rate());
         let optimizer = config.map(|config| config.optimizer.build());
+        let zero_output_loss = self.head.as_ref().and_then(|head| head.zero_output_loss);
         monitor(&settings, tolerance, schedule, optimizer.as_deref())
+            .with_zero_output_loss(zero_output_loss)
     }
 
     /// The checkpoint that the run was opened at (`RUN@STEP`), if one was named.
@@ -271,6 +349,17 @@ impl StoredRun {
         })
     }
 
+    /// What its settings say of its checkpoints.
+    fn facts(&self) -> Result<RunFacts> {
+        let config = self.config()?;
+        let samples = self.head.as_ref().map_or(0, |head| head.train_indices.len());
+        Ok(RunFacts {
+            schedule: config.learning_rate(),
+            seed: config.seed,
+            minibatches: config.batch_size.0.map(|size| (samples, size)),
+        })
+    }
+
     /// Where training stood at a checkpoint, for an optimizer of the run's kind.
     ///
     /// # Errors
@@ -281,7 +370,8 @@ impl StoredRun {
         layout: &ParameterLayout,
         optimizer: &mut dyn Optimizer,
     ) -> Result<TrainingState> {
-        let mut state = self.directory.training_state(step, layout, optimizer)?;
+        let facts = self.facts()?;
+        let mut state = self.directory.training_state(step, layout, optimizer, Some(&facts))?;
         if let Some(head) = self.checkpoint_state(step)? {
             state.rate_factor = head.schedule.rate_factor;
         }
@@ -327,11 +417,14 @@ impl StoredRun {
         let same_data = head.dataset_sha256.as_ref() == Some(&run.dataset_sha256);
         let same_samples = head.train_indices == run.train_samples
             && head.validation_indices == run.validation_samples
+            && head.test_indices == run.test_samples
             && head.curvature_indices == run.curvature_samples;
+        let dataset = self.settings().ok().and_then(|settings| settings.dataset);
+        let dataset = dataset.map(|name| format!(" {name}")).unwrap_or_default();
         let problem = match (same_data, same_samples) {
             (true, true) => return Ok(()),
-            (false, _) => "the dataset has changed since",
-            (true, false) => "other samples would train than did",
+            (false, _) => format!("the dataset has changed since:{dataset} has another checksum"),
+            (true, false) => "other samples would train than did".to_string(),
         };
         let remedy = "put the dataset back as it was, or run again";
         Err(Error::file(self.directory.file("manifest.json"), None, problem, remedy))

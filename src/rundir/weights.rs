@@ -5,10 +5,11 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
+use super::weights_in::{read_tensors, tensors_of};
 use crate::autodiff::ParameterLayout;
 use crate::device::Precision;
 use crate::error::{Error, Result, check_length};
-use crate::input;
+use crate::linalg::FollowMemory;
 
 /// Tensors of a file to be: name, shape, type and bytes of each.
 #[derive(Debug, Default)]
@@ -37,6 +38,11 @@ impl Tensors {
             self.0.push((format!("{prefix}{}", entry.name), entry.shape.clone(), dtype, bytes));
         }
         Ok(())
+    }
+
+    /// Adds numbers that are not laid out as the parameters are, in double precision.
+    pub fn add_plain(&mut self, name: String, shape: Vec<usize>, values: &[f64]) {
+        self.0.push((name, shape, Dtype::F64, to_bytes(values, Precision::F64)));
     }
 }
 
@@ -81,97 +87,85 @@ fn to_bytes(values: &[f64], precision: Precision) -> Vec<u8> {
     }
 }
 
-/// The flat vector (length P) of the parameters in the safetensors file at `path`, in single or
-/// double precision, whose names and shapes must be those of `layout`; their order does not matter.
+const CHECKPOINT: &str = "name another checkpoint, or run again";
+
+/// What is known of followed eigenvalues as the bytes of a safetensors file: a tensor of one axis under
+/// each name, float64 or, of a counter, uint64.
 ///
 /// # Errors
-/// [`Error::File`] naming every tensor that is missing, not expected or of another shape, or that
-/// holds something else than finite numbers.
-pub fn read_safetensors(path: &Path, layout: &ParameterLayout) -> Result<Vec<f64>> {
-    const REMEDY: &str = "give weights of this model, such as a run's init.safetensors";
-    let wrong = |problem: String| Error::file(path, None, problem, REMEDY);
-    let bytes = input::read(path, REMEDY)?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| wrong(format!("not a safetensors file ({e})")))?;
-    let difference = difference(&file, layout);
-    if !difference.is_empty() {
-        return Err(wrong(format!("it does not fit the model: {}", difference.join("; "))));
+/// [`Error::Encode`] if the format cannot hold it.
+pub(super) fn write_memory(memory: &FollowMemory) -> Result<Vec<u8>> {
+    let mut tensors = Tensors::default();
+    for (name, values) in &memory.reals {
+        let bytes = to_bytes(values, Precision::F64);
+        tensors.0.push((name.clone(), vec![values.len()], Dtype::F64, bytes));
     }
-    values(&file, "", layout).map_err(wrong)
+    for (name, count) in &memory.counts {
+        tensors.0.push((name.clone(), vec![1], Dtype::U64, count.to_le_bytes().to_vec()));
+    }
+    write_tensors(&tensors)
 }
 
-/// The vector (length P) that is in the safetensors file at `path` under the parameters' names with
-/// `prefix` before them.
+/// The memory in the bytes of the file at `path`, which [`write_memory`] has made.
 ///
 /// # Errors
-/// [`Error::File`] if a tensor is missing or does not fit.
-pub(super) fn read_tensors(
+/// [`Error::File`] for other bytes.
+pub(super) fn read_memory(bytes: &[u8], path: &Path) -> Result<FollowMemory> {
+    let mut memory = FollowMemory::default();
+    for (name, view) in tensors_of(bytes, path)?.iter() {
+        let words = view.data().chunks_exact(8).map(|b| b.try_into().unwrap_or_default());
+        match (view.dtype(), words.len()) {
+            (Dtype::F64, _) => {
+                memory.reals.insert(name.to_string(), words.map(f64::from_le_bytes).collect());
+            }
+            (Dtype::U64, 1) => {
+                let count = words.map(u64::from_le_bytes).next().unwrap_or_default();
+                memory.counts.insert(name.to_string(), count);
+            }
+            (other, many) => {
+                let problem = format!("{name} holds {many} numbers of {other:?}");
+                return Err(Error::file(path, None, problem, CHECKPOINT));
+            }
+        }
+    }
+    Ok(memory)
+}
+
+/// The vector among the tensors of the file at `path` under that name: as [`read_tensors`] has it or, where it is
+/// not laid out as the parameters are, in one tensor.
+///
+/// # Errors
+/// As [`read_tensors`].
+pub(super) fn read_vector(
+    tensors: &SafeTensors<'_>,
     path: &Path,
-    prefix: &str,
+    name: &str,
     layout: &ParameterLayout,
 ) -> Result<Vec<f64>> {
-    const REMEDY: &str = "name another checkpoint, or run again";
-    let wrong = |problem: String| Error::file(path, None, problem, REMEDY);
-    let bytes = input::read(path, REMEDY)?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| wrong(format!("not a safetensors file ({e})")))?;
-    values(&file, prefix, layout).map_err(wrong)
+    match read_plain(tensors, path)?.into_iter().find(|(other, _, _)| other == name) {
+        Some((_, _, values)) => Ok(values),
+        None => read_tensors(tensors, path, &format!("{name}."), layout),
+    }
 }
 
-/// The numbers of a file's tensors in the order of the layout, or what is wrong with them.
-fn values(
-    file: &SafeTensors<'_>,
-    prefix: &str,
-    layout: &ParameterLayout,
-) -> std::result::Result<Vec<f64>, String> {
-    let mut theta = Vec::with_capacity(layout.len());
-    for entry in layout.entries() {
-        let name = format!("{prefix}{}", entry.name);
-        let view = file.tensor(&name).map_err(|e| e.to_string())?;
-        if view.shape() != entry.shape {
-            return Err(format!("{name} is {:?} and not {:?}", view.shape(), entry.shape));
-        }
-        let before = theta.len();
-        match view.dtype() {
-            Dtype::F32 => theta.extend(view.data().chunks_exact(4).map(|bytes| {
-                f64::from(f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-            })),
-            Dtype::F64 => theta.extend(
-                view.data()
-                    .chunks_exact(8)
-                    .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default())),
-            ),
-            other => return Err(format!("{name} holds {other:?}, not F32 or F64")),
-        }
-        if let Some(value) = theta[before..].iter().find(|value| !value.is_finite()) {
-            return Err(format!("{name} holds {value}"));
-        }
-    }
-    Ok(theta)
-}
+/// A tensor's name, shape and numbers, row after row.
+pub(super) type Plain = (String, Vec<usize>, Vec<f64>);
 
-/// What tells the tensors of a file from those of a model: both sides of each difference.
-fn difference(file: &SafeTensors<'_>, layout: &ParameterLayout) -> Vec<String> {
-    let mut lines = Vec::new();
-    for entry in layout.entries() {
-        match file.tensor(&entry.name) {
-            Ok(view) if view.shape() == entry.shape => {}
-            Ok(view) => lines.push(format!(
-                "{} is {:?} in the file and {:?} in the model",
-                entry.name,
-                view.shape(),
-                entry.shape
-            )),
-            Err(_) => lines.push(format!("{} {:?} is not in the file", entry.name, entry.shape)),
+/// The tensors in double precision of the file at `path`.
+///
+/// # Errors
+/// [`Error::File`] if one holds what is not finite.
+pub(super) fn read_plain(file: &SafeTensors<'_>, path: &Path) -> Result<Vec<Plain>> {
+    let wrong = |problem: String| Error::file(path, None, problem, CHECKPOINT);
+    let tensors = file.iter().filter(|(_, view)| view.dtype() == Dtype::F64);
+    let read = |(name, view): (&str, TensorView<'_>)| {
+        let numbers = view.data().chunks_exact(8);
+        let values: Vec<f64> =
+            numbers.map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default())).collect();
+        match values.iter().find(|value| !value.is_finite()) {
+            Some(value) => Err(wrong(format!("{name} holds {value}"))),
+            None => Ok((name.to_string(), view.shape().to_vec(), values)),
         }
-    }
-    let mut names = file.names();
-    names.sort_unstable();
-    for name in names {
-        if layout.entries().iter().all(|entry| entry.name != *name) {
-            let shape = file.tensor(name).map(|view| view.shape().to_vec()).unwrap_or_default();
-            lines.push(format!("{name} {shape:?} is not in the model"));
-        }
-    }
-    lines
+    };
+    tensors.map(read).collect()
 }

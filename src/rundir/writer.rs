@@ -1,16 +1,16 @@
 //! Writes a run into its directory while it happens.
 
-use std::fs::File;
-use std::io::Write;
-
 use super::checkpoint::write_checkpoint;
+use super::lines::Lines;
 use super::pictures::RunPicture;
+use super::watched::Watched;
 use super::{
     Manifest, ManifestHead, Resumption, RunDirectory, StepTable, json, to_safetensors,
     write_spectrum,
 };
 use crate::autodiff::ParameterLayout;
 use crate::curvature::Spectrum;
+use crate::digest::digest;
 use crate::error::{Error, Result};
 use crate::profile::{Checkpoint, Observer, RunInfo};
 use crate::record::{Columns, Event, StepRow, Summary, cells, column_names};
@@ -36,8 +36,10 @@ struct Files {
     threshold_label: String,
     columns: Vec<String>,
     layout: ParameterLayout,
-    steps: csv::Writer<File>,
-    events: File,
+    steps: Lines,
+    events: Lines,
+    /// Both, and where they were made.
+    watched: [Watched; 2],
     picture: RunPicture,
 }
 
@@ -60,45 +62,50 @@ impl RunWriter {
         Self { directory, kept: Some(Kept { table, head }), files: None }
     }
 
+    /// The files, if they are where they were made: into a folder that was moved or replaced nothing is
+    /// written.
     fn files(&mut self) -> Result<&mut Files> {
         let path = self.directory.path().to_path_buf();
         let source = || std::io::Error::other("the run has not begun");
-        self.files.as_mut().ok_or_else(|| Error::Io { action: "write", path, source: source() })
+        let begun = self.files.as_mut();
+        let files = begun.ok_or_else(|| Error::Io { action: "write", path, source: source() })?;
+        files.watched.iter_mut().try_for_each(Watched::check)?;
+        Ok(files)
     }
 }
 
 impl Files {
     /// Writes manifest and initial weights, and opens the tables.
     fn create(directory: RunDirectory, run: &RunInfo) -> Result<Self> {
-        let manifest = Manifest::of(run);
-        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         let init = to_safetensors(&run.layout, &run.theta, run.precision)?;
+        let manifest = Manifest { init_sha256: Some(digest(&[&init])), ..Manifest::of(run) };
+        directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         directory.write("init.safetensors", &init)?;
-        let events = directory.open("events.jsonl")?;
-        let mut steps = csv::Writer::from_writer(directory.open("steps.csv")?);
+        let lines =
+            |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.open(name)?));
+        let (events, mut steps) = (lines("events.jsonl")?, lines("steps.csv")?);
         let columns = column_names(&run.columns);
-        let header = steps.write_record(&columns);
-        header.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(&directory, e))?;
-        Ok(Self::of(directory, manifest, run, columns, (steps, events)))
+        steps.append(&table_bytes([&columns])?)?;
+        Self::of(directory, manifest, run, columns, (steps, events))
     }
 
     /// Cuts the tables down to what is kept, and opens them.
     fn go_on(directory: RunDirectory, run: &RunInfo, kept: Kept) -> Result<Self> {
         let Kept { table, head } = kept;
         let mut manifest = Manifest::of(run);
+        let layout = manifest.schema_version;
         if let Some(head) = head {
+            // Until the table is in the present layout the manifest says which it is in.
+            manifest.schema_version = head.schema_version;
+            manifest.id = head.id.unwrap_or(manifest.id);
             manifest.started = head.started.unwrap_or(manifest.started);
             manifest.working_directory = head.working_directory;
             manifest.resumed = head.resumed;
+            manifest.init_sha256 = head.init_sha256;
         }
         manifest.resumed.push(Resumption { time: now(), step: run.first_step });
-        let mut cells = csv::Writer::from_writer(Vec::new());
-        let written = cells
-            .write_record(&table.columns)
-            .and_then(|()| table.cells.iter().try_for_each(|record| cells.write_record(record)));
-        written.map_err(|e| steps_error(&directory, e))?;
-        let cells =
-            cells.into_inner().map_err(|e| steps_error(&directory, e.into_error().into()))?;
+        let mut cells = table_bytes([&table.columns])?;
+        cells.extend(table_bytes(&table.cells)?);
         let mut events = Vec::new();
         for event in &run.history.events {
             events.extend(line(event)?);
@@ -106,12 +113,22 @@ impl Files {
         // From here on the run is one that has not ended.
         directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
         directory.remove_ends()?;
+        directory.remove_unfinished();
         directory.remove_after(table.cells.len())?;
+        if run.first_step == 0 && !directory.file("init.safetensors").is_file() {
+            let init = to_safetensors(&run.layout, &run.theta, run.precision)?;
+            directory.write("init.safetensors", &init)?;
+        }
         directory.write("steps.csv", &cells)?;
         directory.write("events.jsonl", &events)?;
-        let steps = csv::Writer::from_writer(directory.append("steps.csv")?);
-        let events = directory.append("events.jsonl")?;
-        Ok(Self::of(directory, manifest, run, table.columns, (steps, events)))
+        if manifest.schema_version != layout {
+            manifest.schema_version = layout;
+            directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
+        }
+        let lines =
+            |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.append(name)?));
+        let (steps, events) = (lines("steps.csv")?, lines("events.jsonl")?);
+        Self::of(directory, manifest, run, table.columns, (steps, events))
     }
 
     fn of(
@@ -119,22 +136,39 @@ impl Files {
         manifest: Manifest,
         run: &RunInfo,
         columns: Vec<String>,
-        (steps, events): (csv::Writer<File>, File),
-    ) -> Self {
+        (steps, events): (Lines, Lines),
+    ) -> Result<Self> {
         let threshold_label = run.formula.clone().unwrap_or_else(|| "threshold".to_string());
         let picture = RunPicture::of(run, &threshold_label);
         let (layout, seed) = (run.layout.clone(), run.seed);
-        Self { directory, manifest, seed, threshold_label, columns, layout, steps, events, picture }
+        let watched = [steps.watched()?, events.watched()?];
+        Ok(Self {
+            directory,
+            manifest,
+            seed,
+            threshold_label,
+            columns,
+            layout,
+            steps,
+            events,
+            watched,
+            picture,
+        })
     }
 
     /// Writes summary and pictures, and completes the manifest.
     fn finish(&mut self, summary: &Summary, error: Option<&Error>) -> Result<()> {
         self.directory.write("summary.json", &json::to_bytes(summary)?)?;
+        // The numbers are there; a picture can be drawn from them at any time.
+        if let Err(error) = self.picture.draw(&self.directory) {
+            tracing::warn!("the picture of the run is missing: {error}");
+        }
+        // Last: a run whose manifest says how it ended has all that is written then.
         self.manifest.finished = Some(now());
         self.manifest.exit_code = Some(summary.status.code());
         self.manifest.error = error.map(Error::to_string);
-        self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)?;
-        self.picture.draw(&self.directory)
+        // Last: a run whose manifest says how it ended has all that is written then.
+        self.directory.write("manifest.json", &json::to_bytes(&self.manifest)?)
     }
 }
 
@@ -151,8 +185,15 @@ fn line(event: &Event) -> Result<Vec<u8>> {
     Ok(line)
 }
 
-fn steps_error(directory: &RunDirectory, error: csv::Error) -> Error {
-    Error::Io { action: "write", path: directory.file("steps.csv"), source: error.into() }
+/// Records as lines of a table.
+fn table_bytes<R>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
+where
+    R: IntoIterator<Item: AsRef<[u8]>>,
+{
+    let failed = |e: csv::Error| Error::Encode { what: "a table", reason: e.to_string() };
+    let mut table = csv::Writer::from_writer(Vec::new());
+    records.into_iter().try_for_each(|record| table.write_record(record)).map_err(failed)?;
+    table.into_inner().map_err(|e| failed(e.into_error().into()))
 }
 
 impl Observer for RunWriter {
@@ -166,25 +207,19 @@ impl Observer for RunWriter {
     }
 
     fn row(&mut self, row: &StepRow) -> Result<()> {
-        let Files { directory, columns, steps, picture, .. } = self.files()?;
-        let written = steps.write_record(cells(row, columns));
-        written.and_then(|()| Ok(steps.flush()?)).map_err(|e| steps_error(directory, e))?;
+        let Files { columns, steps, picture, .. } = self.files()?;
+        steps.append(&table_bytes([cells(row, columns)])?)?;
         picture.take(row);
         Ok(())
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {
-        let Files { directory, events, .. } = self.files()?;
-        events.write_all(&line(event)?).map_err(|source| Error::Io {
-            action: "write",
-            path: directory.file("events.jsonl"),
-            source,
-        })
+        self.files()?.events.append(&line(event)?)
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {
         let Files { directory, layout, manifest, seed, .. } = self.files()?;
-        write_checkpoint(directory, layout, manifest.precision, *seed, checkpoint)
+        write_checkpoint(directory, layout, manifest, *seed, checkpoint)
     }
 
     fn spectrum(&mut self, spectrum: &Spectrum) -> Result<()> {

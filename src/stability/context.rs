@@ -30,6 +30,8 @@ pub struct Context {
     pub rate_departed: bool,
     /// The learning rates of the run, or a multiple of them; constant where nothing is known of them.
     pub schedule: Schedule,
+    /// The training loss of outputs that are all zero, where it is known.
+    pub zero_output_loss: Option<f64>,
 }
 
 impl Default for Context {
@@ -44,6 +46,7 @@ impl Default for Context {
             signal: None,
             rate_departed: false,
             schedule: Schedule::constant(1.0),
+            zero_output_loss: None,
         }
     }
 }
@@ -84,6 +87,10 @@ impl ContextKeeper {
 
     pub fn set_schedule(&mut self, schedule: Schedule) {
         self.context.schedule = schedule;
+    }
+
+    pub fn set_zero_output_loss(&mut self, loss: Option<f64>) {
+        self.context.zero_output_loss = loss;
     }
 
     pub fn set_growth(&mut self, growth: Growth) {

@@ -1,5 +1,7 @@
 //! When training counts as diverged.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use super::checks::factor;
@@ -9,6 +11,10 @@ use crate::record::{EventKind, StepRow};
 
 /// Default of [`DivergenceSettings::divergence_factor`].
 pub const DIVERGENCE_FACTOR: f64 = 1e6;
+
+/// A run that starts from fitted weights has a first loss near zero, of which no multiple is far away. So it
+/// counts as this share of the loss of outputs that are all zero at least.
+const LEAST_SHARE: f64 = 1e-3;
 
 /// From where on training counts as diverged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +56,29 @@ impl DivergenceSettings {
     }
 }
 
+impl DivergenceSettings {
+    /// As [`DivergenceSettings::reason`], where the loss of outputs that are all zero is known: the initial loss
+    /// then counts as a thousandth of it at least.
+    pub fn reason_beside(
+        &self,
+        loss: f64,
+        grad_norm: f64,
+        initial_loss: f64,
+        zero_output_loss: Option<f64>,
+    ) -> Option<String> {
+        let least = LEAST_SHARE * zero_output_loss.unwrap_or(0.0);
+        if initial_loss.partial_cmp(&least) != Some(Ordering::Less) {
+            return self.reason(loss, grad_norm, initial_loss);
+        }
+        let reason = self.reason(loss, grad_norm, least)?;
+        let most = LEAST_SHARE * self.divergence_factor;
+        Some(match loss > self.divergence_factor * least && loss.is_finite() {
+            true => format!("the loss exceeds {most:e} times that of outputs that are all zero"),
+            false => reason,
+        })
+    }
+}
+
 /// Why a run with this loss and gradient norm has diverged, if it has, by the default settings: see
 /// [`DivergenceSettings::reason`].
 pub fn divergence(loss: f64, grad_norm: f64, initial_loss: f64) -> Option<String> {
@@ -69,13 +98,15 @@ impl Divergence {
         Self { settings: settings.clone(), initial_loss: None, diverged: false }
     }
 
-    fn seen(&mut self, row: &StepRow) -> Option<EventKind> {
+    fn seen(&mut self, row: &StepRow, context: &Context) -> Option<EventKind> {
         if self.initial_loss.is_none() {
             self.initial_loss = row.train_loss.filter(|loss| loss.is_finite());
         }
         let initial = self.initial_loss.unwrap_or(0.0);
         let loss = row.train_loss.or(self.initial_loss).unwrap_or(0.0);
-        let reason = self.settings.reason(loss, row.grad_norm.unwrap_or(0.0), initial)?;
+        let length = row.grad_norm.unwrap_or(0.0);
+        let zero = context.zero_output_loss;
+        let reason = self.settings.reason_beside(loss, length, initial, zero)?;
         if std::mem::replace(&mut self.diverged, true) {
             return None;
         }
@@ -85,7 +116,7 @@ impl Divergence {
 }
 
 impl Detector for Divergence {
-    fn observe(&mut self, row: &StepRow, _: &Context) -> Vec<EventKind> {
-        self.seen(row).into_iter().collect()
+    fn observe(&mut self, row: &StepRow, context: &Context) -> Vec<EventKind> {
+        self.seen(row, context).into_iter().collect()
     }
 }

@@ -94,6 +94,13 @@ impl Monitor {
         self
     }
 
+    /// Tells it the training loss of outputs that are all zero, beside which a first loss near zero says nothing
+    /// of divergence.
+    pub fn with_zero_output_loss(mut self, loss: Option<f64>) -> Self {
+        self.context.set_zero_output_loss(loss);
+        self
+    }
+
     /// Adds a detector, whose events come after those of all others.
     pub fn with_detector(mut self, detector: impl Detector + 'static) -> Self {
         self.detectors.push(Box::new(detector));

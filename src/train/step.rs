@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use super::BatchOrder;
 use crate::autodiff::{GradientEvaluation, Samples};
+use crate::curvature::Tracking;
 use crate::linalg::norm;
 use crate::profile::TrainingState;
 use crate::record::{EventKind, StepRow};
-use crate::stability::divergence;
+use crate::stability::DivergenceSettings;
 
 /// Where the loop is.
 pub(super) struct Loop {
@@ -17,6 +18,10 @@ pub(super) struct Loop {
     pub theta: Vec<f64>,
     pub batches: Option<BatchOrder>,
     pub rate_factor: f64,
+    /// What is known of eigenvalues that are followed, where they are.
+    pub tracking: Option<Tracking>,
+    /// The rate that was found for the step, where rates are sought.
+    pub sought: Option<f64>,
     /// The parameters before the latest update (length P), where they are asked for.
     pub previous: Option<Vec<f64>>,
     /// The loss of the first update, which divergence is measured by.
@@ -68,11 +73,12 @@ impl Step {
     }
 
     /// Why training has diverged by the loss that the update descends, if it has.
-    pub fn divergence(&self, at: &mut Loop) -> Option<String> {
+    pub fn divergence(&self, at: &mut Loop, zero_output_loss: Option<f64>) -> Option<String> {
         let descended = self.descended();
         let loss = descended.evaluation.loss;
         let initial_loss = *at.initial_loss.get_or_insert(loss);
-        divergence(loss, norm(&descended.gradient), initial_loss)
+        let settings = DivergenceSettings::default();
+        settings.reason_beside(loss, norm(&descended.gradient), initial_loss, zero_output_loss)
     }
 
     /// Since it was opened.

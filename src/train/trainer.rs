@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::BatchOrder;
+use super::seek::{toward, tuned};
 use super::step::{Loop, Step};
+use super::{BatchOrder, Seek};
 use crate::autodiff::{GradientEvaluation, Objective, Samples, check_determinism};
 use crate::curvature::{SpectrumMeter, Tracking};
 use crate::device::Precision;
 use crate::error::{Error, Result};
-use crate::linalg::norm;
+use crate::linalg::{dot, norm};
 use crate::optim::{Optimizer, Schedule, StabilityContext, StabilityOperator};
 use crate::problem::Problem;
 use crate::profile::{
@@ -24,6 +25,8 @@ use crate::stability::{Monitor, StabilitySettings};
 pub struct TrainSettings {
     /// Learning rate eta of each update.
     pub schedule: Schedule,
+    /// How it is found instead, where it follows curvature.
+    pub seek: Option<Seek>,
     /// Updates to take.
     pub steps: usize,
     /// Samples in a minibatch; `None` for the full batch.
@@ -112,23 +115,54 @@ impl Trainer<'_> {
         observers: Vec<Box<dyn Observer + '_>>,
         run: &RunInfo,
     ) -> Result<TrainingEnd> {
-        let mut recorder =
-            Recorder::start(self.settings.monitor(&*self.optimizer), observers, run)?;
-        let (status, error) = match self.steps(state, &mut recorder) {
+        let monitor = self.settings.monitor(&*self.optimizer);
+        let monitor = monitor.with_zero_output_loss(run.zero_output_loss);
+        let mut recorder = Recorder::start(monitor, observers, run)?;
+        let (status, error) = match self.steps(state, run.zero_output_loss, &mut recorder) {
             Ok(status) => (status, None),
             Err(error) => (ExitStatus::Failed, Some(error)),
         };
-        let summary = recorder.finish(status, error.as_ref())?;
+        let (summary, told) = recorder.close(status, error.as_ref());
+        // What went wrong first is what is to be known: a full disk, say, is full at the end as well.
+        if error.is_none() {
+            told?;
+        }
         Ok(TrainingEnd { summary, error })
     }
 
-    fn steps(&mut self, start: TrainingState, recorder: &mut Recorder<'_>) -> Result<ExitStatus> {
+    /// Tells the observers of the end of a run that has its rows behind it and ended so; of divergence
+    /// `reason`, unless the rows show it.
+    ///
+    /// # Errors
+    /// Those of observers.
+    pub fn close(
+        self,
+        status: ExitStatus,
+        reason: String,
+        observers: Vec<Box<dyn Observer + '_>>,
+        run: &RunInfo,
+    ) -> Result<TrainingEnd> {
+        let mut recorder =
+            Recorder::start(self.settings.monitor(&*self.optimizer), observers, run)?;
+        match run.history.rows.last() {
+            Some(row) if status == ExitStatus::Diverged => recorder.diverged(row, reason)?,
+            _ => drop(recorder.end()?),
+        }
+        let summary = recorder.finish(status, None)?;
+        Ok(TrainingEnd { summary, error: None })
+    }
+
+    fn steps(
+        &mut self,
+        start: TrainingState,
+        zero_output_loss: Option<f64>,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<ExitStatus> {
         let mut at = self.begin(start)?;
-        let mut tracking = self.settings.meter.meter.tracking();
         for number in at.step..self.settings.steps {
             let mut step = self.open(number, &mut at)?;
-            self.evaluate(&mut step, tracking.as_ref())?;
-            if let Some(reason) = step.divergence(&mut at) {
+            self.evaluate(&mut step, at.tracking.as_ref())?;
+            if let Some(reason) = step.divergence(&mut at, zero_output_loss) {
                 step.row.step_ms = step.milliseconds();
                 recorder.row(&mut step.row, None)?;
                 recorder.diverged(&step.row, reason)?;
@@ -136,20 +170,27 @@ impl Trainer<'_> {
             }
             self.update(&mut step, &mut at)?;
             self.save(&step, recorder)?;
-            self.measure(&mut step, tracking.as_mut(), recorder)?;
+            self.measure(&mut step, at.tracking.as_mut(), recorder)?;
+            if let Some(Seek::Edge(target)) = self.settings.seek {
+                self.seek(toward(&step.row, target), number, &mut at);
+            }
             if let Some(status) = self.tell(step, &mut at, recorder)? {
                 return Ok(status);
             }
         }
         recorder.end()?;
         self.save_ahead(&at, self.settings.steps.max(at.step), recorder)?;
+        self.test(&at, recorder)?;
         Ok(ExitStatus::Completed)
     }
 
     /// Takes up a state.
     fn begin(&mut self, start: TrainingState) -> Result<Loop> {
-        let TrainingState { step, theta, optimizer, batches, rate_factor, previous, initial_loss } =
-            start;
+        let TrainingState { step, theta, optimizer, batches, rate_factor, sought, .. } = start;
+        let mut tracking = self.settings.meter.meter.tracking();
+        if let (Some(tracking), Some(memory)) = (&mut tracking, &start.tracking) {
+            tracking.restore(theta.len(), memory)?;
+        }
         self.optimizer.restore(&optimizer)?;
         let (samples, seed) = (self.problem.train.samples(), self.settings.seed);
         let order = |size| match batches {
@@ -161,7 +202,8 @@ impl Trainer<'_> {
         if step == 0 {
             check_determinism(&*self.problem.train, self.settings.precision)?;
         }
-        Ok(Loop { step, theta, batches, rate_factor, previous, initial_loss })
+        let (previous, initial_loss) = (start.previous, start.initial_loss);
+        Ok(Loop { step, theta, batches, rate_factor, tracking, sought, previous, initial_loss })
     }
 
     /// What training stands at before update `step`.
@@ -172,8 +214,10 @@ impl Trainer<'_> {
             optimizer: self.optimizer.state(),
             batches: at.batches.as_ref().map(BatchOrder::position),
             rate_factor: at.rate_factor,
+            sought: at.sought,
             previous: at.previous.clone(),
             initial_loss: at.initial_loss,
+            tracking: at.tracking.as_ref().map(Tracking::memory),
         }
     }
 
@@ -187,7 +231,10 @@ impl Trainer<'_> {
         let evaluates = measures || due(settings.eval_every);
         let saves = settings.checkpoint_every.is_some_and(due);
         let spectrum = settings.spectrum.as_ref().is_some_and(|(every, _)| due(*every));
-        let lr = settings.schedule.rate(number) * at.rate_factor;
+        let lr = match &settings.seek {
+            Some(Seek::Recorded(rates)) if number < rates.len() => rates[number],
+            _ => self.planned(at.sought).rate(number) * at.rate_factor,
+        };
         self.move_to(&at.theta, evaluates)?;
         let state = saves.then(|| self.state(at, number));
         let batch = at.batches.as_mut().map(|order| order.next_batch().to_vec());
@@ -207,6 +254,43 @@ impl Trainer<'_> {
             minibatch: None,
             remark: None,
         })
+    }
+
+    /// The schedule with the rate that was found for the coming update, where one was.
+    fn planned(&self, sought: Option<f64>) -> Schedule {
+        let schedule = self.settings.schedule;
+        Schedule { lr: sought.unwrap_or(schedule.lr), ..schedule }
+    }
+
+    /// Keeps the rate that was found at step `number` for the next; in the warm-up none is.
+    fn seek(&self, found: f64, number: usize, at: &mut Loop) {
+        if number + 1 >= self.settings.schedule.warmup {
+            at.sought = Some(found);
+        }
+    }
+
+    /// Finds the rate of this step from a trial of its update.
+    fn tune(&mut self, step: &mut Step, at: &mut Loop, target: f64) -> Result<()> {
+        let number = step.row.step;
+        if number < self.settings.schedule.warmup {
+            return Ok(());
+        }
+        let lr = self.settings.schedule.rate(number);
+        let gradient = &step.descended().gradient;
+        let state = self.optimizer.state();
+        let mut theta = step.before.clone();
+        let taken = self.descend(lr, &mut theta, gradient, step.samples());
+        self.optimizer.restore(&state)?;
+        taken?;
+        let s: Vec<f64> = theta.iter().zip(&step.before).map(|(a, b)| a - b).collect();
+        self.problem.train.set_parameters(&step.before)?;
+        let product = self.problem.train.hvp_over(step.samples(), &s)?;
+        let found = tuned(lr, target, -dot(gradient, &s), dot(&s, &product));
+        step.row.hvps += 1;
+        at.sought = Some(found);
+        step.row.lr = found * at.rate_factor;
+        step.row.threshold = threshold(&step.row, &*self.optimizer);
+        Ok(())
     }
 
     /// The full gradient, where it is the update's or this step evaluates, the minibatch's gradient, and
@@ -247,13 +331,20 @@ impl Trainer<'_> {
     /// Validates, takes the optimizer's step in the precision of the run, and records its norms. The
     /// training objective may be left at the point that SAM ascended to.
     fn update(&mut self, step: &mut Step, at: &mut Loop) -> Result<()> {
-        if let (true, Some(validation)) = (step.evaluates, &self.problem.validation) {
+        if let (true, Some(validation)) = (step.evaluates, &mut self.problem.validation) {
+            if let Some(averaged) = self.optimizer.averaged() {
+                validation.set_parameters(averaged)?;
+            }
             let evaluation = validation.evaluate()?;
             step.row.val_loss = Some(evaluation.loss);
             step.row.val_accuracy = evaluation.accuracy;
         }
+        if let Some(Seek::Cdat(target)) = self.settings.seek {
+            self.tune(step, at, target)?;
+        }
         let gradient = &step.descended().gradient;
         self.descend(step.row.lr, &mut at.theta, gradient, step.samples())?;
+        step.row.clip_factor = self.optimizer.clip_factor();
         at.theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
         step.change = row::enter_update(&mut step.row, &step.before, &at.theta);
         if self.settings.meter.realized == Realized::Midpoint {
@@ -282,14 +373,25 @@ impl Trainer<'_> {
     fn save(&self, step: &Step, recorder: &mut Recorder<'_>) -> Result<()> {
         let Some(state) = &step.state else { return Ok(()) };
         let operator = &self.optimizer.operator();
-        recorder.checkpoint(Checkpoint { state, schedule: &self.settings.schedule, operator })
+        let schedule = &self.planned(state.sought);
+        recorder.checkpoint(Checkpoint { state, schedule, operator })
     }
 
     /// A checkpoint where training stands, before update `step` and whether or not it is taken.
     fn save_ahead(&mut self, at: &Loop, step: usize, recorder: &mut Recorder<'_>) -> Result<()> {
         let state = &self.state(at, step);
         let operator = &self.operator_ahead(at, state)?;
-        recorder.checkpoint(Checkpoint { state, schedule: &self.settings.schedule, operator })
+        let schedule = &self.planned(state.sought);
+        recorder.checkpoint(Checkpoint { state, schedule, operator })
+    }
+
+    /// The test of the weights where training ended.
+    fn test(&mut self, at: &Loop, recorder: &mut Recorder<'_>) -> Result<()> {
+        let Some(test) = &mut self.problem.test else { return Ok(()) };
+        test.set_parameters(&at.theta)?;
+        let evaluation = test.evaluate()?;
+        recorder.tested(evaluation.loss, evaluation.accuracy);
+        Ok(())
     }
 
     /// The operator that the update from `state`, where training stands, will have: that update is
@@ -303,13 +405,14 @@ impl Trainer<'_> {
         let samples = batches.as_mut().map_or(Samples::All, |b| Samples::Batch(b.next_batch()));
         self.problem.train.set_parameters(&state.theta)?;
         let gradient = self.problem.train.gradient(samples)?.gradient;
-        let lr = self.settings.schedule.rate(state.step) * state.rate_factor;
+        let lr = self.planned(state.sought).rate(state.step) * state.rate_factor;
         let taken = self.descend(lr, &mut state.theta.clone(), &gradient, samples);
         let mut operator = self.optimizer.operator();
         self.optimizer.restore(&state.optimizer)?;
         taken?;
         operator.preconditioner =
             operator.preconditioner.filter(|p| p.iter().all(|p| p.is_finite()));
+        operator.basis = operator.basis.filter(|_| operator.preconditioner.is_some());
         Ok(operator)
     }
 
@@ -411,6 +514,7 @@ impl Trainer<'_> {
         };
         recorder.end()?;
         self.save_ahead(at, step.row.step + 1, recorder)?;
+        self.test(at, recorder)?;
         Ok(Some(status))
     }
 
@@ -424,11 +528,13 @@ impl Trainer<'_> {
         recorder: &mut Recorder<'_>,
     ) -> Result<()> {
         at.rate_factor *= action.rate_factor();
+        // A run that goes on from the checkpoint keeps the events of before it.
+        let kind = action_taken(action, step + 1, &self.planned(at.sought), at.rate_factor);
+        recorder.event(&Event { step, kind })?;
         if action == WarningAction::Checkpoint {
             self.save_ahead(at, step + 1, recorder)?;
         }
-        let kind = action_taken(action, step + 1, &self.settings.schedule, at.rate_factor);
-        recorder.event(&Event { step, kind })
+        Ok(())
     }
 
     /// Moves the objectives that this step evaluates to `theta`.

@@ -53,7 +53,8 @@ fn preconditioned_sharpness_is_that_of_the_dense_operator() {
         let uniform = normal(objective.dim(), 11).into_iter().map(|x| x.tanh());
         let p: Vec<f64> = uniform.map(|x| 10f64.powf(spread * x / 2.0)).collect();
         for shift in [0.0, 0.3] {
-            let operator = StabilityOperator { preconditioner: Some(p.clone()), shift };
+            let operator =
+                StabilityOperator { preconditioner: Some(p.clone()), basis: None, shift };
             let found = meter.measure_operator(&*objective, &operator, 0).unwrap();
             let expected = dense_preconditioned(&hessian, &p, shift);
             assert!(found.converged, "spread {spread}, shift {shift}");
@@ -79,7 +80,8 @@ fn the_preconditioner_adds_no_product() {
     }
 
     let mut inner = Counted(DenseOperator::new(2, vec![2.0, 1.0, 1.0, 3.0]).unwrap(), 0);
-    let operator = StabilityOperator { preconditioner: Some(vec![4.0, 9.0]), shift: 0.5 };
+    let operator =
+        StabilityOperator { preconditioner: Some(vec![4.0, 9.0]), basis: None, shift: 0.5 };
     let mut y = [0.0; 2];
     Preconditioned::new(&mut inner, &operator).unwrap().apply(&[1.0, 1.0], &mut y).unwrap();
     assert_eq!(inner.1, 1);
@@ -91,7 +93,8 @@ fn the_preconditioner_adds_no_product() {
 fn a_preconditioner_of_the_wrong_length_is_refused() {
     let (objective, _, _) = problem(4);
     let meter = CurvatureMeter::lanczos(EXACT, 3);
-    let operator = StabilityOperator { preconditioner: Some(vec![1.0; 3]), shift: 0.0 };
+    let operator =
+        StabilityOperator { preconditioner: Some(vec![1.0; 3]), basis: None, shift: 0.0 };
     let error = meter.measure_operator(&*objective, &operator, 0).unwrap_err();
     assert!(error.to_string().contains("preconditioner"), "{error}");
 }

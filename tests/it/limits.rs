@@ -10,7 +10,7 @@ use burn::tensor::backend::Backend;
 use serde_json::{Value, json};
 use sharpscope::Error;
 use sharpscope::autodiff::{Objective, Samples, Task};
-use sharpscope::data::{Dataset, InputShape, Inputs, Targets};
+use sharpscope::data::{DataNotes, Dataset, InputShape, Inputs, Targets};
 use sharpscope::device::{Device, Placement, Precision};
 use sharpscope::model::{ModelSpec, Network};
 use sharpscope::problem::{Loss, SampleBatch, Supervised, supervised};
@@ -43,7 +43,8 @@ fn task(model: Value, shape: InputShape, samples: usize) -> Arc<Supervised> {
             (Inputs::Features { shape, values }, Targets::Classes { classes: CLASSES, labels })
         }
     };
-    let data = Dataset { name: "test".to_string(), sha256: String::new(), inputs, targets };
+    let notes = DataNotes::default();
+    let data = Dataset { name: "test".to_string(), sha256: String::new(), inputs, targets, notes };
     let model: ModelSpec = serde_json::from_value(model).unwrap();
     Arc::new(Supervised { model, data: Arc::new(data), loss: Loss::Ce })
 }

@@ -1,5 +1,8 @@
 //! One integration-test binary: each further one would link burn and wgpu again.
 
+// All keys of a configuration in one `json!`.
+#![recursion_limit = "256"]
+
 mod architecture;
 mod block_lanczos;
 mod cli;
@@ -11,6 +14,7 @@ mod devices;
 mod differentiation;
 mod edges;
 mod errors;
+mod fuzzing;
 mod goldens;
 mod landscape;
 mod launches;
@@ -25,6 +29,7 @@ mod quantities;
 mod readme;
 mod realized;
 mod report;
+mod resumption;
 mod spectrum;
 mod stability;
 mod support;

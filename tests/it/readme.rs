@@ -147,6 +147,12 @@ fn own_files(place: &Place) {
     let row = |i: usize| format!("{}.5,{},{},{}\n", i % 17, (i * 7) % 11, (i * 13) % 29, i % 3);
     let table: String = (0..500).map(row).collect();
     write("my-data.csv", format!("size,age,price,class\n{table}").into_bytes());
+    write(
+        "my-validation.csv",
+        format!("size,age,price,class\n{}", (0..9).map(row).collect::<String>()).into(),
+    );
+    write("my-data.npz", include_bytes!("../data/files/many.npz").to_vec());
+    write("my-text.txt", "What is mine is text.\n".repeat(60).into_bytes());
     for kind in ["images-idx3-ubyte.gz", "labels-idx1-ubyte.gz"] {
         let from = root().join(format!("datasets/fashion-mnist-t10k-{kind}"));
         write(&format!("train-{kind}"), std::fs::read(from).unwrap());
@@ -359,7 +365,7 @@ fn the_formats_list_what_is_written() {
     let place = Place::new();
     place.run_well(
         "run --model linear --train-size 30 --steps 1 --top 2 --optimizer sam --perturbed-sharpness --batch-size 10 \
-         --realized midpoint --backend cpu --out run",
+         --clip-norm 1 --realized midpoint --backend cpu --out run",
     );
     let listed: Vec<String> = rows_under("`steps.csv`")
         .iter()
@@ -434,7 +440,15 @@ fn the_formats_list_the_fields_of_every_event() {
                 assert!(event(&whole).is_ok(), "{kind}: {name} = {choice}");
             }
             let value = whole.insert(name.clone(), Value::Null).unwrap_or_default();
-            assert_eq!(event(&whole).is_ok(), nullable, "{kind}: {name} = null");
+            // Of a number that is not finite an earlier version wrote null.
+            let expected = match (nullable, *of) {
+                (true, _) => Some(Value::Null),
+                (false, "number") => Some(json!("NaN")),
+                _ => None,
+            };
+            let back = event(&whole).ok().map(|read| serde_json::to_value(read).unwrap());
+            let back = back.map(|back| back[name].clone());
+            assert_eq!(back, expected, "{kind}: {name} = null");
             whole.insert(name.clone(), value);
         }
     }

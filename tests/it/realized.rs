@@ -134,6 +134,7 @@ fn settings(lr: f64, batch_size: Option<usize>, realized: Realized) -> TrainSett
     let lanczos = Lanczos { largest: 1, smallest: 0, tolerance: 1e-9, max_iterations: 50 };
     TrainSettings {
         schedule: Schedule::constant(lr),
+        seek: None,
         steps: 6,
         batch_size,
         every: 1,
@@ -155,7 +156,12 @@ fn settings(lr: f64, batch_size: Option<usize>, realized: Realized) -> TrainSett
 }
 
 fn trained(optimizer: &OptimizerSpec, quartic: f64, settings: TrainSettings) -> Kept {
-    let problem = Problem { train: Box::new(Own::new(quartic)), validation: None, curvature: None };
+    let problem = Problem {
+        train: Box::new(Own::new(quartic)),
+        validation: None,
+        test: None,
+        curvature: None,
+    };
     let mut kept = Kept::default();
     let trainer = Trainer {
         problem,

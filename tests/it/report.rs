@@ -26,6 +26,7 @@ const TOP_2: Columns = Columns {
     realized_ratio: false,
     realized_ratio_midpoint: false,
     perturbed_sharpness: false,
+    clip_factor: false,
     measured: Vec::new(),
 };
 
@@ -169,14 +170,15 @@ fn write_steps(folder: &Path, rows: &[StepRow], columns: &Columns) {
 }
 
 fn columns() -> impl Strategy<Value = Columns> {
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (0_usize..4, flags).prop_map(|(top, (batches, realized, perturbed))| Columns {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (0_usize..4, flags).prop_map(|(top, (batches, realized, perturbed, clip))| Columns {
         top,
         batch_sharpness_se: batches,
         batch_noise: batches,
         batch_grad_norm: batches,
         realized_ratio: realized,
         realized_ratio_midpoint: realized,
+        clip_factor: clip,
         perturbed_sharpness: perturbed,
         measured: Vec::new(),
     })
@@ -184,7 +186,7 @@ fn columns() -> impl Strategy<Value = Columns> {
 
 /// A row that a table with these columns can hold: times in whole microseconds, nothing elsewhere.
 fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
-    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 30);
+    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 31);
     let lambda = prop::collection::vec(any::<f64>(), 0..=columns.top);
     let counts = (any::<u32>(), any::<u32>(), any::<u32>());
     let rest = (
@@ -234,6 +236,7 @@ fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
             batch_edge_large: x[27].filter(|_| columns.batch_noise),
             batch_edge_position: x[28].filter(|_| columns.batch_noise),
             batch_grad_norm: x[29].filter(|_| columns.batch_grad_norm),
+            clip_factor: x[30].filter(|_| columns.clip_factor),
         },
     )
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sharpscope::autodiff::ParameterLayout;
 use sharpscope::device::Precision;
-use sharpscope::rundir::{read_safetensors, to_safetensors};
+use sharpscope::rundir::{read_given_weights, read_safetensors, to_safetensors};
 
 use crate::support::{Place, read};
 
@@ -79,17 +79,28 @@ fn weights_of_another_model_are_refused_with_both_sides() {
     let place = place();
     place.file("m.json", r#"{"kind": "mlp", "hidden": [4, 3]}"#);
     let before = place.snapshot();
-    let line = place.run(&format!("{RUN} --init @/python.safetensors")).refusal().unwrap();
-    for part in [
-        "python.safetensors",
-        "layers.0.weight is [3, 2] in the file and [4, 2] in the model",
-        "layers.2.weight [2, 3] is not in the file",
-    ] {
-        assert!(line.contains(part), "{part} in {line}");
-    }
+    let refused = || {
+        let done = place.run(&format!("{RUN} --init @/python.safetensors"));
+        assert_eq!((done.code, done.out.as_str()), (Some(2), ""));
+        let (first, lines) = done.err.split_once('\n').unwrap();
+        assert!(first.starts_with("error: ") && first.contains("python.safetensors"), "{first}");
+        assert!(first.contains("it does not fit the model; give weights"), "{first}");
+        lines.lines().map(str::to_string).collect::<Vec<_>>()
+    };
+    // A line for each difference.
+    assert_eq!(
+        refused(),
+        [
+            "  layers.0.weight is [3, 2] in the file and [4, 2] in the model",
+            "  layers.0.bias is [3] in the file and [4] in the model",
+            "  layers.1.weight is [2, 3] in the file and [3, 4] in the model",
+            "  layers.1.bias is [2] in the file and [3] in the model",
+            "  layers.2.weight [2, 3] is not in the file",
+            "  layers.2.bias [2] is not in the file",
+        ]
+    );
     place.file("m.json", r#"{"kind": "mlp", "hidden": []}"#);
-    let line = place.run(&format!("{RUN} --init @/python.safetensors")).refusal().unwrap();
-    assert!(line.contains("layers.1.bias [2] is not in the model"), "{line}");
+    assert!(refused().contains(&"  layers.1.bias [2] is not in the model".to_string()));
     place.file("m.json", r#"{"kind": "mlp", "hidden": [4, 3]}"#);
     assert_eq!(place.snapshot(), before);
 }
@@ -108,4 +119,44 @@ fn what_is_no_file_of_weights_is_refused() {
         assert!(line.contains(&format!("{name}.safetensors")), "{line}");
     }
     assert!(!place.made("r").exists());
+}
+
+/// Files that PyTorch wrote of the same numbers (`scripts/pytorch/files.py`).
+#[test]
+fn weights_under_other_names_and_in_half_precision_are_those_of_the_model() {
+    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/files");
+    let layout = layout();
+    for (name, said) in [
+        ("wrapped", Some("'module._orig_mod.'")),
+        ("sequential", Some("0 as layers.0, 2 as layers.1")),
+        ("net", Some("net.0 as layers.0, net.2 as layers.1")),
+        ("half", None),
+        ("bfloat", None),
+    ] {
+        let path = format!("{files}/{name}.safetensors");
+        let given = read_given_weights(path.as_ref(), &layout).unwrap();
+        assert_eq!(given.theta, expected(), "{name}");
+        assert_eq!(given.renamed.is_some(), said.is_some(), "{name}");
+        assert!(
+            said.is_none_or(|said| given.renamed.as_ref().unwrap().contains(said)),
+            "{given:?}"
+        );
+    }
+    let text = read_given_weights(format!("{files}/whole.safetensors").as_ref(), &layout);
+    let text = text.unwrap_err().to_string();
+    assert!(text.contains("holds I32, not real numbers"), "{text}");
+
+    let place = place();
+    let done = place.run_well(&format!("{RUN} --init {files}/sequential.safetensors"));
+    assert!(done.err.contains("0 as layers.0"), "{}", done.err);
+    let written = read_safetensors(&place.made("r/init.safetensors"), &layout).unwrap();
+    assert_eq!(written, expected());
+    place.file("m.json", r#"{"kind": "mlp", "hidden": [3, 3]}"#);
+    let done =
+        place.run(&format!("{} --init {files}/wrapped.safetensors", RUN.replace("out r", "out s")));
+    let line = "  module._orig_mod.layers.2.weight [2, 3] is not in the file\n";
+    assert!(done.code == Some(2) && done.err.contains(line), "{}", done.err);
+    place.file("model.safetensors", b"PK\x03\x04...");
+    let line = place.run(&format!("{RUN} --init @/model.safetensors --force")).refusal().unwrap();
+    assert!(line.contains("pickle") && line.contains("save_file"), "{line}");
 }

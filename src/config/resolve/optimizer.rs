@@ -10,5 +10,6 @@ pub(in crate::config) fn optimizer(settings: &Settings) -> Result<OptimizerSpec>
     let name = one("--optimizer", &settings.optimizer)?;
     let base = one("--base", &settings.base)?;
     let given = settings.numbers.over(Hyperparameters { base, ..Hyperparameters::NONE }, one)?;
-    OptimizerSpec::resolve(name.as_deref().unwrap_or(OptimizerSpec::DEFAULT), given)
+    let spec = OptimizerSpec::resolve(name.as_deref().unwrap_or(OptimizerSpec::DEFAULT), given)?;
+    Ok(OptimizerSpec { clip_norm: settings.clip_norm, ..spec })
 }

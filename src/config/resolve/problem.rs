@@ -31,7 +31,9 @@ impl Problem {
             }
         };
         let dataset = settings.dataset.clone().unwrap_or_else(|| "digits".to_string());
-        let default_loss = if data::is_text(&dataset) { Loss::Ce } else { Loss::Mse };
+        // What reads tokens is given text.
+        let text = data::is_text(&dataset) || model.context().is_some();
+        let default_loss = if text { Loss::Ce } else { Loss::Mse };
         let standardize = data::standardized_by_default(&dataset);
         Ok(Self {
             name: format!("{model_name}-{}", stem(&dataset)),
@@ -44,6 +46,7 @@ impl Problem {
                 classes: settings.classes,
                 noise: settings.noise,
                 label_noise: settings.label_noise,
+                header: settings.header,
                 target: settings.target.as_deref().map(str::to_string),
                 regression: settings.regression,
             },

@@ -14,6 +14,7 @@ pub(in crate::config) struct Rate {
     pub final_lr: Option<f64>,
     pub decay_factor: Option<f64>,
     pub decay_every: Option<usize>,
+    pub edge_target: Option<f64>,
     pub swa_start: Option<usize>,
     pub swa_lr: Option<f64>,
 }
@@ -24,6 +25,12 @@ impl Rate {
         let schedule = averaging(settings, steps)?;
         let falls = schedule.has_final();
         let repeats = schedule.repeats();
+        let seeks = schedule.seeks();
+        let seeking: Vec<_> = ScheduleKind::ALL.into_iter().filter(|kind| kind.seeks()).collect();
+        only_with(seeks, "--edge-target", settings.edge_target, &all_of(&seeking))?;
+        if seeks {
+            can_seek(schedule, optimizer, settings.every)?;
+        }
         let steps_down = schedule == ScheduleKind::Step;
         only_with(falls, "--final-lr", settings.final_lr, &all_of(&help::falling()))?;
         only_with(steps_down, "--decay-factor", settings.decay_factor, "step")?;
@@ -34,11 +41,34 @@ impl Rate {
             warmup: one("--warmup", &settings.warmup)?.unwrap_or(0),
             final_lr: falls.then(|| settings.final_lr.unwrap_or(0.0)),
             decay_factor: steps_down.then(|| settings.decay_factor.unwrap_or(0.1)),
-            decay_every: repeats.then(|| settings.decay_every.unwrap_or((steps / 3).max(1))),
+            edge_target: seeks.then(|| settings.edge_target.unwrap_or(1.0)),
+            decay_every: repeats.then(|| settings.decay_every.unwrap_or_else(|| third(steps))),
             swa_start: settings.swa_start,
             swa_lr: settings.swa_lr,
         })
     }
+}
+
+/// Rounded up: rounded down, a third fall would come with the last step or two of a run.
+fn third(steps: usize) -> usize {
+    steps.div_ceil(3).max(1)
+}
+
+/// Refuses a schedule that follows curvature where it is not measured at each step, or where it has no
+/// threshold to follow it to.
+fn can_seek(schedule: ScheduleKind, optimizer: &OptimizerSpec, every: Option<usize>) -> Result<()> {
+    if let Some(every) = every.filter(|&every| every != 1) {
+        let problem =
+            format!("its rates follow the curvature of each step, and --every is {every}");
+        return Err(Error::setting("--schedule", schedule, problem, "leave --every out"));
+    }
+    if optimizer.build().formula().is_none() {
+        let problem =
+            format!("its rates follow a stability threshold, and {optimizer} has none known");
+        let remedy = "take another schedule, or an optimizer with a threshold (sharpscope list)";
+        return Err(Error::setting("--schedule", schedule, problem, remedy));
+    }
+    Ok(())
 }
 
 /// The schedule, which is `swa` where weights are averaged at a rate of their own.

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::{Builtin, DatasetInfo, Defaults, Request, embedded};
-use crate::data::InputShape;
 use crate::data::dataset::{Dataset, digest};
-use crate::data::format::csv_file::{self, TableFormat};
+use crate::data::format::csv_file;
+use crate::data::format::table::TableFormat;
 use crate::data::gzip::unpack;
+use crate::data::{DataNotes, Header, InputShape};
 use crate::error::Result;
 
 pub(super) const ENTRY: Builtin = Builtin {
@@ -33,8 +34,10 @@ fn load(request: &Request) -> Result<Dataset> {
     };
     let (features, targets) = (text(FEATURES)?, text(TARGETS)?);
     let rows = features.lines().zip(targets.lines()).map(|(x, y)| format!("{x} {y}\n"));
-    let format = TableFormat { delimiter: b' ', target: None, regression: true };
+    let format =
+        TableFormat { delimiter: b' ', header: Header::No, target: None, regression: true };
     let table = csv_file::parse(rows.collect::<String>().as_bytes(), path, format)?;
     let shape = InputShape::Features(table.width);
-    Ok(Dataset::from_table(request.name, digest(&[FEATURES, TARGETS]), shape, table))
+    let dataset = Dataset::from_table(request.name, digest(&[FEATURES, TARGETS]), shape, table);
+    Ok(Dataset { notes: DataNotes::default(), ..dataset })
 }

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::{Builtin, DatasetInfo, Defaults, Request, embedded};
-use crate::data::InputShape;
 use crate::data::dataset::{Dataset, digest};
-use crate::data::format::csv_file::{self, TableFormat};
+use crate::data::format::csv_file;
+use crate::data::format::table::TableFormat;
 use crate::data::gzip::unpack;
+use crate::data::{DataNotes, Header, InputShape};
 use crate::error::Result;
 
 pub(super) const ENTRY: Builtin = Builtin {
@@ -29,9 +30,12 @@ const DARKEST: f64 = 16.0;
 
 fn load(request: &Request) -> Result<Dataset> {
     let path = Path::new(request.name);
-    let format = TableFormat { delimiter: b',', target: None, regression: false };
+    let format =
+        TableFormat { delimiter: b',', header: Header::No, target: None, regression: false };
     let mut table = csv_file::parse(&unpack(DIGITS, path)?, path, format)?;
     table.features.iter_mut().for_each(|pixel| *pixel /= DARKEST);
     let shape = InputShape::Image { channels: 1, height: 8, width: 8 };
-    Ok(Dataset::from_table(request.name, digest(&[DIGITS]), shape, table))
+    let dataset = Dataset::from_table(request.name, digest(&[DIGITS]), shape, table);
+    let notes = DataNotes::numbered(dataset.outputs());
+    Ok(Dataset { notes, ..dataset })
 }

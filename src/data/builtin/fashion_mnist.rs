@@ -23,10 +23,9 @@ pub(super) const ENTRY: Builtin = Builtin {
 
 const IMAGES: &[u8] = embedded!("fashion-mnist-t10k-images-idx3-ubyte.gz");
 const LABELS: &[u8] = embedded!("fashion-mnist-t10k-labels-idx1-ubyte.gz");
-const CLASSES: usize = 10;
 
 fn load(request: &Request) -> Result<Dataset> {
     let path = Path::new(request.name);
     let images = idx::parse((IMAGES, path), (LABELS, path))?;
-    Ok(Dataset::from_images(request.name, digest(&[IMAGES, LABELS]), images, CLASSES))
+    Ok(Dataset::from_images(request.name, digest(&[IMAGES, LABELS]), images))
 }

@@ -141,7 +141,7 @@ impl Builtin {
             Taken::Classes => self.defaults.classes.is_some(),
             Taken::Noise => self.defaults.noise.is_some(),
             Taken::LabelNoise => self.defaults.label_noise.is_some(),
-            Taken::Target | Taken::Regression => false,
+            Taken::Header | Taken::Target | Taken::Regression => false,
         }
     }
 

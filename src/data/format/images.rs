@@ -1,8 +1,9 @@
 //! Images and their classes, whichever format they came in.
 
 use super::Format;
+use crate::data::labels::Labels;
 use crate::data::options::Taken;
-use crate::data::{DataOptions, Dataset, InputShape, Inputs, Targets};
+use crate::data::{DataNotes, DataOptions, Dataset, InputShape, Inputs, Targets};
 use crate::error::Result;
 
 /// Images and labels.
@@ -11,9 +12,27 @@ pub(in crate::data) struct Images {
     /// The shape of one.
     pub shape: InputShape,
     /// Their pixels, one image after the other.
-    pub pixels: Vec<u8>,
+    pub pixels: Pixels,
     /// The class of each.
-    pub labels: Vec<usize>,
+    pub labels: Labels,
+}
+
+/// Pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::data) enum Pixels {
+    /// From 0 to 255, the brightest.
+    Bytes(Vec<u8>),
+    /// Numbers that are taken as they are.
+    Numbers(Vec<f64>),
+}
+
+impl Pixels {
+    pub fn into_inputs(self, shape: InputShape) -> Inputs {
+        match self {
+            Pixels::Bytes(pixels) => Inputs::Images { shape, pixels },
+            Pixels::Numbers(values) => Inputs::Features { shape, values },
+        }
+    }
 }
 
 /// The options that a format of images takes.
@@ -30,17 +49,16 @@ pub(super) fn options(format: &Format, name: &str, given: &DataOptions) -> Resul
 }
 
 impl Dataset {
-    pub(in crate::data) fn from_images(
-        name: &str,
-        sha256: String,
-        images: Images,
-        classes: usize,
-    ) -> Self {
+    /// Images whose classes are those that occur.
+    pub(in crate::data) fn from_images(name: &str, sha256: String, images: Images) -> Self {
+        let (labels, names) = images.labels.finish();
+        let classes = names.len();
         Self {
             name: name.to_string(),
             sha256,
-            inputs: Inputs::Images { shape: images.shape, pixels: images.pixels },
-            targets: Targets::Classes { classes, labels: images.labels },
+            inputs: images.pixels.into_inputs(images.shape),
+            targets: Targets::Classes { classes, labels },
+            notes: DataNotes::of_classes(names),
         }
     }
 }

@@ -136,7 +136,14 @@ impl Member {
                     tracing::warn!("{folder} cannot be gone on with and is begun anew: {error}");
                     self.start()?
                 }
-                Ok(started) => started,
+                Ok(started) => {
+                    let folder = self.directory.display();
+                    started
+                        .notices()
+                        .iter()
+                        .for_each(|notice| tracing::warn!("{folder}: {notice}"));
+                    started
+                }
             },
             None => self.start()?,
         };

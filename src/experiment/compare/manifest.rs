@@ -8,7 +8,7 @@ use super::end::{ComparisonEnd, MemberStatus};
 use super::plan::{Comparison, MANIFEST, Member};
 use crate::error::Result;
 use crate::input;
-use crate::rundir::{SCHEMA_VERSION, now};
+use crate::rundir::{SCHEMA_VERSION, check_schema, now};
 
 const REMEDY: &str = "name the folder of a 'sharpscope compare'";
 
@@ -64,7 +64,9 @@ impl ComparisonManifest {
     /// [`crate::Error::File`] if it cannot be read or understood.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
-        input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)
+        let manifest: Self = input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)?;
+        check_schema(manifest.schema_version, &path)?;
+        Ok(manifest)
     }
 
     /// Of a comparison that began at `started`, and has ended so if it has.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::ComparisonManifest;
 use crate::config::{CompareSettings, Place, RunConfig, Seeds, Settings};
+use crate::data;
 use crate::error::{Error, Result, reason};
 use crate::experiment::{prepare, timestamped};
 use crate::optim::ScheduleKind;
@@ -22,10 +24,14 @@ pub struct Comparison {
     pub settings: Vec<Setting>,
     /// The runs: for each setting, one for each seed.
     pub members: Vec<Member>,
+    /// What was made of the data, in a line.
+    pub data: String,
     /// Runs at a time.
     pub jobs: usize,
     /// Whether runs that are done already are done again.
     pub force: bool,
+    /// SHA-256 of the dataset that all of them are of, with the first seed.
+    pub dataset_sha256: Option<String>,
 }
 
 /// One of the settings that are compared.
@@ -64,6 +70,10 @@ impl Comparison {
         if jobs == 0 {
             return Err(Error::setting("--jobs", 0, "nothing would run", "give 1 or more"));
         }
+        if jobs > MOST_JOBS {
+            let remedy = format!("give at most {MOST_JOBS}");
+            return Err(Error::setting("--jobs", jobs, "more than can be meant", remedy));
+        }
         let shared = compare.settings;
         shared.check()?;
         let groups: Vec<Settings> = match compare.runs {
@@ -86,7 +96,7 @@ impl Comparison {
         let (out, name) = (shared.out.clone(), shared.name.clone());
         let force = shared.force.unwrap_or(false);
 
-        let mut configs = Vec::new();
+        let (mut configs, mut dataset_sha256, mut data) = (Vec::new(), None, None);
         for group in groups {
             for settings in group.product()? {
                 let settings = Settings {
@@ -102,6 +112,8 @@ impl Comparison {
                     let remedy = "leave it out, or use --backend cpu";
                     return Err(Error::setting("--jobs", jobs, problem, remedy));
                 }
+                dataset_sha256 = Some(prepared.dataset.sha256.clone());
+                data.get_or_insert_with(|| prepared.dataset.description());
                 configs.push(prepared.config);
             }
         }
@@ -110,6 +122,12 @@ impl Comparison {
             return Err(Error::setting("runs", "[]", "nothing to compare", remedy));
         }
 
+        let runs = configs.len().saturating_mul(seeds.len());
+        if runs > MOST_RUNS {
+            let (problem, remedy) =
+                ("more runs than can be meant", format!("ask for at most {MOST_RUNS}"));
+            return Err(Error::setting("comparison", format!("{runs} runs"), problem, remedy));
+        }
         let settings = label(configs)?;
         let default_name = format!("compare-{}", shared_name(&settings[0].config));
         let name = name.unwrap_or(default_name);
@@ -126,7 +144,9 @@ impl Comparison {
                 Member { setting: index, config, directory: folder }
             })
             .collect();
-        let comparison = Self { name, directory, settings, members, jobs, force };
+        let data = data.unwrap_or_default();
+        let comparison =
+            Self { name, directory, settings, members, data, jobs, force, dataset_sha256 };
         comparison.check_directory()?;
         Ok(comparison)
     }
@@ -138,6 +158,10 @@ impl Comparison {
             problem,
             remedy: remedy.to_string(),
         };
+        if self.directory.to_str().is_none() {
+            let text = "its name is not UTF-8, and could not be written down".to_string();
+            return Err(problem(&self.directory, text, "choose another --out"));
+        }
         let used = match std::fs::read_dir(&self.directory) {
             Ok(mut entries) => entries.next().is_some(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
@@ -147,7 +171,7 @@ impl Comparison {
                 return Err(problem(&self.directory, text, remedy));
             }
         };
-        if used && !self.directory.join(MANIFEST).is_file() {
+        if used && ComparisonManifest::read(&self.directory).is_err() {
             let text = "it holds something else than a comparison".to_string();
             return Err(problem(&self.directory, text, "choose another --out"));
         }
@@ -156,6 +180,18 @@ impl Comparison {
         }
         for member in &self.members {
             let head = RunDirectory::at(&member.directory).manifest_head()?;
+            let there = head.as_ref().and_then(|head| head.dataset_sha256.as_ref());
+            // Made-up data are another for each seed, and follow from what is compared below.
+            let is_file = !data::is_builtin(&member.config.dataset);
+            if is_file && there.is_some_and(|sum| Some(sum) != self.dataset_sha256.as_ref()) {
+                let text = format!(
+                    "it holds a run of other data: {} has changed since",
+                    member.config.dataset
+                );
+                let remedy = "put the dataset back as it was, choose another --out, or do all runs \
+                              again with --force";
+                return Err(problem(&member.directory, text, remedy));
+            }
             if let Some((key, there, wanted)) =
                 head.and_then(|head| member.difference(&head.config))
             {
@@ -177,13 +213,19 @@ impl Member {
         let all = self.config.what().ok()?.into_iter();
         let there = |key: &str| config.get(key).or(defaults.get(key)).unwrap_or(&null);
         all.map(|(key, wanted)| (there(&key), key, wanted))
+            // An earlier version wrote null for none.
+            .filter(|(there, key, wanted)| {
+                !(key == "sharpness_batches" && there.is_null() && *wanted == 0)
+            })
             .find(|(there, _, wanted)| *there != wanted)
             .map(|(there, key, wanted)| (key, there.to_string(), wanted.to_string()))
     }
 }
 
-/// Most seeds of a comparison.
+/// Most seeds of a comparison, its most runs, and the most of them at a time.
 const MOST_SEEDS: usize = 10_000;
+const MOST_RUNS: usize = 100_000;
+const MOST_JOBS: usize = 1024;
 
 fn seeds(compare: &CompareSettings) -> Result<Vec<u64>> {
     let first = compare.settings.seed.unwrap_or(0);

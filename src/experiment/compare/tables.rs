@@ -30,6 +30,7 @@ pub(super) fn start(comparison: &Comparison) -> Result<Directory> {
         remedy: "choose a folder that you may write to with --out".to_string(),
     })?;
     let directory = Directory { directory: RunDirectory::at(path), started: now() };
+    directory.directory.remove_unfinished();
     directory.write_manifest(comparison, None)?;
     Ok(directory)
 }
@@ -66,9 +67,10 @@ pub(super) fn finish(
             .collect(),
     };
     for figure in ComparisonFigure::ALL {
-        let svg = comparison_svg(&figures, figure)?;
-        directory.write(&format!("{}.svg", figure.stem()), svg.as_bytes())?;
-        directory.write(&format!("{}.png", figure.stem()), &comparison_png(&figures, figure)?)?;
+        // The tables are there; a picture can be drawn from them at any time.
+        if let Err(error) = directory.draw(&figures, figure) {
+            tracing::warn!("the picture {} is missing: {error}", figure.stem());
+        }
     }
     directory.write_manifest(comparison, Some(end))
 }
@@ -76,6 +78,12 @@ pub(super) fn finish(
 impl Directory {
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.directory.write(name, bytes)
+    }
+
+    fn draw(&self, figures: &ComparisonFigures, figure: ComparisonFigure) -> Result<()> {
+        let svg = comparison_svg(figures, figure)?;
+        self.write(&format!("{}.svg", figure.stem()), svg.as_bytes())?;
+        self.write(&format!("{}.png", figure.stem()), &comparison_png(figures, figure)?)
     }
 
     fn write_manifest(&self, comparison: &Comparison, end: Option<&ComparisonEnd>) -> Result<()> {

@@ -83,7 +83,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn read(stored: &'a StoredRun) -> Result<Self> {
-        let (rows, events) = (stored.rows()?, stored.events()?);
+        let (rows, events) = (stored.rows_as_they_are()?, stored.events()?);
         let config = stored.config().map_err(Error::in_flags);
         Ok(Self { stored, config, rows, events })
     }

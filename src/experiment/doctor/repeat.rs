@@ -18,7 +18,7 @@ use crate::linalg::{Lanczos, norm};
 use crate::problem::{Problem, Supervised, supervised};
 use crate::profile::{Checkpoint, History, Observer, TrainingState};
 use crate::record::{Event, EventKind, StepRow};
-use crate::train::{TrainSettings, Trainer};
+use crate::train::{Seek, TrainSettings, Trainer};
 
 pub(super) const CHECK: &str = "double_precision";
 
@@ -119,7 +119,7 @@ impl<'a> Path<'a> {
             Some(at) if at.step >= nearest => at,
             _ => {
                 let layout = self.prepared.problem.train.layout();
-                let mut optimizer = self.prepared.config.build_optimizer();
+                let mut optimizer = self.prepared.config.build_optimizer(layout);
                 stored.state(nearest, layout, &mut *optimizer)?
             }
         };
@@ -147,10 +147,13 @@ impl<'a> Path<'a> {
             spectrum: None,
             on_warning: None,
             checkpoint_every: None,
+            seek: self.recorded_rates()?,
             ..self.prepared.train_settings()
         };
-        let optimizer = self.prepared.config.build_optimizer();
-        let problem = Problem { train: self.objective()?, validation: None, curvature: None };
+        let layout = self.prepared.problem.train.layout();
+        let optimizer = self.prepared.config.build_optimizer(layout);
+        let problem =
+            Problem { train: self.objective()?, validation: None, test: None, curvature: None };
         let trainer =
             Trainer { problem, settings, optimizer, interrupted: &AtomicBool::new(false) };
         let mut last = Last(None);
@@ -163,6 +166,15 @@ impl<'a> Path<'a> {
                 Err(Error::State { what: "training again", reason })
             }
         }
+    }
+
+    /// The rates of the run, where they followed its curvature.
+    fn recorded_rates(&self) -> Result<Option<Seek>> {
+        if !self.prepared.config.schedule.seeks() {
+            return Ok(None);
+        }
+        let rates = self.run.stored.rows()?.iter().map(|row| row.lr).collect();
+        Ok(Some(Seek::Recorded(rates)))
     }
 
     fn objective(&self) -> Result<Box<dyn Objective>> {

@@ -101,7 +101,11 @@ fn raw_curves(run: &Run<'_>) -> Finding {
             run.rows.len()
         ),
         false => {
-            format!("steps.csv has {} of the {} steps up to the last", run.rows.len(), last + 1)
+            format!(
+                "steps.csv has {} of the {} steps up to the last",
+                run.rows.len(),
+                last.saturating_add(1)
+            )
         }
     };
     Finding::judged(CHECK, whole, measured as f64, text)
@@ -164,12 +168,14 @@ fn realized(run: &Run<'_>) -> Finding {
         return Finding::new(CHECK, Verdict::NotKnown, None, text);
     }
     let above = ratios.iter().filter(|ratio| **ratio >= 1.0).count();
-    let of_edge = |row: &&StepRow| row.edge_ratio.is_some_and(|ratio| ratio >= 1.0);
+    let of_edge = |row: &&StepRow| {
+        row.realized_ratio.is_some() && row.edge_ratio.is_some_and(|ratio| ratio >= 1.0)
+    };
     let beyond: Vec<&StepRow> = run.rows.iter().filter(of_edge).collect();
     let both = beyond.iter().filter(|row| row.realized_ratio.is_some_and(|r| r >= 1.0)).count();
     let text = format!(
         "on a local quadratic {above} of {} measured updates raise the loss that they descend, and \
-         {ascents} more ascend from the start; of {} rows beyond the threshold {both} do",
+         {ascents} more ascend from the start; of {} of them beyond the threshold {both} do",
         ratios.len(),
         beyond.len()
     );

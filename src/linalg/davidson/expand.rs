@@ -2,7 +2,9 @@
 
 use super::frame::{Frame, Ritz};
 use super::space::widened;
-use super::{Audit, Products, Spent, Tracker, check_finite, columns, outside, random_unit_vector};
+use super::{
+    Audit, Products, Spent, Tracker, check_products, columns, outside, random_unit_vector,
+};
 use crate::error::Result;
 use crate::linalg::{Lanczos, SymmetricOperator, norm, random_unit_vectors};
 
@@ -32,7 +34,7 @@ impl Tracker {
             let vectors = self.space.vectors(&x);
             let mut products = vec![0.0; vectors.len()];
             operator.apply_block(&vectors, &mut products)?;
-            check_finite(&products)?;
+            check_products(&mut products)?;
             spent.products += x.len() / q;
             spent.passes += 1;
             let ax = self.absorb(&products);

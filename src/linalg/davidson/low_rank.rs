@@ -39,6 +39,16 @@ impl LowRankModel {
         Self { n, basis: Vec::new(), core: Vec::new(), eigen: None }
     }
 
+    /// The model of this W (n x q) and T (q x q).
+    pub fn restored(n: usize, basis: Vec<f64>, core: Vec<f64>) -> Self {
+        Self { n, basis, core, eigen: None }
+    }
+
+    /// W and T.
+    pub fn memory(&self) -> (&[f64], &[f64]) {
+        (&self.basis, &self.core)
+    }
+
     /// The number of columns q of W.
     pub fn rank(&self) -> usize {
         self.basis.len() / self.n

@@ -34,6 +34,7 @@
 mod expand;
 mod frame;
 mod low_rank;
+mod memory;
 mod next_block;
 mod space;
 
@@ -45,8 +46,11 @@ use self::low_rank::LowRankModel;
 use self::space::{Space, widened};
 use super::dense::matrix_product;
 use super::lanczos::krylov::orthogonalise;
-use super::operator::check_finite;
-use super::{EigenPair, Follow, Lanczos, Method, SymmetricOperator, dot, norm, random_unit_vector};
+use super::operator::{NOTHING, check_products};
+use super::{
+    EigenPair, Follow, FollowMemory, Lanczos, Method, SymmetricOperator, dot, norm,
+    random_unit_vector,
+};
 use crate::error::{Result, check_length};
 use crate::rng::{self, Stream};
 
@@ -207,6 +211,14 @@ impl Follow for Tracker {
     fn rescale(&mut self, diagonal: &[f64]) -> Result<()> {
         Tracker::rescale(self, diagonal)
     }
+
+    fn memory(&self) -> FollowMemory {
+        Tracker::memory(self)
+    }
+
+    fn restore(&mut self, memory: &FollowMemory) -> Result<()> {
+        Tracker::restore(self, memory)
+    }
 }
 
 impl Tracker {
@@ -255,9 +267,10 @@ impl Tracker {
         let n = self.n;
         check_length("operator", operator.dim(), n)?;
         check_length("products", products.len(), self.directions.len())?;
-        check_finite(products)?;
+        let mut products = products.to_vec();
+        check_products(&mut products)?;
         let mut before = self.model.clone();
-        let (coordinates, secant) = self.begin(products, secant);
+        let (coordinates, secant) = self.begin(&products, secant);
         let q = self.space.rank();
         let (x, ax) = coordinates.split_at(coordinates.len() / 2);
         let coordinates = Products { x, ax };
@@ -399,7 +412,7 @@ impl Tracker {
     fn tells(&self, Secant { s, y }: &Secant<'_>) -> bool {
         let curvature = dot(s, y) / dot(s, s);
         let least = self.sharpness.map(|sharpness| SECANT_SHARE * sharpness);
-        least.is_some_and(|least| curvature.is_finite() && curvature > least)
+        least.is_some_and(|least| curvature.is_finite() && curvature > least.max(NOTHING))
     }
 
     fn is_converged(&self, pair: &Ritz) -> bool {

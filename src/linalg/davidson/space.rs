@@ -37,6 +37,16 @@ impl Space {
         Self { n, basis: Vec::new(), spare: Vec::new(), turns: 0 }
     }
 
+    /// One with these columns, which has been turned so often.
+    pub fn restored(n: usize, basis: Vec<f64>, turns: usize) -> Self {
+        Self { n, basis, spare: Vec::new(), turns }
+    }
+
+    /// W, and how often it was turned.
+    pub fn memory(&self) -> (&[f64], usize) {
+        (&self.basis, self.turns)
+    }
+
     /// The number of columns q of W.
     pub fn rank(&self) -> usize {
         self.basis.len() / self.n.max(1)

@@ -15,7 +15,7 @@ use faer::MatRef;
 use super::krylov::{BREAKDOWN, project_out};
 use crate::error::{Error, Result};
 use crate::linalg::dense::{EigenDecomposition, symmetric_eigen};
-use crate::linalg::operator::check_finite;
+use crate::linalg::operator::check_products;
 use crate::linalg::{SymmetricOperator, norm};
 
 /// A block Krylov basis and the projection of the operator on it.
@@ -75,7 +75,7 @@ impl BlockKrylov {
         let width = block.len() / n;
         let mut rest = vec![0.0; block.len()];
         operator.apply_block(&block, &mut rest)?;
-        check_finite(&rest)?;
+        check_products(&mut rest)?;
         self.basis.extend(block);
         let m = self.len();
         let inside = project_out(&mut rest, &self.basis, n);

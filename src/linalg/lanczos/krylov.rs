@@ -10,7 +10,7 @@ use faer::MatRef;
 use crate::error::{Error, Result, check_length};
 use crate::linalg::dense::{add_product, matrix_product};
 use crate::linalg::norm;
-use crate::linalg::operator::check_finite;
+use crate::linalg::operator::{check_finite, check_products};
 
 /// A Krylov basis and the projection of the operator on it.
 pub(in crate::linalg) struct Krylov {
@@ -68,6 +68,7 @@ impl Krylov {
     /// [`Error::NonFinite`] if the product has an infinite or undefined entry.
     pub fn absorb(&mut self, product: Vec<f64>) -> Result<bool> {
         self.rest = product;
+        check_products(&mut self.rest)?;
         let n = self.n;
         let m = self.alphas.len() + 1;
         let (alpha, beta) = orthogonalise(&mut self.rest, &self.basis, n);

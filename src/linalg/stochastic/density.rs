@@ -251,7 +251,8 @@ impl SpectralDensity {
         let (low, high) = self.range();
         let (range, magnitude) = (high - low, low.abs().max(high.abs()));
         let scale = if range > ROUNDING * magnitude { range } else { magnitude };
-        0.01 * if scale > 0.0 { scale } else { 1.0 }
+        // Denormal numbers are too few to tell a hundredth of themselves.
+        (0.01 * if scale > 0.0 { scale } else { 1.0 }).max(f64::MIN_POSITIVE)
     }
 
     /// The density at `lambda`, smoothed by a Gaussian of standard deviation `sigma` (in units of

@@ -5,7 +5,7 @@ use rand::Rng;
 use crate::error::Result;
 use crate::linalg::estimate::SignScatter;
 use crate::linalg::lanczos::krylov::orthogonalise;
-use crate::linalg::operator::check_finite;
+use crate::linalg::operator::{check_finite, check_products};
 use crate::linalg::{Estimate, SymmetricOperator, dot, norm, rademacher_vector};
 
 /// A trace and what it cost.
@@ -96,7 +96,7 @@ impl HutchPlusPlus {
         let mut apply = |x: &[f64], y: &mut [f64]| -> Result<()> {
             products += 1;
             operator.apply(x, y)?;
-            check_finite(y)
+            check_products(y)
         };
         let mut y = vec![0.0; n];
 

@@ -23,7 +23,8 @@ fn as_flags(settings: &Value) -> String {
 fn keys_are_the_flags_and_flags_win() {
     let place = Place::new();
     let rows = (0..90).map(|i| format!("{i},{},{}\n", i % 7, i * i));
-    place.file("d.csv", format!("x,y,z\n{}", rows.collect::<String>()));
+    let table = format!("x,y,z\n{}", rows.collect::<String>());
+    place.file("d.csv", &table).file("v.csv", &table);
     place.run_well(
         "run --backend cpu --model linear --dataset @/d.csv --regression --steps 1 --out @/r",
     );
@@ -69,6 +70,20 @@ fn keys_are_the_flags_and_flags_win() {
         ),
         (
             json!({
+                "optimizer": "ademamix", "beta1": 0.8, "beta2": 0.9, "beta3": 0.99, "alpha": 3.0, "eps": 1e-6
+            }),
+            json!({"beta3": 0.5, "alpha": 0.0, "weight_decay": 0.1}),
+        ),
+        (
+            json!({"optimizer": "qhm", "momentum": 0.5, "nu": 0.4}),
+            json!({"nu": 1.0, "momentum": 0.0}),
+        ),
+        (
+            json!({"optimizer": "soap", "beta1": 0.8, "beta2": 0.9, "eps": 1e-6, "refresh": 3.0}),
+            json!({"refresh": 2.0}),
+        ),
+        (
+            json!({
                 "dataset": "chebyshev", "points": 80, "degree": 3, "spectrum_every": 2,
                 "sigma": 0.25, "smallest": false, "solver": "davidson", "audit_every": 3
             }),
@@ -79,10 +94,11 @@ fn keys_are_the_flags_and_flags_win() {
         ),
         (
             json!({
-                "dataset": path("d.csv"), "target": "y", "regression": true,
+                "dataset": path("d.csv"), "header": "yes", "target": "y", "regression": true,
+                "validation": path("v.csv"), "test": 0.1,
                 "init": path("r/init.safetensors")
             }),
-            json!({"target": "x", "batch_size": 10}),
+            json!({"header": "auto", "target": "x", "test": path("v.csv"), "batch_size": 10}),
         ),
     ];
     let mut seen = BTreeSet::new();
@@ -137,7 +153,11 @@ fn what_is_left_out_depends_on_optimizer_batch_and_schedule() {
         ),
         ("--optimizer asam --base adam", of(&adam, json!({"base": "adam", "rho": 0.5}))),
         ("--batch-size 20", json!({"batch_size": 20, "sharpness_batches": 16})),
-        ("--batch-size 20 --sharpness-batches 0", json!({"batch_size": 20})),
+        // Null would read back as 16.
+        (
+            "--batch-size 20 --sharpness-batches 0",
+            json!({"batch_size": 20, "sharpness_batches": 0}),
+        ),
         ("--sharpness-batches 0", json!({"batch_size": "full"})),
         ("--schedule cosine", json!({"schedule": "cosine", "final_lr": 0.0})),
         ("--schedule linear", json!({"schedule": "linear", "final_lr": 0.0})),
@@ -147,7 +167,7 @@ fn what_is_left_out_depends_on_optimizer_batch_and_schedule() {
         ),
         (
             "--schedule step --steps 7",
-            json!({"schedule": "step", "decay_factor": 0.1, "decay_every": 2}),
+            json!({"schedule": "step", "decay_factor": 0.1, "decay_every": 3}),
         ),
         ("--solver lanczos", json!({"solver": "lanczos", "audit_every": null})),
         ("--smallest", json!({"solver": "lanczos", "audit_every": null})),

@@ -39,7 +39,7 @@ fn models_are_counted_for_the_dataset_that_is_named() {
     let cnn = 32 * 9 + 32 + 32 * 32 * 9 + 32 + (32 * 49 + 1) * 10;
     assert_eq!(model("cnn-tanh")["parameters"], cnn);
     assert_eq!(model("transformer-tiny")["dataset"], "shakespeare");
-    assert_eq!(list["optimizers"].as_array().unwrap().len(), 11);
+    assert_eq!(list["optimizers"].as_array().unwrap().len(), 23);
     assert_eq!(list["datasets"].as_array().unwrap().len(), 8);
 }
 
@@ -50,16 +50,18 @@ fn help_names_the_optimizers_and_what_they_take_by_themselves() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for text in [
         "Optimizer: sgd (gradient descent when the batch is full), momentum, nesterov,",
-        "sam or asam [default: sgd]",
-        "Learning rate [default: 0.2; 0.02 for momentum and nesterov, 0.01 for adagrad, 0.002 for \
-         nadam, 0.001 for adam, adamw and rmsprop]",
+        "sam, asam, qhm, ademamix, schedule-free, schedule-free-adamw, adafactor, lamb, shampoo, soap, \
+         signgd, signum, lion or muon [default: sgd]",
+        "Learning rate [default: 0.2; 0.5 for schedule-free, 0.05 for shampoo, 0.02 for momentum and \
+         nesterov, 0.01 for adagrad, schedule-free-adamw, adafactor and lamb, 0.003 for soap and muon, \
+         0.002 for nadam, 0.001 for adam, adamw, rmsprop, ademamix, signgd, signum and lion]",
         "What sam and asam step with: sgd, momentum or adam [default: sgd]",
-        "Decay of the second moment [default: 0.999; 0.99 for rmsprop]",
-        "[default: 1e-8; 1e-10 for adagrad]",
+        "Decay of the second moment [default: 0.999; 0.99 for rmsprop and lion, 0.95 for soap and muon]",
+        "[default: 1e-8; 0.0001 for shampoo, 1e-6 for lamb, 1e-10 for adagrad, 1e-30 for adafactor]",
         "Ascent radius [default: 0.05 for sam, 0.5 for asam]",
-        "Weight decay lambda: decoupled for adamw, else added to the gradient [default: 0; 0.01 for \
-         adamw]",
-        "constant, cosine, linear or step [default: constant]",
+        "Weight decay lambda: decoupled for adamw, ademamix, schedule-free-adamw, adafactor, lamb, soap, \
+         lion and muon, else added to the gradient [default: 0; 0.01 for adamw]",
+        "constant, cosine, linear, step, edge or cdat [default: constant]",
         "Learning rate that cosine and linear end at [default: 0]",
         "With sam or asam, log the sharpness",
         "--backend <auto|wgpu|cpu>",
@@ -67,6 +69,23 @@ fn help_names_the_optimizers_and_what_they_take_by_themselves() {
     ] {
         assert!(help.contains(text), "no '{text}' in {help}");
     }
+}
+
+/// Where no threshold is known, the list says so.
+#[test]
+fn the_list_has_each_optimizers_threshold() {
+    let place = Place::new();
+    let list: Value = serde_json::from_str(&place.run_well("list --json").out).unwrap();
+    let threshold = |name: &str| {
+        let optimizers = list["optimizers"].as_array().unwrap().iter();
+        optimizers.clone().find(|own| own["name"] == name).unwrap()["threshold"].clone()
+    };
+    assert_eq!(threshold("sgd"), "2/η");
+    for name in ["asam", "signgd", "signum", "lion", "muon"] {
+        assert_eq!(threshold(name), Value::Null, "{name}");
+    }
+    let text = place.run_well("list").out;
+    assert_eq!(text.matches("threshold: none known").count(), 5);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn close(a: f64, b: f64) -> bool {
 fn the_threshold_is_the_optimizers_own() {
     let place = Place::new();
     type Case = (&'static str, fn(f64) -> f64);
-    let cases: [Case; 11] = [
+    let cases: [Case; 16] = [
         ("sgd --lr 0.05", |lr| 2.0 / lr),
         ("momentum --lr 0.05 --momentum 0.6", |lr| 3.2 / lr),
         ("nesterov --lr 0.05 --momentum 0.5", |lr| 3.0 / (2.0 * lr)),
@@ -42,6 +42,11 @@ fn the_threshold_is_the_optimizers_own() {
         }),
         ("rmsprop --lr 0.01", |lr| 2.0 / lr),
         ("adagrad", |lr| 2.0 / lr),
+        ("qhm --momentum 0.5 --nu 0.5 --lr 0.05", |lr| 3.0 / lr),
+        ("adafactor --weight-decay 0.5", |lr| (2.0 - 0.5 * lr) / lr),
+        ("lamb --beta1 0.5", |lr| 3.0 / (0.5 * lr)),
+        ("shampoo --lr 0.05", |lr| 2.0 / lr),
+        ("soap --beta1 0.5 --lr 0.01", |lr| 3.0 / (0.5 * lr)),
         // Without a radius, SAM and ASAM are their base.
         ("sam --rho 0 --base momentum --momentum 0.6 --lr 0.05", |lr| 3.2 / lr),
         ("asam --rho 0 --lr 0.05", |lr| 2.0 / lr),

@@ -307,7 +307,7 @@ fn data_that_cannot_be_used_are_refused_with_file_and_line() {
             ("1\n2\n", &["@/d.csv:1", "1 cell"]),
             ("1,2,0\r\n1,2,1\r\n1,x,1\r\n", &["@/d.csv:3", "'x'"]),
             ("1,2,0\n\n\n1,x,1\n", &["@/d.csv:4", "'x'"]),
-            ("1;2;0\n3;4;1\n", &["@/d.csv", "comma"]),
+            ("1|2|0\n3|4|1\n", &["@/d.csv:2", "1 cell", "comma"]),
         ],
     );
     let words = "run --out new --dataset @/d.csv";

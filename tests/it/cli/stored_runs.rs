@@ -162,6 +162,36 @@ fn a_run_without_batch_sharpness_goes_on_without() {
     assert!(!table.header.contains("batch_sharpness_se"));
 }
 
+/// What is measured of a checkpoint is of the data, samples and precision that the run had there: its largest
+/// eigenvalue is that of the row, whichever setting the run differs from others by.
+#[test]
+fn a_spectrum_is_of_the_run_with_all_its_settings() {
+    let place = Place::new();
+    let rows: String =
+        (0..60).map(|i| format!("{},{},{}\n", i % 3, i * 7 % 11, i * i % 13)).collect();
+    place.file("d.csv", format!("y,a,b\n{rows}"));
+    let digits = "--model linear --train-size 60";
+    for (number, flags) in [
+        format!("{digits} --loss ce --label-noise 0.4 --seed 5"),
+        format!("{digits} --samples 15 --precision f64 --batch-size 20 --sharpness-batches 0"),
+        format!("{digits} --standardize --lr 0.01 --loss ce"),
+        "--dataset @/d.csv --target y --model linear --train-size 40 --lr 0.01".to_string(),
+        "--dataset @/d.csv --regression --model mlp-relu --train-size 40 --lr 0.001".to_string(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        place.run_well(&format!(
+            "run --backend cpu --quiet --steps 5 --checkpoint-every 3 --out {number} {flags}"
+        ));
+        place.run_well(&format!("spectrum {number}@3 --probes 1 --iterations 4 --quiet"));
+        let spectrum = json_file(place.made(&format!("{number}/spectra/step-3.json")));
+        let found = spectrum["ends"]["largest"][0].as_f64().unwrap();
+        let expected = Table::of(place.made(&number.to_string())).number(3, "sharpness");
+        assert!((found / expected - 1.0).abs() < 3e-3, "{flags}: {found}, not {expected}");
+    }
+}
+
 #[test]
 fn what_is_no_run_is_not_blamed_on_its_step() {
     let place = Place::new();

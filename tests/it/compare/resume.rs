@@ -256,3 +256,18 @@ fn a_folder_that_holds_something_else_is_refused_even_with_force() {
     place.run_well(&small("--steps 1 --out empty"));
     place.run_well(&small("--steps 1 --force --out empty/below/deep"));
 }
+
+/// Runs of the data as they were stand beside none of the data as they are.
+#[test]
+fn a_comparison_is_not_taken_up_with_other_data() {
+    let place = crate::support::Place::new();
+    let rows = "1,2,0\n2,1,1\n3,5,0\n4,4,1\n0,1,0\n";
+    place.file("d.csv", format!("a,b,class\n{rows}"));
+    let words = "compare --backend cpu --model linear --dataset @/d.csv --train-size 4 --steps 2 \
+                 --optimizer sgd,momentum --out c";
+    place.run_well(words);
+    place.file("d.csv", format!("a,b,class\n{}", rows.replace("3,5,0", "3,6,0")));
+    let refusal = place.run(words).refusal().unwrap();
+    assert!(refusal.contains("d.csv has changed since"), "{refusal}");
+    place.run_well(&format!("{words} --force"));
+}

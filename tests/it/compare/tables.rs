@@ -3,7 +3,7 @@
 use super::*;
 use crate::support::{png_size, svg_texts};
 
-const SETTING_COLUMNS: [&str; 13] = [
+const SETTING_COLUMNS: [&str; 17] = [
     "setting",
     "optimizer",
     "base",
@@ -11,6 +11,10 @@ const SETTING_COLUMNS: [&str; 13] = [
     "momentum",
     "beta1",
     "beta2",
+    "beta3",
+    "alpha",
+    "nu",
+    "refresh",
     "eps",
     "rho",
     "weight_decay",
@@ -70,7 +74,7 @@ pub fn check_tables(comparison: &Path) {
     let long = Table::read(comparison.join("compare.csv"));
     let names: Vec<&str> = long.header.split(',').collect();
     assert_eq!(names.len(), long.rows.first().map_or(names.len(), BTreeMap::len), "repeated names");
-    assert_eq!(names[..15], [&SETTING_COLUMNS[..], &["seed", "status"]].concat());
+    assert_eq!(names[..19], [&SETTING_COLUMNS[..], &["seed", "status"]].concat());
 
     let mut rows = long.rows.iter();
     for member in manifest["members"].as_array().unwrap() {
@@ -88,7 +92,7 @@ pub fn check_tables(comparison: &Path) {
                 (&member["seed"].to_string(), status)
             );
             assert!(step.keys().all(|name| names.contains(&name.as_str())));
-            for name in &names[15..] {
+            for name in &names[19..] {
                 assert_eq!(&row[*name], step.get(*name).map_or("", String::as_str), "{name}");
             }
         }

@@ -2,7 +2,7 @@
 
 use sharpscope::Error;
 use sharpscope::config::{RunConfig, Settings};
-use sharpscope::data::{DataOptions, Dataset, Inputs, Standardisation, Targets};
+use sharpscope::data::{DataOptions, Dataset, Header, Inputs, Standardisation, Targets};
 use sharpscope::device::BackendChoice;
 use sharpscope::experiment::{Prepared, prepare};
 use sharpscope::problem::Loss;
@@ -84,8 +84,13 @@ fn a_dataset_refuses_what_it_does_not_take() {
         (DataOptions { degree: Some(2), ..none() }, "degree = ", "chebyshev"),
         (DataOptions { classes: Some(2), ..none() }, "classes = ", "blobs, spirals"),
         (DataOptions { noise: Some(0.1), ..none() }, "noise = ", "blobs, moons, spirals"),
-        (DataOptions { target: Some("y".into()), ..none() }, "target = ", "CSV files"),
-        (DataOptions { regression: Some(true), ..none() }, "regression = ", "CSV files"),
+        (DataOptions { target: Some("y".into()), ..none() }, "target = ", "CSV files, .npy files"),
+        (
+            DataOptions { regression: Some(true), ..none() },
+            "regression = ",
+            "CSV files, .npy and .npz files",
+        ),
+        (DataOptions { header: Some(Header::No), ..none() }, "header = ", "CSV files"),
     ];
     for (options, field, takers) in cases {
         let text = refusal("digits", &options);
@@ -268,7 +273,7 @@ fn a_csv_file_s_target_is_a_column_of_choice() {
 
     let plain = folder.write("p.csv", b"1,2,0\n3,4,1\n");
     let (first, resolved) = load(&plain, Some("1"), None).unwrap();
-    assert_eq!((first.label(1), first.outputs()), (Some(3), 4));
+    assert_eq!((first.label(1), first.outputs()), (Some(1), 2));
     assert_eq!(resolved.target.as_deref(), Some("1"));
     let twice = folder.write("t.csv", b"y,x,y\n1,2,0\n");
     assert_eq!(load(&twice, None, None).unwrap().1.target.as_deref(), Some("3"));
@@ -303,4 +308,28 @@ fn a_config_file_names_the_target_or_numbers_it() {
     assert_eq!(read(r#"{"target": "y"}"#).target.as_deref(), Some("y"));
     assert_eq!(read(r#"{"target": 2}"#).target.as_deref(), Some("2"));
     assert_eq!(read(r#"{"target": null, "noise": null}"#), Settings::default());
+}
+
+/// 0.1 has no end in binary: the mean of a thousand of them is another number, and their variance is not 0.
+#[test]
+fn what_differs_by_rounding_is_constant_under_standardisation() {
+    let n = 1000;
+    for nearly in [0.1, 0.1 + 0.2, 1e300, 1e9 / 3.0] {
+        let features: Vec<f64> = (0..n).flat_map(|i| [nearly, i as f64]).collect();
+        let mut data = Dataset::from_rows("toy", features, 2, vec![0; n], 1).unwrap();
+        if nearly == 0.1 + 0.2 {
+            let Inputs::Features { values, .. } = &mut data.inputs else { panic!() };
+            values.iter_mut().step_by(4).for_each(|x| *x = 0.3);
+        }
+        let statistics = Standardisation::of(&data, &(0..n).collect::<Vec<_>>());
+        assert_eq!(statistics.deviation[0], 1.0, "{nearly}");
+        assert!(statistics.deviation[1] > 288.0);
+        statistics.apply(&mut data);
+        assert!((0..n).all(|i| data.features(i)[0].abs() <= 1e-12 * nearly), "{nearly}");
+    }
+    // Small beside its mean, and no rounding.
+    let features: Vec<f64> = (0..n).map(|i| 1e9 + (i % 2) as f64).collect();
+    let data = Dataset::from_rows("toy", features, 1, vec![0; n], 1).unwrap();
+    let statistics = Standardisation::of(&data, &(0..n).collect::<Vec<_>>());
+    assert!((statistics.deviation[0] - 0.5).abs() < 1e-6);
 }

@@ -20,7 +20,7 @@ fn assert_decomposes(n: usize, entries: &[f64], found: &EigenDecomposition) {
 }
 
 /// The entries of a tridiagonal matrix.
-fn filled(diagonal: &[f64], subdiagonal: &[f64]) -> Vec<f64> {
+pub(super) fn filled(diagonal: &[f64], subdiagonal: &[f64]) -> Vec<f64> {
     let n = diagonal.len();
     let entry = |i: usize, j: usize| match i.abs_diff(j) {
         0 => diagonal[i],

@@ -7,6 +7,7 @@
 //! compared with SciPy. The dense and tridiagonal solvers are checked against closed forms and
 //! against the definition of an eigenpair.
 
+mod degenerate;
 mod dense;
 mod lanczos_errors;
 mod lanczos_guard;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use sharpscope::autodiff::Objective;
-use sharpscope::data::{Dataset, InputShape, Inputs, Targets};
+use sharpscope::data::{DataNotes, Dataset, InputShape, Inputs, Targets};
 use sharpscope::device::{Device, Precision};
 use sharpscope::model::ModelSpec;
 use sharpscope::problem::{Loss, Supervised, supervised};
@@ -151,6 +151,7 @@ fn text(vocabulary: usize, context: usize, tokens: Vec<usize>) -> Dataset {
         sha256: String::new(),
         inputs: Inputs::Tokens { vocabulary, context, tokens },
         targets: Targets::NextToken,
+        notes: DataNotes::default(),
     }
 }
 
@@ -162,5 +163,6 @@ fn images([channels, height, width]: [usize; 3], values: Vec<f64>, targets: Targ
         sha256: String::new(),
         inputs: Inputs::Features { shape, values },
         targets,
+        notes: DataNotes::default(),
     }
 }

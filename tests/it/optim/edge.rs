@@ -56,6 +56,12 @@ impl Quadratic {
         let operator = optimizer.operator();
         let p = operator.preconditioner.unwrap_or_else(|| vec![1.0; n]);
         let mut scaled = self.hessian.clone();
+        if let Some(basis) = operator.basis {
+            basis.enter(&mut scaled, n);
+            let turned: Vec<f64> = (0..n * n).map(|at| scaled[at % n * n + at / n]).collect();
+            scaled = turned;
+            basis.enter(&mut scaled, n);
+        }
         for i in 0..n {
             scaled[i * n + i] += operator.shift;
             for j in 0..n {

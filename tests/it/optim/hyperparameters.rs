@@ -30,6 +30,9 @@ fn numbers_out_of_range_are_refused() {
     let taker = |name: &str| match name {
         "momentum" => "momentum",
         "rho" => "sam",
+        "beta3" | "alpha" => "ademamix",
+        "nu" => "qhm",
+        "refresh" => "soap",
         _ => "adam",
     };
     let with = |name: &str, value: f64| {
@@ -40,6 +43,10 @@ fn numbers_out_of_range_are_refused() {
         ("momentum", [-0.1, 1.0]),
         ("beta1", [-0.1, 1.0]),
         ("beta2", [-0.1, 1.0]),
+        ("beta3", [-0.1, 1.0]),
+        ("alpha", [-1e-9, -1.0]),
+        ("nu", [-0.1, 1.1]),
+        ("refresh", [0.0, 1.5]),
         ("eps", [0.0, -1e-8]),
         ("rho", [-1e-9, -1.0]),
         ("weight_decay", [-1e-9, -1.0]),
@@ -55,6 +62,10 @@ fn numbers_out_of_range_are_refused() {
         ("momentum", [0.0, 0.999]),
         ("beta1", [0.0, 0.999]),
         ("beta2", [0.0, 0.999]),
+        ("beta3", [0.0, 0.9999]),
+        ("alpha", [0.0, 10.0]),
+        ("nu", [0.0, 1.0]),
+        ("refresh", [1.0, 100.0]),
         ("eps", [1e-300, 1.0]),
         ("rho", [0.0, 10.0]),
         ("weight_decay", [0.0, 10.0]),
@@ -94,13 +105,18 @@ fn anothers_hyperparameter_is_refused_with_those_that_take_it() {
     let base = Hyperparameters { base: Some(Base::Adam), ..NONE };
     let rho = Hyperparameters { rho: Some(0.1), ..NONE };
     let over = |name: &str| format!("sam and asam with --base {name}");
-    let momenta = format!("momentum, nesterov, ema-momentum, {}", over("momentum"));
-    let with_eps = format!("adam, adamw, nadam, rmsprop, adagrad, {}", over("adam"));
+    let momenta = "momentum, nesterov, ema-momentum, qhm, schedule-free, shampoo, signum, muon";
+    let momenta = format!("{momenta}, {}", over("momentum"));
+    let means = "adam, adamw, nadam, ademamix, schedule-free-adamw, lamb, soap, lion, muon";
+    let means = format!("{means}, {}", over("adam"));
+    let with_eps = "adam, adamw, nadam, rmsprop, adagrad, ademamix, schedule-free-adamw, adafactor, \
+                    lamb, shampoo, soap, muon";
+    let with_eps = format!("{with_eps}, {}", over("adam"));
     for (name, given, field, takers) in [
         ("sgd", momentum(0.9), "momentum", momenta.as_str()),
         ("adam", momentum(0.9), "momentum", &momenta),
-        ("momentum", beta1, "beta1", &format!("adam, adamw, nadam, {}", over("adam"))),
-        ("rmsprop", beta1, "beta1", &format!("adam, adamw, nadam, {}", over("adam"))),
+        ("momentum", beta1, "beta1", &means),
+        ("rmsprop", beta1, "beta1", &means),
         ("sgd", eps, "eps", &with_eps),
         ("adam", rho, "rho", "sam, asam"),
         ("adam", base, "base", "sam, asam"),

@@ -11,7 +11,7 @@ use sharpscope::optim::{
 };
 
 use super::edge::{Quadratic, Trial};
-use super::{NONE, build, nowhere};
+use super::{NONE, build, build_for, nowhere};
 
 const BETAS: [f64; 4] = [0.0, 0.5, 0.9, 0.99];
 /// Not a power of ten, and far from 1.
@@ -233,7 +233,7 @@ fn with_p_held_nadam_is_stable_up_to_its_threshold() {
 #[test]
 fn there_is_no_preconditioner_before_the_first_step() {
     for entry in ENTRIES {
-        let mut optimizer = build(entry.name, decay(0.0));
+        let mut optimizer = build_for(entry.name, decay(0.0), &[2]);
         assert!(optimizer.operator().is_hessian(), "{}", entry.name);
         let gradient = [2.0, -0.5];
         optimizer.step(0.1, &mut [1.0, 1.0], &gradient, &mut |_| Ok(gradient.to_vec())).unwrap();

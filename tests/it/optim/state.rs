@@ -24,19 +24,20 @@ fn a_restored_optimizer_takes_the_same_steps() {
         Hyperparameters { base: (name == "sam").then_some(Base::Adam), ..NONE }
     }
     for name in ENTRIES.iter().map(|entry| entry.name) {
-        let mut first = build(name, with_decay(name));
-        let mut theta = vec![1.0, -2.0, 0.5];
+        let build = || build_for(name, with_decay(name), &[3, 2]);
+        let mut first = build();
+        let mut theta = vec![1.0, -2.0, 0.5, 0.7, -0.3, 0.145];
         assert!(first.state().accumulators.is_empty(), "{name} before its first step");
         advance(&mut *first, &mut theta, 7);
         let (state, mut copy) = (first.state(), theta.clone());
-        let mut second = build(name, with_decay(name));
+        let mut second = build();
         second.restore(&state).unwrap();
         advance(&mut *first, &mut theta, 7);
         advance(&mut *second, &mut copy, 7);
         assert_eq!(theta, copy, "{name}");
         assert_eq!(first.state(), second.state(), "{name}");
         // Without the state it is another path, but for rules without memory.
-        let mut fresh = build(name, with_decay(name));
+        let mut fresh = build();
         let mut other = theta.clone();
         advance(&mut *first, &mut theta, 3);
         advance(&mut *fresh, &mut other, 3);

@@ -5,7 +5,7 @@ use sharpscope::optim::{
 };
 
 use super::edge::{Quadratic, Trial};
-use super::{NONE, ascending, build, momentum, nowhere, step};
+use super::{NONE, ascending, build, build_for, momentum, nowhere, step};
 
 /// What the bisection leaves, and the modes that are not quite gone.
 const TOLERANCE: f64 = 1e-6;
@@ -171,6 +171,11 @@ fn sam_without_a_gradient_norm_has_a_formula_but_no_threshold() {
 
 #[test]
 fn where_no_formula_is_known_there_is_no_threshold() {
+    for name in ["signgd", "signum", "lion", "muon"] {
+        let optimizer = build(name, NONE);
+        let context = StabilityContext { lr: 0.01, grad_norm: Some(1.0) };
+        assert_eq!((optimizer.formula(), optimizer.threshold(&context)), (None, None), "{name}");
+    }
     let unknown = [("sam", Base::Adam), ("asam", Base::Sgd), ("asam", Base::Momentum)];
     for (name, base) in unknown.into_iter().chain([("asam", Base::Adam)]) {
         for weight_decay in [None, Some(0.1)] {
@@ -188,7 +193,9 @@ fn where_no_formula_is_known_there_is_no_threshold() {
 #[test]
 fn every_other_optimizer_has_a_formula_and_a_threshold() {
     let context = StabilityContext { lr: 0.01, grad_norm: Some(1.0) };
-    for entry in ENTRIES.iter().filter(|entry| entry.name != "asam") {
+    let without = ["asam", "signgd", "signum", "lion", "muon"];
+    for entry in ENTRIES.iter().filter(|entry| !without.contains(&entry.name)) {
+        assert_eq!(entry.formula(), build(entry.name, NONE).formula());
         let optimizer = build(entry.name, NONE);
         assert!(optimizer.formula().is_some(), "{}", entry.name);
         let threshold = optimizer.threshold(&context).expect(entry.name);
@@ -258,7 +265,8 @@ fn at_a_critical_point_sam_stays() {
 #[test]
 fn only_sam_and_asam_evaluate_the_gradient_elsewhere() {
     for entry in ENTRIES.iter().filter(|entry| entry.defaults.base.is_none()) {
-        let mut optimizer = build(entry.name, Hyperparameters { weight_decay: Some(0.1), ..NONE });
+        let given = Hyperparameters { weight_decay: Some(0.1), ..NONE };
+        let mut optimizer = build_for(entry.name, given, &[1]);
         optimizer.step(0.1, &mut [1.0], &[1.0], &mut nowhere).unwrap();
         assert_eq!(optimizer.perturbed(), None);
     }

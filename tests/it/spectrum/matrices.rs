@@ -278,7 +278,8 @@ fn every_matrix_can_be_preconditioned() {
                 (entries[i * n + j] + shift) / (p[i] * p[j]).sqrt()
             })
             .collect();
-        let around = StabilityOperator { preconditioner: Some(p.clone()), shift: 0.25 };
+        let around =
+            StabilityOperator { preconditioner: Some(p.clone()), basis: None, shift: 0.25 };
         let inner = operator(&*objective, matrix);
         let mut found = Preconditioned::new(inner, &around).unwrap();
         assert_close(&dense(&mut found), &expected, 1e-13, &format!("{matrix:?}"));

@@ -233,7 +233,7 @@ fn a_preconditioned_spectrum_of_a_layer_is_that_of_the_dense_block() {
     let objective = case.objective();
     let n = objective.dim();
     let p: Vec<f64> = normal(n, 3).into_iter().map(f64::exp).collect();
-    let operator = StabilityOperator { preconditioner: Some(p), shift: 0.3 };
+    let operator = StabilityOperator { preconditioner: Some(p), basis: None, shift: 0.3 };
     let inner = CurvatureOperator::new(&*objective, Matrix::Hessian, 7);
     let entries = dense(&mut Preconditioned::new(inner, &operator).unwrap());
     let group = named_group(objective.layout(), "layers.1").unwrap();
@@ -263,7 +263,7 @@ fn a_shift_alone_moves_the_spectrum() {
     let case = &cases()[0];
     let objective = case.objective();
     let plain = meter(Matrix::Hessian).measure(&*objective, 0).unwrap();
-    let operator = StabilityOperator { preconditioner: None, shift: 0.5 };
+    let operator = StabilityOperator { preconditioner: None, basis: None, shift: 0.5 };
     let shifted = SpectrumMeter { operator, ..meter(Matrix::Hessian) };
     let shifted = shifted.measure(&*objective, 0).unwrap();
     assert!(shifted.preconditioned);

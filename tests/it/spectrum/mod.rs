@@ -21,7 +21,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use sharpscope::autodiff::Objective;
 use sharpscope::curvature::Matrix;
-use sharpscope::data::{Dataset, InputShape, Inputs, Targets};
+use sharpscope::data::{DataNotes, Dataset, InputShape, Inputs, Targets};
 use sharpscope::device::Precision;
 use sharpscope::linalg::SymmetricOperator;
 use sharpscope::model::ModelSpec;
@@ -113,7 +113,8 @@ impl Case {
                 (Inputs::Features { shape, values: inputs.concat() }, self.targets(*outputs))
             }
         };
-        Dataset { name: "test".to_string(), sha256: String::new(), inputs, targets }
+        let notes = DataNotes::default();
+        Dataset { name: "test".to_string(), sha256: String::new(), inputs, targets, notes }
     }
 
     fn targets(&self, outputs: usize) -> Targets {

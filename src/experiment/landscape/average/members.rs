@@ -137,7 +137,7 @@ fn kept_while_training(member: &Member, layout: &ParameterLayout) -> Result<Opti
     if count == 0 || !member.run.directory().checkpoint_is_complete(member.step) {
         return Ok(None);
     }
-    let state = member.run.state(member.step, layout, &mut *config.build_optimizer())?;
+    let state = member.run.state(member.step, layout, &mut *config.build_optimizer(layout))?;
     let mean = state.optimizer.accumulators.into_iter().find(|(name, _)| name == SWA);
     let remark = format!("kept while training, from step {start} on, every {every}");
     Ok(mean.map(|(_, theta)| Average {
