@@ -257,6 +257,7 @@ fn every_flag_is_one_of_a_command() {
         "run",
         "compare",
         "spectrum",
+        "report",
         "landscape interpolate",
         "landscape slice",
         "landscape average",

@@ -54,7 +54,8 @@ fn report(line: &MeasuredLine, names: &[String], from_start: bool) -> Vec<String
     lines.extend(line.validation.map(|barriers| barrier_line("validation", &barriers)));
     let found = || line.points.iter().filter_map(|point| point.sharpness.as_ref());
     let first = |s: &crate::landscape::Sharpness| s.lambda.first().copied();
-    if let (Some(from), Some(to)) = (found().next().and_then(first), found().last().and_then(first))
+    if let (Some(from), Some(to)) =
+        (found().next().and_then(first), found().next_back().and_then(first))
     {
         let peak = found().filter_map(first).fold(f64::NEG_INFINITY, f64::max);
         let residual = found().flat_map(|s| &s.residual).copied().fold(0.0, f64::max);
