@@ -206,7 +206,9 @@ fn activations_on_the_host_are_those_of_tensors() {
             objective.set_parameters(&[x, 0.0, 1.0, 0.0]).unwrap();
             let loss = objective.evaluate().unwrap().loss;
             let expected = 0.5 * activation.of(x).powi(2);
-            assert!((loss - expected).abs() < 1e-14, "{activation} at {x}: {loss}, {expected}");
+            // gelu's erfc on the host, of statrs, is right to 1e-12 or so.
+            let near = if activation == Activation::Gelu { 1e-11 } else { 1e-14 };
+            assert!((loss - expected).abs() < near, "{activation} at {x}: {loss}, {expected}");
         }
     }
 }
@@ -237,8 +239,8 @@ fn a_rearranged_run_is_aligned_and_its_weights_start_another() {
     let loss = |name: &str| Table::of(place.made(name)).number(0, "train_loss");
     assert!((loss("c") - loss("d")).abs() < 1e-5 * loss("d"), "{} and {}", loss("c"), loss("d"));
     // Aligning the aligned one to itself once more moves nothing.
-    place.run_well(&format!("{run} --steps 1 --out e --lr 1e-30 --init {}", weights.display()));
-    place.run_well("landscape align a e --starts 1 --points 5 --top 0 --out again");
+    place.run_well(&format!("{run} --steps 1 --out e --init {}", weights.display()));
+    place.run_well("landscape align a e@0 --starts 1 --points 5 --top 0 --out again");
     let again = json_file(place.made("again/align.json"));
     assert_eq!((&again["moved"], &again["flipped"]), (&json!(0), &json!(0)));
 }

@@ -103,7 +103,7 @@ fn on_the_quadratic_model_a_linear_network_takes_the_same_steps() {
     assert!(!accuracy(11).is_empty() && accuracy(12).is_empty());
     // A deep one is another function, whose curvature moves; its model's does not.
     place.file("m.json", r#"{"kind": "mlp", "hidden": [5], "activation": "tanh"}"#);
-    let deep = command("--precision f64 --lr 0.5").replace("--model linear", "--model @/m.json");
+    let deep = command("--precision f64 --lr 0.1").replace("--model linear", "--model @/m.json");
     place.run_well(&format!("{deep} --out deep"));
     place.run_well("branch deep@12 --quadratic -- --out deep-model");
     let spread = |run: &str| {

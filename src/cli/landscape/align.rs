@@ -65,6 +65,7 @@ pub(super) fn align(args: &AlignArgs, terminal: &Terminal) -> anyhow::Result<u8>
     Output::check(out, force)?;
     let runs = [args.to.clone(), args.run.clone()];
     let mut compared = Compared::open(&runs, args.result.backend)?;
+    asked.check_model(&compared)?;
     describe(&compared, terminal);
     let found = asked.find(&mut compared)?;
     let mut described = compared.described()?;

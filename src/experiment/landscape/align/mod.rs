@@ -74,6 +74,20 @@ impl Alignment {
         at_least("--sweeps", self.matching.sweeps, 1, "must not be zero")
     }
 
+    /// Refuses a model without hidden units, or one whose statistics cannot be repaired.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn check_model(&self, compared: &Compared) -> Result<()> {
+        let model = &compared.prepared.config.model;
+        if model.unit_groups().is_empty() {
+            let problem = "it has no hidden units to align";
+            let remedy = "give runs of a model with hidden layers";
+            return Err(Error::setting("model", model.kind(), problem, remedy));
+        }
+        self.repair.then(|| Repair::new(&compared.prepared)).transpose().map(drop)
+    }
+
     /// Aligns the second run to the first, and measures the lines between them.
     ///
     /// # Errors
@@ -85,12 +99,6 @@ impl Alignment {
         let groups = model.unit_groups();
         let layout = compared.prepared.problem.train.layout();
         let symmetry = Symmetry::new(layout, &groups)?;
-        if symmetry.is_empty() {
-            let problem = "it has no hidden units to align";
-            let remedy = "give runs of a model with hidden layers";
-            return Err(Error::setting("model", model.kind(), problem, remedy));
-        }
-        // Refused before the work is done.
         let repair = self.repair.then(|| Repair::new(&compared.prepared)).transpose()?;
         let matching = match_weights(&symmetry, &a, &b, &self.matching)?;
         let precision = compared.prepared.device.precision();
