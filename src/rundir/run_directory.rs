@@ -55,7 +55,7 @@ impl RunDirectory {
             Ok(entries) => {
                 // What a killed process left is nobody's.
                 let unfinished = |entry: fs::DirEntry| atomic::is_unfinished(&entry.file_name());
-                match entries.map(|entry| entry.is_ok_and(unfinished)).all(|left| left) {
+                match entries.into_iter().all(|entry| entry.is_ok_and(unfinished)) {
                     false => directory.check_replaceable(force),
                     true => Ok(()),
                 }

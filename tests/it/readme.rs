@@ -180,12 +180,13 @@ fn own_files(place: &Place) {
 fn make_earlier(place: &Place, words: &[&str]) {
     const RUN: &str = "run --steps 2 --checkpoint-every 1 --backend cpu --samples 4 --out";
     for (before, word) in std::iter::once(&"").chain(words).zip(words) {
+        let word = word.split_once('@').map_or(*word, |(run, _)| run);
         let run: PathBuf = Path::new(word).components().take(2).collect();
         let reads = word.starts_with("runs/") && *before != "--out";
         if reads && !place.made(run.to_str().unwrap()).exists() {
             place.run_well(&format!("{RUN} {}", run.display()));
         }
-        if *word == "halved.safetensors" {
+        if word == "halved.safetensors" {
             place.run_well(&format!("{RUN} runs/to-halve"));
             std::fs::copy(place.made("runs/to-halve/init.safetensors"), place.made(word)).unwrap();
         }

@@ -163,12 +163,8 @@ fn trained(optimizer: &OptimizerSpec, quartic: f64, settings: TrainSettings) -> 
         curvature: None,
     };
     let mut kept = Kept::default();
-    let trainer = Trainer {
-        problem,
-        settings,
-        optimizer: optimizer.build(),
-        interrupted: &AtomicBool::new(false),
-    };
+    let optimizer = optimizer.build_for(problem.train.layout());
+    let trainer = Trainer { problem, settings, optimizer, interrupted: &AtomicBool::new(false) };
     let state = TrainingState::initial(start());
     let end = trainer.run(state, &History::default(), &mut [&mut kept]).unwrap();
     assert!(end.error.is_none(), "{:?}", end.error);
@@ -220,15 +216,22 @@ fn the_loss_of_a_quadratic_falls_exactly_if_the_ratio_is_below_one() {
                     }
                 }
             }
-            assert!(fell > 3 && rose > 0, "{}, {batch_size:?}: {fell}, {rose}", entry.name);
+            let rises = rose > 0 || !can_overshoot(entry.name);
+            assert!(fell > 3 && rises, "{}, {batch_size:?}: {fell}, {rose}", entry.name);
         }
     }
+}
+
+/// Adafactor moves each tensor by at most its own size at the first update, however large the rate: from here
+/// that lowers the loss.
+fn can_overshoot(optimizer: &str) -> bool {
+    optimizer != "adafactor"
 }
 
 /// Where the change of the loss is bisected to nothing, the ratio is 1.
 #[test]
 fn where_the_loss_stands_still_the_ratio_is_one() {
-    for entry in ENTRIES {
+    for entry in ENTRIES.iter().filter(|entry| can_overshoot(entry.name)) {
         let spec = OptimizerSpec::resolve(entry.name, Hyperparameters::NONE).unwrap();
         let at = |lr: f64| {
             let TrainSettings { meter, .. } = settings(lr, None, Realized::Step);

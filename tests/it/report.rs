@@ -126,7 +126,10 @@ fn weights_pass_through_safetensors_in_pytorch_names_and_layout() {
 fn a_folder_with_anything_in_it_is_left_alone() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("run");
-    RunDirectory::create(&folder, false).unwrap().write("manifest.json", b"{}").unwrap();
+    RunDirectory::create(&folder, false)
+        .unwrap()
+        .write("manifest.json", include_bytes!("../goldens/gd/manifest.json"))
+        .unwrap();
     fs::write(folder.join("notes.txt"), "mine").unwrap();
 
     assert!(matches!(RunDirectory::create(&folder, false), Err(Error::Output { .. })));

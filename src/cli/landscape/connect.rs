@@ -75,6 +75,7 @@ pub(super) fn connect(args: &ConnectArgs, terminal: &Terminal) -> anyhow::Result
     Output::check(out, force)?;
     let runs = [args.from.clone(), args.to.clone()];
     let mut compared = Compared::open(&runs, args.result.backend)?;
+    asked.check_samples(&compared)?;
     describe(&compared, terminal);
     let interrupted = watch_for_interrupts();
     let mut progress = Progress::start(terminal, asked.descending.steps);

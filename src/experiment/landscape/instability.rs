@@ -192,7 +192,7 @@ impl Instability {
             meter: StepMeter { batch_sharpness: None, ..settings.meter },
             ..settings
         };
-        let optimizer = prepared.config.optimizer.build();
+        let optimizer = prepared.config.build_optimizer(prepared.problem.train.layout());
         let trainer = Trainer { problem: prepared.problem, settings, optimizer, interrupted };
         let mut last = Last(None);
         let end = trainer.run(state, &History::default(), &mut [&mut last])?;

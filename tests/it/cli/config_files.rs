@@ -70,16 +70,16 @@ fn keys_are_the_flags_and_flags_win() {
         ),
         (
             json!({
-                "optimizer": "ademamix", "beta1": 0.8, "beta2": 0.9, "beta3": 0.99, "alpha": 3.0, "eps": 1e-6
+                "label_noise": 0.0, "optimizer": "ademamix", "beta1": 0.8, "beta2": 0.9, "beta3": 0.99, "alpha": 3.0, "eps": 1e-6
             }),
             json!({"beta3": 0.5, "alpha": 0.0, "weight_decay": 0.1}),
         ),
         (
-            json!({"optimizer": "qhm", "momentum": 0.5, "nu": 0.4}),
+            json!({"label_noise": 0.0, "optimizer": "qhm", "momentum": 0.5, "nu": 0.4}),
             json!({"nu": 1.0, "momentum": 0.0}),
         ),
         (
-            json!({"optimizer": "soap", "beta1": 0.8, "beta2": 0.9, "eps": 1e-6, "refresh": 3.0}),
+            json!({"label_noise": 0.0, "optimizer": "soap", "beta1": 0.8, "beta2": 0.9, "eps": 1e-6, "refresh": 3.0}),
             json!({"refresh": 2.0}),
         ),
         (

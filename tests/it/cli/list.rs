@@ -61,8 +61,8 @@ fn help_names_the_optimizers_and_what_they_take_by_themselves() {
         "Ascent radius [default: 0.05 for sam, 0.5 for asam]",
         "Weight decay lambda: decoupled for adamw, ademamix, schedule-free-adamw, adafactor, lamb, soap, \
          lion and muon, else added to the gradient [default: 0; 0.01 for adamw]",
-        "constant, cosine, linear, step, edge or cdat [default: constant]",
-        "Learning rate that cosine and linear end at [default: 0]",
+        "constant, cosine, linear, step, edge, cdat, cyclic or swa [default: constant]",
+        "Learning rate that cosine, linear and cyclic come to [default: 0]",
         "With sam or asam, log the sharpness",
         "--backend <auto|wgpu|cpu>",
         "--on-warning <stop|halve-lr|checkpoint>",

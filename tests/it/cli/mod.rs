@@ -62,10 +62,9 @@ fn not_taken() -> Value {
     json!({
         "spectrum_every": null, "sigma": null, "checkpoint_every": null, "audit_every": null,
         "on_warning": null, "resume": null, "init": null, "points": null, "degree": null, "classes": null, "noise": null,
-        "label_noise": null, "target": null, "regression": null,
-        "base": null, "momentum": null, "beta1": null, "beta2": null, "beta3": null, "alpha": null, "nu": null, "refresh": null, "eps": null, "rho": null,
-        "label_noise": null, "header": null, "validation": null, "test": null, "target": null, "regression": null,
-        "base": null, "momentum": null, "beta1": null, "beta2": null, "eps": null, "rho": null,
+        "label_noise": null, "header": null, "validation": null, "test": null, "target": null,
+        "regression": null, "base": null, "momentum": null, "beta1": null, "beta2": null,
+        "beta3": null, "alpha": null, "nu": null, "refresh": null, "eps": null, "rho": null,
         "measure": null, "sharpness_error": null, "final_lr": null, "decay_factor": null, "decay_every": null, "sharpness_batches": null
     })
 }
@@ -113,7 +112,7 @@ fn check_end(run: impl AsRef<Path>, status: &str, code: u8) -> (Table, Value, Va
         let last = |ending: &str| format!("step-{}.{ending}", table.rows.len());
         let mut checkpoints = names_in(run.join("checkpoints"));
         // An optimizer's own files are there where it has any.
-        let own = ["preconditioner", "optimizer", "tracking"];
+        let own = ["preconditioner", "basis", "optimizer", "tracking"];
         let own = own.map(|part| last(&format!("{part}.safetensors")));
         checkpoints.retain(|name| !own.contains(name));
         assert_eq!(checkpoints, [last("json"), last("safetensors")]);

@@ -171,8 +171,8 @@ fn a_run_takes_one_value_of_each_setting() {
 #[test]
 fn a_flag_of_another_schedule_or_batch_is_refused() {
     all_flags_refused(&[
-        ("--final-lr 0.1", &["--final-lr", "0.1", "cosine and linear", "--schedule"]),
-        ("--schedule step --final-lr 0.1", &["--final-lr", "0.1", "cosine and linear"]),
+        ("--final-lr 0.1", &["--final-lr", "0.1", "cosine, linear and cyclic", "--schedule"]),
+        ("--schedule step --final-lr 0.1", &["--final-lr", "0.1", "cosine, linear and cyclic"]),
         ("--decay-factor 0.5", &["--decay-factor", "0.5", "step", "--schedule"]),
         ("--schedule cosine --decay-factor 0.5", &["--decay-factor", "0.5", "step"]),
         ("--schedule linear --decay-every 5", &["--decay-every", "5", "step"]),

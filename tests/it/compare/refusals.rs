@@ -37,7 +37,10 @@ fn flags_that_no_setting_takes_are_refused() {
         ("--optimizer sgd,adam --rho 0.1,0.2", &["--rho", "sam, asam"]),
         ("--optimizer sgd,sam --momentum 0.5", &["--momentum", "0.5", "--base momentum"]),
         ("--optimizer sgd,momentum --base adam", &["--base", "sam, asam"]),
-        ("--schedule constant,step --final-lr 0.1", &["--final-lr", "0.1", "cosine and linear"]),
+        (
+            "--schedule constant,step --final-lr 0.1",
+            &["--final-lr", "0.1", "cosine, linear and cyclic"],
+        ),
         ("--sharpness-batches 3", &["--sharpness-batches", "3", "--batch-size"]),
         ("--perturbed-sharpness --optimizer sgd,adam", &["--perturbed-sharpness", "sam, asam"]),
     ]);

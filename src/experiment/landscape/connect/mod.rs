@@ -93,6 +93,14 @@ impl Connection {
         at_least("--cycles", self.cycles, 1, "a band that is not relaxed is the straight line")
     }
 
+    /// Refuses what the runs' samples do not allow.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn check_samples(&self, compared: &Compared) -> Result<()> {
+        self.descending.check_samples(compared.prepared.problem.train.samples())
+    }
+
     /// Trains the curve between the two runs, telling of each update, and measures it and the straight line.
     ///
     /// # Errors

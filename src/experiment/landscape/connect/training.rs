@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Connection, Method};
+use crate::autodiff::ParameterLayout;
 use crate::config::{BatchSize, RunConfig, Settings, Values};
 use crate::error::{Error, Result};
 use crate::experiment::landscape::Compared;
@@ -111,12 +112,18 @@ impl Descending {
         Ok(Self { optimizer, decay, schedule, steps, batch_size, seed })
     }
 
-    fn batches(&self, samples: usize) -> Result<impl FnMut() -> Option<Vec<usize>>> {
+    /// Refuses minibatches of more samples than there are.
+    pub(super) fn check_samples(&self, samples: usize) -> Result<()> {
         if let Some(size) = self.batch_size.0.filter(|&size| size > samples) {
             let problem = format!("there are {samples} training samples");
             let remedy = format!("give at most {samples}");
             return Err(Error::setting("--batch-size", size, problem, remedy));
         }
+        Ok(())
+    }
+
+    fn batches(&self, samples: usize) -> Result<impl FnMut() -> Option<Vec<usize>>> {
+        self.check_samples(samples)?;
         let mut order = self.batch_size.0.map(|size| BatchOrder::new(samples, size, self.seed));
         Ok(move || order.as_mut().map(|order| order.next_batch().to_vec()))
     }
@@ -129,6 +136,15 @@ fn without_decay(numbers: Hyperparameters) -> Hyperparameters {
         (Some(decay), Some(_)) => numbers.with(decay, Some(0.0)),
         _ => numbers,
     }
+}
+
+/// The layout of that many points, one after the other.
+fn repeated(layout: &ParameterLayout, times: usize) -> ParameterLayout {
+    let named = |point: usize| {
+        let entries = layout.entries().iter();
+        entries.map(move |entry| (format!("{point}.{}", entry.name), entry.shape.clone()))
+    };
+    ParameterLayout::new((0..times).flat_map(named))
 }
 
 impl Connection {
@@ -158,8 +174,9 @@ impl Connection {
         let Descending { schedule, decay, steps: count, seed, .. } = self.descending;
         let precision = compared.prepared.device.precision();
         let train = &mut compared.prepared.problem.train;
+        let layout = repeated(train.layout(), self.bends);
         let training = CurveTraining {
-            optimizer: &mut *self.descending.optimizer.build(),
+            optimizer: &mut *self.descending.optimizer.build_for(&layout),
             rate: &|step| schedule.rate(step),
             steps: count,
             decay,
@@ -192,8 +209,9 @@ impl Connection {
             if cycle > 0 {
                 insert_pivots(&mut band, &mut **train, BETWEEN, INSERTED)?;
             }
+            let layout = repeated(train.layout(), band.chain.free().len() / a.len().max(1));
             let settings = BandSettings {
-                optimizer: &mut *self.descending.optimizer.build(),
+                optimizer: &mut *self.descending.optimizer.build_for(&layout),
                 rate: &|step| schedule.rate(step),
                 steps: steps * cycle / self.cycles..steps * (cycle + 1) / self.cycles,
                 decay,
