@@ -165,6 +165,14 @@ fn averages(place: &Place) {
     assert!(held_out(3) >= held_out(0).max(held_out(1)));
     assert_eq!(json(place, "soup/average.json")["held_out_indices"].as_array().unwrap().len(), 20);
     place.run_well("landscape average a b --kind uniform --strangers --out strangers");
+    // Of runs that keep samples for a test, those report.
+    for (run, more) in [("d", ""), ("e", "--batch-size 20 --init d/init.safetensors")] {
+        place.run_well(&format!("{RUN} --test 0.02 --out {run} {more}"));
+    }
+    let done = place.run_well("landscape average d e --kind greedy --top 0 --out tested");
+    assert!(done.out.contains("over the 36 test samples"), "{}", done.out);
+    let held_out = json(place, "tested/average.json")["held_out_indices"].clone();
+    assert_eq!(held_out, json(place, "d/manifest.json")["validation_indices"]);
 }
 
 fn refusals(place: &Place) {

@@ -154,18 +154,12 @@ impl Request {
             remarks.push(format!("the runs have {} ancestors, none in common", families.len()));
         }
         let greedy = kinds.contains(&AverageKind::Greedy);
-        let halves = if greedy { Some(halves(compared)?) } else { None };
+        let parts = if greedy { Some(HeldOut::of(compared)?) } else { None };
         let Compared { members, prepared, .. } = compared;
         let settings = self.follow(prepared.config.seed);
         let (mut reporting, mut held_out, mut chosen) = (None, None, None);
-        if let Some((choosing, others)) = halves {
-            remarks.push(format!(
-                "{} of the {} validation samples, by a seeded shuffle, chose the greedy soup; validation numbers are \
-                 over the other {}",
-                choosing.len(),
-                choosing.len() + others.len(),
-                others.len()
-            ));
+        if let Some(HeldOut { choosing, others, remark }) = parts {
+            remarks.push(remark);
             reporting = Some(prepared.objective(&others)?);
             held_out = Some(prepared.objective(&choosing)?);
             chosen = Some(choosing);
@@ -222,17 +216,42 @@ fn score(objective: &mut dyn Objective, theta: &[f64]) -> Result<f64> {
     Ok(accuracy.unwrap_or(-loss))
 }
 
-/// The validation samples that choose, and those that report.
-fn halves(compared: &Compared) -> Result<(Vec<usize>, Vec<usize>)> {
-    let prepared = &compared.prepared;
-    let mut samples = prepared.split.validation.clone();
-    if samples.len() < 2 {
-        let problem =
-            format!("{} samples validate, and some must choose and others report", samples.len());
-        let remedy = "take --kind uniform, or runs with a --validation-size of 2 or more";
-        return Err(Error::setting("--kind", "greedy", problem, remedy));
+/// Samples that choose a soup, and others that report on it.
+struct HeldOut {
+    choosing: Vec<usize>,
+    others: Vec<usize>,
+    /// Which those are, in words.
+    remark: String,
+}
+
+impl HeldOut {
+    /// The validation samples choose and the test samples report, where there are any; else half of the former does
+    /// either.
+    fn of(compared: &Compared) -> Result<Self> {
+        let prepared = &compared.prepared;
+        let (mut choosing, test) = (prepared.split.validation.clone(), &prepared.split.test);
+        if !test.is_empty() && !choosing.is_empty() {
+            let remark = format!(
+                "the {} validation samples chose the greedy soup; validation numbers are over the {} test samples",
+                choosing.len(),
+                test.len()
+            );
+            return Ok(Self { choosing, others: test.clone(), remark });
+        }
+        let all = choosing.len();
+        if all < 2 {
+            let problem = format!("{all} samples validate, and some must choose and others report");
+            let remedy = "take --kind uniform, or runs with a --validation-size of 2 or more";
+            return Err(Error::setting("--kind", "greedy", problem, remedy));
+        }
+        choosing.shuffle(&mut rng::stream(prepared.config.seed, Stream::HeldOut));
+        let others = choosing.split_off(all / 2);
+        let remark = format!(
+            "{} of the {all} validation samples, by a seeded shuffle, chose the greedy soup; validation numbers are \
+             over the other {} (runs with --test have samples of their own for that)",
+            choosing.len(),
+            others.len()
+        );
+        Ok(Self { choosing, others, remark })
     }
-    samples.shuffle(&mut rng::stream(prepared.config.seed, Stream::HeldOut));
-    let reporting = samples.split_off(samples.len() / 2);
-    Ok((samples, reporting))
 }
