@@ -211,7 +211,7 @@ mod tests {
             let exact = (0..1_u32 << 10).map(|bits| form(&entries, &corner(bits)));
             let exact = exact.fold(0.0, f64::max);
             let found =
-                UnitBall::Signs.sharpness(&mut operator, &starts(10, 12, seed), 50).unwrap();
+                UnitBall::Signs.sharpness(&mut operator, &starts(10, 60, seed), 50).unwrap();
             assert!((found.sharpness / exact - 1.0).abs() < 1e-12, "{seed}: {found:?} of {exact}");
             // A single start is a lower bound, and may stop below.
             let one = UnitBall::Signs.sharpness(&mut operator, &starts(10, 1, seed), 50).unwrap();

@@ -323,7 +323,14 @@ pub mod running {
 
     impl Running {
         pub fn start(place: &Place, words: &str) -> Self {
-            let child = Command::new(assert_cmd::cargo::cargo_bin!("sharpscope"))
+            let program = assert_cmd::cargo::cargo_bin!("sharpscope");
+            let mut command = Command::new(program);
+            // What is ignored where the tests were started is not to be ignored by the program.
+            if cfg!(target_os = "linux") {
+                command = Command::new("env");
+                command.arg("--default-signal=HUP,INT,TERM").arg(program);
+            }
+            let child = command
                 .current_dir(place.cwd.path())
                 .args(place.arguments(words))
                 .envs(NO_DRIVER)

@@ -13,9 +13,14 @@ const LONG: &str =
 /// A run that goes on until something ends it, in a shell that says `before`.
 fn started(place: &Place, before: &str) -> Child {
     let program = assert_cmd::cargo::cargo_bin!("sharpscope");
+    // Whatever was ignored where the tests were started.
+    let heeded = match (cfg!(target_os = "linux"), before.is_empty()) {
+        (true, true) => "--default-signal=HUP,INT,TERM",
+        _ => "",
+    };
     let child = Command::new("sh")
         .arg("-c")
-        .arg(format!("{before} exec '{}' {LONG}", program.display()))
+        .arg(format!("{before} exec env {heeded} '{}' {LONG}", program.display()))
         .current_dir(place.cwd.path())
         .envs(NO_DRIVER)
         .stdout(Stdio::piped())
