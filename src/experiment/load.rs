@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use rand::Rng;
 use rand::seq::SliceRandom;
-use sha2::{Digest, Sha256};
 
 use crate::config::{Quantities, RunConfig, TestSet};
 use crate::data::{DataOptions, Dataset, Inputs, Split, Standardisation, Targets};
 use crate::device::Precision;
+use crate::digest::digest;
 use crate::error::{Error, Message, Result};
 use crate::problem::Loss;
 use crate::rng::{self, Stream};
@@ -156,8 +156,7 @@ impl Files {
         let (more, _) = Dataset::load_with(file, &like, config.model.context(), data_seed(config))?;
         let sums = [&dataset.sha256, &more.sha256].map(|sum| format!("{sum}\n")).concat();
         let samples = dataset.append(more)?;
-        let sum = Sha256::digest(sums.as_bytes());
-        dataset.sha256 = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        dataset.sha256 = digest(&[sums.as_bytes()]);
         self.names.push((file.to_string(), samples.clone()));
         Ok(samples)
     }

@@ -1,9 +1,7 @@
 //! Stochastic weight averaging while training (Izmailov et al. 2018, 1803.05407): beside any update, the running mean of
 //! the points that it passes through.
 
-use super::{
-    GradientAt, Memory, Optimizer, OscillationGrowth, StabilityContext, StabilityOperator,
-};
+use super::{GradientAt, Memory, Optimizer, StabilityContext};
 use crate::error::Result;
 
 /// The accumulator that is the mean.
@@ -34,44 +32,16 @@ pub fn averaged_points(step: usize, start: usize, every: usize) -> usize {
 }
 
 impl Optimizer for Averaged {
-    fn is_preconditioned(&self) -> bool {
-        self.inner.is_preconditioned()
-    }
-
-    fn operator(&self) -> StabilityOperator {
-        self.inner.operator()
+    fn base(&self) -> Option<&dyn Optimizer> {
+        Some(&*self.inner)
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
         self.inner.threshold(context)
     }
 
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        self.inner.batch_edges(context)
-    }
-
-    fn early_factor(&self) -> Option<f64> {
-        self.inner.early_factor()
-    }
-
     fn formula(&self) -> Option<String> {
         self.inner.formula()
-    }
-
-    fn growth(&self) -> Option<OscillationGrowth> {
-        self.inner.growth()
-    }
-
-    fn perturbed(&self) -> Option<&[f64]> {
-        self.inner.perturbed()
-    }
-
-    fn averaged(&self) -> Option<&[f64]> {
-        self.inner.averaged()
-    }
-
-    fn clip_factor(&self) -> Option<f64> {
-        self.inner.clip_factor()
     }
 
     fn memory(&mut self) -> Memory<'_> {

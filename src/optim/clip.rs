@@ -1,8 +1,6 @@
 //! Clipping of the gradient by its norm, for any optimizer.
 
-use super::{
-    GradientAt, Memory, Optimizer, OscillationGrowth, StabilityContext, StabilityOperator,
-};
+use super::{GradientAt, Memory, Optimizer, StabilityContext};
 use crate::error::Result;
 use crate::linalg::norm;
 
@@ -38,40 +36,16 @@ fn clipped(mut gradient: Vec<f64>, most: f64) -> (Vec<f64>, f64) {
 }
 
 impl Optimizer for Clipped {
-    fn is_preconditioned(&self) -> bool {
-        self.base.is_preconditioned()
-    }
-
-    fn operator(&self) -> StabilityOperator {
-        self.base.operator()
+    fn base(&self) -> Option<&dyn Optimizer> {
+        Some(&*self.base)
     }
 
     fn threshold(&self, context: &StabilityContext) -> Option<f64> {
         self.base.threshold(context)
     }
 
-    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
-        self.base.batch_edges(context)
-    }
-
-    fn early_factor(&self) -> Option<f64> {
-        self.base.early_factor()
-    }
-
     fn formula(&self) -> Option<String> {
         self.base.formula()
-    }
-
-    fn growth(&self) -> Option<OscillationGrowth> {
-        self.base.growth()
-    }
-
-    fn perturbed(&self) -> Option<&[f64]> {
-        self.base.perturbed()
-    }
-
-    fn averaged(&self) -> Option<&[f64]> {
-        self.base.averaged()
     }
 
     fn clip_factor(&self) -> Option<f64> {

@@ -1,8 +1,6 @@
 //! Coupled weight decay (L2 regularisation) for any optimizer.
 
-use super::{
-    GradientAt, Memory, Optimizer, OscillationGrowth, StabilityContext, StabilityOperator,
-};
+use super::{GradientAt, Memory, Optimizer, StabilityContext, StabilityOperator};
 use crate::error::Result;
 
 /// Adds lambda w to the gradient that `base` descends. The loss that is descended has the Hessian
@@ -25,8 +23,8 @@ fn decayed(lambda: f64, theta: &[f64], gradient: &[f64]) -> Vec<f64> {
 }
 
 impl Optimizer for CoupledDecay {
-    fn is_preconditioned(&self) -> bool {
-        self.base.is_preconditioned()
+    fn base(&self) -> Option<&dyn Optimizer> {
+        Some(&*self.base)
     }
 
     fn operator(&self) -> StabilityOperator {
@@ -45,24 +43,8 @@ impl Optimizer for CoupledDecay {
         edges.iter().all(|edge| *edge > 0.0).then_some(edges)
     }
 
-    fn early_factor(&self) -> Option<f64> {
-        self.base.early_factor()
-    }
-
     fn formula(&self) -> Option<String> {
         self.base.formula()
-    }
-
-    fn growth(&self) -> Option<OscillationGrowth> {
-        self.base.growth()
-    }
-
-    fn perturbed(&self) -> Option<&[f64]> {
-        self.base.perturbed()
-    }
-
-    fn averaged(&self) -> Option<&[f64]> {
-        self.base.averaged()
     }
 
     fn memory(&mut self) -> Memory<'_> {

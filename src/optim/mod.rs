@@ -124,15 +124,20 @@ pub type OscillationGrowth = Box<dyn Fn(f64) -> f64 + Send + Sync>;
 
 /// An update rule with its stability threshold.
 pub trait Optimizer: Send {
+    /// The rule that this one is around, if it is around one: that answers for it, unless told otherwise.
+    fn base(&self) -> Option<&dyn Optimizer> {
+        None
+    }
+
     /// Whether it divides by a preconditioner of its own.
     fn is_preconditioned(&self) -> bool {
-        false
+        self.base().is_some_and(Optimizer::is_preconditioned)
     }
 
     /// The operator that [`Optimizer::threshold`] belongs to, with the preconditioner that the
     /// latest step divided by (before the first step: the Hessian).
     fn operator(&self) -> StabilityOperator {
-        StabilityOperator::default()
+        self.base().map(Optimizer::operator).unwrap_or_default()
     }
 
     /// The largest eigenvalue of [`Optimizer::operator`] at which the update is stable on a
@@ -144,15 +149,15 @@ pub trait Optimizer: Send {
     /// 2/(eta F(1)) and 2/(eta F(-1)), F(z) = sum_k f_k z^k, where the step is -eta sum_k f_k g_{t-k} (for
     /// heavy ball 2(1 - beta)/eta and 2(1 + beta)/eta, Andreyev et al. 2026). `None` where it is not
     /// known, and with a preconditioner, by which batch sharpness is not measured.
-    fn batch_edges(&self, _context: &StabilityContext) -> Option<[f64; 2]> {
-        None
+    fn batch_edges(&self, context: &StabilityContext) -> Option<[f64; 2]> {
+        self.base()?.batch_edges(context)
     }
 
     /// What the latest step's threshold is of that of late steps, where the update's rate is corrected for a
     /// first moment that starts at zero: 1 - beta1^t for Adam. `None` before the first step, and without
     /// such a correction.
     fn early_factor(&self) -> Option<f64> {
-        None
+        self.base()?.early_factor()
     }
 
     /// The threshold's formula as shown in figures; `None` where no formula is known.
@@ -161,25 +166,25 @@ pub trait Optimizer: Send {
     /// The factor by which an oscillation along an eigenvector grows in a step, as a function of the edge
     /// ratio; `None` where gradient descent with momentum, of the same threshold, has the same.
     fn growth(&self) -> Option<OscillationGrowth> {
-        None
+        self.base()?.growth()
     }
 
     /// The point at which the latest step took the gradient that it descended, where that is not
     /// the point it started from (length P).
     fn perturbed(&self) -> Option<&[f64]> {
-        None
+        self.base()?.perturbed()
     }
 
     /// The parameters that the model is to be used with (length P), where those are others than the ones that
     /// are stepped; `None` before the first step.
     fn averaged(&self) -> Option<&[f64]> {
-        None
+        self.base()?.averaged()
     }
 
     /// What the gradient that the latest step descended was multiplied by to shorten it, where gradients are
     /// clipped.
     fn clip_factor(&self) -> Option<f64> {
-        None
+        self.base()?.clip_factor()
     }
 
     /// What it remembers from step to step; nothing unless told otherwise.

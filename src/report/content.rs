@@ -189,14 +189,13 @@ const MEASURES: [&str; 9] = [
 fn overview(subject: &Subject, thorough: bool) -> Result<Overview> {
     let run = &subject.run;
     let rows = run.rows()?;
-    let summary = run.summary().unwrap_or_default();
-    let ended = run.summary().is_some();
-    let cells = if ended { measures(&summary) } else { vec![rows.len().to_string()] };
+    let summary = run.summary();
+    let cells = summary.as_ref().map_or_else(|| vec![rows.len().to_string()], measures);
     Ok(Overview {
         label: subject.label.clone(),
         path: run.path().display().to_string(),
         what: what(run),
-        status: if ended { words(&summary.status) } else { "not ended".to_string() },
+        status: summary.map_or_else(|| "not ended".to_string(), |summary| words(&summary.status)),
         cells,
         notes: notes(run, rows),
         findings: if thorough { doctor::examine(run)? } else { doctor::read_off(run)? },

@@ -142,9 +142,9 @@ pub(super) fn read_vector(
     name: &str,
     layout: &ParameterLayout,
 ) -> Result<Vec<f64>> {
-    match read_plain(tensors, path)?.into_iter().find(|(other, _, _)| other == name) {
-        Some((_, _, values)) => Ok(values),
-        None => read_tensors(tensors, path, &format!("{name}."), layout),
+    match tensors.tensor(name) {
+        Ok(view) if view.dtype() == Dtype::F64 => plain_values(name, &view, path),
+        _ => read_tensors(tensors, path, &format!("{name}."), layout),
     }
 }
 
@@ -156,16 +156,20 @@ pub(super) type Plain = (String, Vec<usize>, Vec<f64>);
 /// # Errors
 /// [`Error::File`] if one holds what is not finite.
 pub(super) fn read_plain(file: &SafeTensors<'_>, path: &Path) -> Result<Vec<Plain>> {
-    let wrong = |problem: String| Error::file(path, None, problem, CHECKPOINT);
     let tensors = file.iter().filter(|(_, view)| view.dtype() == Dtype::F64);
     let read = |(name, view): (&str, TensorView<'_>)| {
-        let numbers = view.data().chunks_exact(8);
-        let values: Vec<f64> =
-            numbers.map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default())).collect();
-        match values.iter().find(|value| !value.is_finite()) {
-            Some(value) => Err(wrong(format!("{name} holds {value}"))),
-            None => Ok((name.to_string(), view.shape().to_vec(), values)),
-        }
+        Ok((name.to_string(), view.shape().to_vec(), plain_values(name, &view, path)?))
     };
     tensors.map(read).collect()
+}
+
+/// The numbers of a tensor in double precision.
+fn plain_values(name: &str, view: &TensorView<'_>, path: &Path) -> Result<Vec<f64>> {
+    let numbers = view.data().chunks_exact(8);
+    let values: Vec<f64> =
+        numbers.map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default())).collect();
+    match values.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(Error::file(path, None, format!("{name} holds {value}"), CHECKPOINT)),
+        None => Ok(values),
+    }
 }

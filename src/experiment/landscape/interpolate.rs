@@ -7,14 +7,12 @@ use serde_json::{Value, json};
 use super::{Compared, Output, path_cells, path_columns};
 use crate::error::{Error, Result};
 use crate::experiment::csv_table::Table;
+use crate::experiment::landscape::path::{at_least, follow, measured};
 use crate::figure::{
     MatrixFigure, PathCurve, PathFigure, PathPanel, Scale, Stroke, matrix_png, matrix_svg,
     paths_png, paths_svg,
 };
-use crate::landscape::{
-    Barriers, FollowSettings, PathPoint, SharpnessFollower, along, barriers, evenly, is_monotone,
-    line,
-};
+use crate::landscape::{Barriers, FollowSettings, PathPoint, is_monotone, line};
 use crate::record::optional;
 use crate::rundir::StoredRun;
 
@@ -52,14 +50,8 @@ impl Interpolation {
     /// # Errors
     /// [`Error::Setting`].
     pub fn check(&self, runs: usize) -> Result<()> {
-        if self.points < 2 {
-            let problem = "a line has two ends";
-            return Err(Error::setting("--points", self.points, problem, "give 2 or more"));
-        }
-        if self.audit_every == 0 {
-            let remedy = "give 1 or more";
-            return Err(Error::setting("--audit-every", 0, "must not be zero", remedy));
-        }
+        at_least("--points", self.points, 2, "a line has two ends")?;
+        at_least("--audit-every", self.audit_every, 1, "must not be zero")?;
         if runs < 2 {
             let remedy = "name two or more, or the start and the end of one with --init-to-final";
             return Err(Error::setting("RUN", runs, "a line is between two runs", remedy));
@@ -90,18 +82,9 @@ impl Interpolation {
     fn between(&self, compared: &mut Compared, from: usize, to: usize) -> Result<MeasuredLine> {
         let Compared { members, prepared, .. } = compared;
         let path = line(&members[from].theta, &members[to].theta)?;
-        let settings = FollowSettings {
-            seed: prepared.config.seed,
-            audit_every: self.audit_every,
-            ..FollowSettings::new(self.top)
-        };
-        let mut follower = (self.top > 0).then(|| SharpnessFollower::new(settings));
-        let mut surface = prepared.problem.surface();
-        let ts = evenly(self.points);
-        let points = along(&mut surface, &ts, path, follower.as_mut(), |_| Ok(()))?;
-        let (Some(train), validation) = barriers(&points) else {
-            unreachable!("a line has points")
-        };
+        let settings =
+            FollowSettings { audit_every: self.audit_every, ..follow(prepared, self.top) };
+        let (points, train, validation) = measured(prepared, settings, self.points, path)?;
         Ok(MeasuredLine { from, to, points, train, validation })
     }
 }

@@ -7,6 +7,7 @@ pub mod connect;
 pub mod instability;
 pub mod interpolate;
 mod output;
+mod path;
 pub mod slice;
 mod table;
 

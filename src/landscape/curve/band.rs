@@ -1,6 +1,7 @@
 //! The nudged elastic band with automatic insertion of pivots (Draxler et al. 2018, arXiv:1803.00885),
 //! springs being infinitely stiff: pivots are put at equal distances before each update.
 
+use super::train::update;
 use super::{Curve, CurveKind, Descent};
 use crate::autodiff::{Objective, Samples};
 use crate::error::Result;
@@ -120,18 +121,10 @@ pub fn relax(
         if !told(&told_of)? {
             return Ok(Descent::Stopped);
         }
-        let mut free = band.chain.free();
-        let mut other = band.chain.clone();
-        let mut elsewhere = |free: &[f64]| {
-            other.set_free(free)?;
-            Ok(at(&other)?.1)
-        };
-        optimizer.step(lr, &mut free, &gradient, &mut elsewhere)?;
-        if free.iter().any(|w| !w.is_finite()) {
+        let gradient_at = |other: &Curve| Ok(at(other)?.1);
+        if !update(&mut band.chain, optimizer, lr, &gradient, gradient_at, round)? {
             return Ok(Descent::Diverged);
         }
-        free.iter_mut().for_each(|w| *w = round(*w));
-        band.chain.set_free(&free)?;
     }
     band.spread()?;
     Ok(Descent::Completed)

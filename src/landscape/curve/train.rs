@@ -79,20 +79,37 @@ pub fn train_curve(
         if !told(&CurveStep { step, lr, t, loss, grad_norm })? {
             return Ok(Descent::Stopped);
         }
-        let mut free = curve.free();
-        let mut other = curve.clone();
-        let mut elsewhere = |free: &[f64]| {
-            other.set_free(free)?;
-            Ok(at(&other)?.1)
-        };
-        optimizer.step(lr, &mut free, &gradient, &mut elsewhere)?;
-        if free.iter().any(|w| !w.is_finite()) {
+        let gradient_at = |other: &Curve| Ok(at(other)?.1);
+        if !update(curve, optimizer, lr, &gradient, gradient_at, round)? {
             return Ok(Descent::Diverged);
         }
-        free.iter_mut().for_each(|w| *w = round(*w));
-        curve.set_free(&free)?;
     }
     Ok(Descent::Completed)
+}
+
+/// Moves the free points by one update from their gradient; `gradient_at` evaluates it for other points. False, the
+/// points being those before it, where one would not be finite.
+pub(super) fn update(
+    curve: &mut Curve,
+    optimizer: &mut dyn Optimizer,
+    lr: f64,
+    gradient: &[f64],
+    mut gradient_at: impl FnMut(&Curve) -> Result<Vec<f64>>,
+    round: &dyn Fn(f64) -> f64,
+) -> Result<bool> {
+    let mut free = curve.free();
+    let mut other = curve.clone();
+    let mut elsewhere = |free: &[f64]| {
+        other.set_free(free)?;
+        gradient_at(&other)
+    };
+    optimizer.step(lr, &mut free, gradient, &mut elsewhere)?;
+    if free.iter().any(|w| !w.is_finite()) {
+        return Ok(false);
+    }
+    free.iter_mut().for_each(|w| *w = round(*w));
+    curve.set_free(&free)?;
+    Ok(true)
 }
 
 /// The loss at theta(t), and the gradient of it and of the decay by the free control points.

@@ -7,12 +7,10 @@ mod written;
 pub use written::write;
 
 use super::Compared;
+use super::path::{at_least, follow, measured};
 use crate::error::{Error, Result};
 use crate::landscape::align::{MatchSettings, Matching, Symmetry, match_weights};
-use crate::landscape::{
-    Barriers, FollowSettings, PathPoint, SharpnessFollower, Values, along, barriers, distance,
-    evenly, line,
-};
+use crate::landscape::{Barriers, PathPoint, Values, distance, line};
 
 use repair::Repair;
 
@@ -61,10 +59,6 @@ impl Alignment {
     /// # Errors
     /// [`Error::Setting`].
     pub fn check(&self, runs: usize) -> Result<()> {
-        let at_least = |flag: &str, value: usize, least: usize, problem: &str| match value < least {
-            true => Err(Error::setting(flag, value, problem, format!("give {least} or more"))),
-            false => Ok(()),
-        };
         if runs != 2 {
             let problem = "one run is aligned to another";
             return Err(Error::setting("RUN", runs, problem, "name two runs"));
@@ -124,15 +118,8 @@ impl Alignment {
         path: impl Fn(f64) -> Vec<f64>,
     ) -> Result<AlignedLine> {
         let prepared = &mut compared.prepared;
-        let settings =
-            FollowSettings { seed: prepared.config.seed, ..FollowSettings::new(self.top) };
-        let mut follower = (self.top > 0).then(|| SharpnessFollower::new(settings));
-        let mut surface = prepared.problem.surface();
-        let ts = evenly(self.points);
-        let points = along(&mut surface, &ts, path, follower.as_mut(), |_| Ok(()))?;
-        let (Some(train), validation) = barriers(&points) else {
-            unreachable!("a line has points")
-        };
+        let settings = follow(prepared, self.top);
+        let (points, train, validation) = measured(prepared, settings, self.points, path)?;
         Ok(AlignedLine { name, points, train, validation })
     }
 }

@@ -3,6 +3,7 @@
 use rand::seq::SliceRandom;
 
 use super::super::Compared;
+use super::super::path::follow;
 use super::ensemble::ensemble;
 use super::members::{checkpoints, families, refuse_strangers};
 use super::{AverageKind, Request};
@@ -83,10 +84,6 @@ impl Meter<'_> {
 }
 
 impl Request {
-    fn follow(&self, seed: u64) -> FollowSettings {
-        FollowSettings { seed, ..FollowSettings::new(self.top) }
-    }
-
     /// Averages of one run's checkpoints.
     pub(super) fn checkpoints(
         &self,
@@ -100,7 +97,7 @@ impl Request {
             .iter()
             .map(|&kind| self.of_checkpoints(kind, &all, &members[0], &layout))
             .collect::<Result<Vec<_>>>()?;
-        let settings = self.follow(prepared.config.seed);
+        let settings = follow(prepared, self.top);
         let (dataset, loss) = (prepared.dataset.clone(), prepared.config.loss);
         let (surface, follower) = (prepared.problem.surface(), SharpnessFollower::new(settings));
         let mut meter = Meter { surface, held_out: None, settings, follower };
@@ -156,7 +153,7 @@ impl Request {
         let greedy = kinds.contains(&AverageKind::Greedy);
         let parts = if greedy { Some(HeldOut::of(compared)?) } else { None };
         let Compared { members, prepared, .. } = compared;
-        let settings = self.follow(prepared.config.seed);
+        let settings = follow(prepared, self.top);
         let (mut reporting, mut held_out, mut chosen) = (None, None, None);
         if let Some(HeldOut { choosing, others, remark }) = parts {
             remarks.push(remark);

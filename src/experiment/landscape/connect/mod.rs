@@ -11,12 +11,11 @@ pub use written::write;
 use std::sync::atomic::AtomicBool;
 
 use super::Compared;
+use super::path::{at_least, follow, measured};
 use crate::error::{Error, Result};
 use crate::experiment::doctor::Finding;
 use crate::landscape::curve::{Curve, CurveMeasures, Descent, measures};
-use crate::landscape::{
-    Barriers, FollowSettings, PathPoint, SharpnessFollower, along, barriers, distance, evenly, line,
-};
+use crate::landscape::{Barriers, PathPoint, distance, line};
 use crate::names::choices;
 
 choices! {
@@ -81,10 +80,6 @@ impl Connection {
     /// # Errors
     /// [`Error::Setting`].
     pub fn check(&self, runs: usize) -> Result<()> {
-        let at_least = |flag: &str, value: usize, least: usize, problem: &str| match value < least {
-            true => Err(Error::setting(flag, value, problem, format!("give {least} or more"))),
-            false => Ok(()),
-        };
         if runs != 2 {
             return Err(Error::setting("RUN", runs, "a curve has two ends", "name two runs"));
         }
@@ -127,15 +122,8 @@ impl Connection {
         chord: f64,
     ) -> Result<Measured> {
         let prepared = &mut compared.prepared;
-        let settings =
-            FollowSettings { seed: prepared.config.seed, ..FollowSettings::new(self.top) };
-        let mut follower = (self.top > 0).then(|| SharpnessFollower::new(settings));
-        let mut surface = prepared.problem.surface();
-        let ts = evenly(self.points);
-        let points = along(&mut surface, &ts, path, follower.as_mut(), |_| Ok(()))?;
-        let (Some(train), validation) = barriers(&points) else {
-            unreachable!("a path has points")
-        };
+        let settings = follow(prepared, self.top);
+        let (points, train, validation) = measured(prepared, settings, self.points, path)?;
         let Some(measures) = measures(&points, chord) else { unreachable!("a path has two ends") };
         Ok(Measured { points, measures, train, validation })
     }
