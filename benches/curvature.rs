@@ -1,7 +1,7 @@
 //! Gradient, the gradient linearised (what products at the same parameters share), Hessian-vector
 //! products (one, a block of four, one by reverse over reverse), a cold Lanczos solve and the spectral density of tanh networks from 9 thousand to 650 thousand parameters,
 //! on the CPU backend and on wgpu, and how many gradients a product costs; the latter for other kinds of
-//! network too, on the CPU.
+//! network too.
 //!
 //! `cargo bench --bench curvature`, with a filter such as `cpu/` or `wgpu/64x64` behind `--` if not
 //! everything is wanted. `scripts/pytorch/bench.py` measures the same networks with PyTorch.
@@ -215,6 +215,7 @@ fn main() {
     bench_device(&mut criterion, BackendChoice::Cpu, &cases);
     bench_device(&mut criterion, BackendChoice::Cpu, &kinds);
     bench_device(&mut criterion, BackendChoice::Wgpu, &cases);
+    bench_device(&mut criterion, BackendChoice::Wgpu, &kinds);
     cases.extend(kinds);
     criterion.final_summary();
     // `cargo test` and `cargo bench -- --test` run this without measuring.

@@ -1,14 +1,15 @@
-"""PyTorch's times for the work that sharpscope does, on the CPU, eager, in float32.
+"""PyTorch's times for the work that sharpscope does, eager, in float32.
 
 Two modes:
 
-    bench.py [--rows NAME ...] [--quick] [--threads 2] [--repeats 30] [--json FILE]
+    bench.py [--rows NAME ...] [--quick] [--device cpu|cuda] [--threads 2] [--repeats 30]
+             [--json FILE]
         Times the gradient and the Hessian-vector product of every network of networks.py, at
         PyTorch's initialization; for tanh networks under the mse loss also a cold eigensolve, and
         for two of them the spectral density.
 
-    bench.py --train RUN_DIR --steps N [N ...] [--tol 1e-3] [--threads 2] [--repeats 3]
-             [--json FILE]
+    bench.py --train RUN_DIR --steps N [N ...] [--tol 1e-3] [--device cpu|cuda] [--threads 2]
+             [--repeats 3] [--json FILE]
         Trains a run directory's problem by full-batch gradient descent with a cold eigensolve
         before every update (as Cohen et al. 2021 measure sharpness), and prints the time that the
         first N steps took, the gradient's graph rebuilt for each product or retained in a solve.
@@ -19,6 +20,9 @@ built once at the same parameters, which is the cheapest that eager PyTorch offe
 "Of a block" is a quarter of the time of four products that torch.func.vmap takes at once through
 a retained graph. Where it has no rule for an operator they are taken one by one; which it was is
 said. It may be slower than products one by one, the time of which is the "retained" one.
+
+On a GPU every timing ends when the device has done its work; parameters and products stay on it,
+except that the vectors of an eigensolve cross to the host, where ARPACK is.
 """
 
 from __future__ import annotations
@@ -43,7 +47,7 @@ import torch  # noqa: E402
 from scipy.sparse.linalg import LinearOperator, eigsh  # noqa: E402
 from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
 
-from networks import DENSITY_ROWS, OTHER_ROWS, TANH_ROWS, Row  # noqa: E402
+from networks import DENSITY_ROWS, OTHER_ROWS, TANH_ROWS, ModuleProblem, Row  # noqa: E402
 from reference import Problem, load_run, write_json  # noqa: E402
 
 MADE_BY = "scripts/pytorch/bench.py"
@@ -78,9 +82,38 @@ Times = dict[str, list[float]]
 
 def milliseconds(work: Callable[[], Any]) -> float:
     """The wall-clock time of one call."""
+    finish()
     start = time.perf_counter()
     work()
+    finish()
     return 1e3 * (time.perf_counter() - start)
+
+
+def finish() -> None:
+    """Waits for a GPU."""
+    if torch.get_default_device().type == "cuda":
+        torch.cuda.synchronize()
+
+
+def move(problem: Problem) -> None:
+    """Moves a problem to the default device."""
+    device = torch.get_default_device()
+    if isinstance(problem, ModuleProblem):
+        problem.module.to(device)
+        problem.parameters = list(problem.module.parameters())
+    else:
+        problem.parameters = [
+            p.detach().to(device).requires_grad_() for p in problem.parameters
+        ]
+    problem.inputs, problem.labels = problem.inputs.to(device), problem.labels.to(device)
+
+
+def product_on_host(
+    problem: Problem, vector: np.ndarray, graph: list[torch.Tensor] | None
+) -> np.ndarray:
+    """The Hessian times a vector, both on the host."""
+    there = torch.from_numpy(vector.ravel().copy()).to(problem.inputs.device)
+    return problem.hvp(there, graph).cpu().numpy()
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -139,7 +172,7 @@ def solve_top(
     def multiply(vector: np.ndarray) -> np.ndarray:
         nonlocal products
         products += 1
-        return problem.hvp(torch.from_numpy(vector.ravel().copy()), graph).numpy()
+        return product_on_host(problem, vector, graph)
 
     operator = LinearOperator((problem.size,) * 2, matvec=multiply, dtype=np.float32)
     start = random.standard_normal(problem.size).astype(np.float32)
@@ -158,7 +191,7 @@ def density(problem: Problem, random: np.random.RandomState) -> np.ndarray:
     found = []
     for _ in range(DENSITY_PROBES):
         basis = torch.zeros(DENSITY_STEPS, problem.size, dtype=torch.float64)
-        basis[0] = torch.from_numpy(random.choice([-1.0, 1.0], problem.size))
+        basis[0] = torch.from_numpy(random.choice([-1.0, 1.0], problem.size)).to(basis)
         basis[0] /= basis[0].norm()
         alphas, betas = [], []
         for step in range(DENSITY_STEPS):
@@ -184,7 +217,9 @@ def time_products(row: Row, problem: Problem, repeats: int) -> tuple[Times, str]
     Before each timing the same is done once untimed, so that caches hold what it needs. The
     gradient is free to use fused attention, which cannot be differentiated twice.
     """
-    vectors = torch.randn(BLOCK, problem.size, generator=torch.Generator().manual_seed(0))
+    random = torch.Generator("cpu").manual_seed(0)
+    vectors = torch.randn(BLOCK, problem.size, generator=random, device="cpu")
+    vectors = vectors.to(problem.inputs.device)
     with sdpa_kernel(SDPBackend.MATH):
         graph = problem.gradient_graph()
         block = block_by_vmap if takes_vmap(problem, graph, vectors) else block_by_loop
@@ -278,7 +313,9 @@ def run_rows(names: list[str] | None, repeats: int, quick: bool) -> dict[str, An
         if names is not None and row.name not in names:
             continue
         print(f"{row.name}, {row.samples} samples ...", flush=True)
-        problem = row.problem()
+        with torch.device("cpu"):
+            problem = row.problem()
+        move(problem)
         times, block_by = time_products(row, problem, repeats)
         if row in TANH_ROWS and not quick:
             times.update(time_solves(row, problem, repeats))
@@ -299,8 +336,10 @@ def run_rows(names: list[str] | None, repeats: int, quick: bool) -> dict[str, An
 
 def train(run_dir: Path, steps: int, tolerance: float, retain: bool) -> Times:
     """Trains with an eigensolve before every update; what each step took and came to."""
-    run = load_run(run_dir, torch.float32)
+    with torch.device("cpu"):
+        run = load_run(run_dir, torch.float32)
     problem = run.problem
+    move(problem)
     rate = float(run.config["lr"])
     random = np.random.RandomState(0)
     # Warm-up, on the initial parameters, which it leaves as they are.
@@ -315,6 +354,7 @@ def train(run_dir: Path, steps: int, tolerance: float, retain: bool) -> Times:
         solved = time.perf_counter()
         loss, gradient = problem.gradient()
         problem.step(gradient, -rate)
+        finish()
         end = time.perf_counter()
         step = [solved - start, end - solved, float(products), loss.item(), value]
         for name, found in zip(names, step):
@@ -352,7 +392,8 @@ def run_training(
         for graph, done in traces.items()
     ]
 
-    run = load_run(run_dir, torch.float32)
+    with torch.device("cpu"):
+        run = load_run(run_dir, torch.float32)
     print(f"\n{run.problem.size:,} parameters; median (least to greatest)")
     print(f"solves: eigsh, k = 1, which = LA, tolerance {tolerance:g}")
     print_table(
@@ -377,8 +418,9 @@ def run_training(
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
-        description="Times PyTorch (CPU, eager, float32) at the work that sharpscope does."
+        description="Times PyTorch (eager, float32) at the work that sharpscope does."
     )
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where (cpu)")
     parser.add_argument("--threads", type=int, default=2, help="PyTorch's threads (2)")
     parser.add_argument(
         "--repeats",
@@ -427,7 +469,11 @@ def main() -> None:
     """Runs the mode that the command line names."""
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
-    print(f"torch {torch.__version__}, scipy {scipy.__version__}, {arguments.threads} threads")
+    torch.set_default_device(arguments.device)
+    where = f"{arguments.threads} threads"
+    if arguments.device == "cuda":
+        where = torch.cuda.get_device_name()
+    print(f"torch {torch.__version__}, scipy {scipy.__version__}, {where}")
     if arguments.train is None:
         measured = run_rows(arguments.rows, arguments.repeats, arguments.quick)
     else:
@@ -440,6 +486,7 @@ def main() -> None:
             "torch": torch.__version__,
             "scipy": scipy.__version__,
             "threads": arguments.threads,
+            "device": where,
         }
         write_json(arguments.json, {**header, **measured})
 
