@@ -171,11 +171,16 @@ impl RunDirectory {
     /// # Errors
     /// [`Error::File`] with the line that is not an event.
     pub fn events(&self) -> Result<Vec<Event>> {
+        events(&self.events_text()?, &self.file("events.jsonl"))
+    }
+
+    /// The text of `events.jsonl`, empty if there is no such file.
+    pub(super) fn events_text(&self) -> Result<String> {
         let path = self.file("events.jsonl");
-        if !path.is_file() {
-            return Ok(Vec::new());
+        match path.is_file() {
+            true => input::read_text(&path, REMEDY),
+            false => Ok(String::new()),
         }
-        events(&input::read_text(&path, REMEDY)?, &path)
     }
 
     /// Whether there is a table in `steps.csv`, with its header at least.

@@ -6,6 +6,7 @@ mod average;
 mod connect;
 mod instability;
 mod interpolate;
+mod progress;
 mod slice;
 
 use self::args::{LandscapeArgs, LandscapeCommand};
