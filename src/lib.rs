@@ -86,6 +86,8 @@ pub mod record;
 pub mod report;
 pub mod rng;
 pub mod rundir;
+#[cfg(feature = "cli")]
+mod serve;
 pub mod stability;
 #[cfg(feature = "data")]
 pub mod train;

@@ -18,6 +18,7 @@ mod run;
 mod signals;
 mod spectrum;
 mod usage;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Landscape(args) => landscape::landscape(*args, &terminal),
         Command::Branch(args) => branch::branch(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
+        Command::Watch(args) => watch::watch(&args, &terminal),
         Command::Events(args) => events::events(&args, &terminal),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
         Command::Devices(args) => devices::devices(&args, &terminal),

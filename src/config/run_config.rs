@@ -277,6 +277,15 @@ impl RunConfig {
         Ok(Value::Object(object))
     }
 
+    /// Problem, optimizer and seed in a line: "mlp on digits, mse, sgd, lr 0.2, full batch, seed 0".
+    pub fn in_words(&self) -> String {
+        let (model, dataset, loss) = (self.model.kind(), &self.dataset, self.loss);
+        let batch =
+            self.batch_size.0.map_or("full batch".to_string(), |n| format!("batches of {n}"));
+        let (optimizer, lr, seed) = (&self.optimizer.name, self.lr, self.seed);
+        format!("{model} on {dataset}, {loss}, {optimizer}, lr {lr}, {batch}, seed {seed}")
+    }
+
     /// What the run computes, by key, wherever it is written.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::packed::Packed;
 use crate::error::{Error, Result};
 use crate::input;
-use crate::rundir::{SPECTRA, StoredRun, is_table_of};
+use crate::rundir::{RunDirectory, SPECTRA, StoredRun, is_table_of};
 
 const REMEDY: &str = "measure it again with 'sharpscope spectrum --force'";
 
@@ -46,19 +46,29 @@ pub(super) struct Layer {
 /// [`Error::File`] for a file that is not what the program writes.
 pub(super) fn spectra(run: &StoredRun) -> Result<Vec<PageSpectrum>> {
     let folder = run.directory().file(SPECTRA);
-    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
-    let stems = entries.flatten().filter_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        name.strip_suffix(".json").filter(|stem| stem.starts_with("step-")).map(str::to_string)
-    });
     let mut found = BTreeMap::new();
-    for stem in stems {
+    for stem in stems(run.directory()) {
         let spectrum = spectrum(&folder, &stem)?;
         if run.named_step().is_none_or(|last| spectrum.step <= last) {
             found.insert((spectrum.matrix.clone(), spectrum.step), spectrum);
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// How many a run under way has.
+pub(super) fn count(run: &RunDirectory) -> usize {
+    stems(run).len()
+}
+
+/// The names of their files, without an ending. A spectrum's table is written before its numbers.
+fn stems(run: &RunDirectory) -> Vec<String> {
+    let entries = std::fs::read_dir(run.file(SPECTRA)).into_iter().flatten().flatten();
+    let stem = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".json").filter(|stem| stem.starts_with("step-")).map(str::to_string)
+    };
+    entries.filter_map(stem).collect()
 }
 
 fn spectrum(folder: &Path, stem: &str) -> Result<PageSpectrum> {

@@ -6,6 +6,8 @@
 mod atomic;
 mod basis;
 mod checkpoint;
+#[cfg(feature = "data")]
+mod growing;
 mod json;
 mod lines;
 mod manifest;
@@ -31,6 +33,8 @@ pub use checkpoint::{
     CheckpointState, OptimizerHead, RandomState, RunFacts, ScheduleHead, checkpoint_file,
     preconditioner_file,
 };
+#[cfg(feature = "data")]
+pub use growing::{GrowingRun, Growth};
 pub(crate) use json::to_bytes as to_json;
 pub use manifest::{Manifest, Resumption};
 pub(crate) use manifest::{RESULT_SCHEMA_VERSION, SCHEMA_VERSION};

@@ -299,7 +299,7 @@ impl StepTable {
     }
 
     /// In version 1 batch sharpness, where there was any, was the ratio of means.
-    fn take_names_of_version_2(&mut self) {
+    pub(super) fn take_names_of_version_2(&mut self) {
         for (at, name) in self.columns.iter_mut().enumerate() {
             let measured = || self.cells.iter().any(|record| record.get(at) != Some(""));
             match name.strip_prefix("batch_sharpness") {

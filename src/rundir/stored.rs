@@ -180,11 +180,15 @@ impl StoredRun {
         self.directory.has_steps()
     }
 
+    /// Whether its manifest says how it ended.
+    pub fn has_ended(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.exit_code.is_some())
+    }
+
     /// Whether it has ended, with all files that are written then.
     pub fn is_closed(&self) -> bool {
-        let told = self.head.as_ref().is_some_and(|head| head.exit_code.is_some());
         let there = |name: &&str| self.directory.file(name).is_file();
-        told && there(&"summary.json") && pictures::NAMES.iter().all(there)
+        self.has_ended() && there(&"summary.json") && pictures::NAMES.iter().all(there)
     }
 
     /// Its table of steps.
