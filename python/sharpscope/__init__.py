@@ -69,14 +69,7 @@ class Run:
     @cached_property
     def steps(self) -> pd.DataFrame:
         """``steps.csv``: a row for each step; what was not measured is NaN."""
-        text = _whole_lines(self.path / "steps.csv")
-        rows = list(csv.reader(io.StringIO(text)))
-        if rows and len(rows[-1]) != len(rows[0]):
-            rows.pop()
-        if not rows:
-            return pd.DataFrame()
-        header, rows = rows[0], rows[1:]
-        frame = pd.DataFrame({name: _column([row[at] for row in rows]) for at, name in enumerate(header)})
+        frame = _table(_whole_lines(self.path / "steps.csv"))
         if self.manifest.get("schema_version", _SCHEMA_VERSION) < 2:
             # What version 1 called so is the ratio of means.
             names = [name for name in ("batch_sharpness", "batch_sharpness_se") if name in frame]
@@ -102,7 +95,7 @@ class Run:
         """Each spectrum's smoothed density, and below it the nodes of its probes with their weights."""
         tables = []
         for numbers in self._spectra:
-            table = pd.read_csv(io.BytesIO(numbers["table"]), float_precision="round_trip")
+            table = _table(numbers["table"].decode("utf-8"))
             for at, key in enumerate(_KEY):
                 table.insert(at, key, numbers.get(key))
             tables.append(table)
@@ -182,6 +175,15 @@ def _whole_lines(path: Path) -> str:
     """A file without a last line that a killed run has left half written."""
     content = path.read_bytes()
     return content[: content.rfind(b"\n") + 1].decode("utf-8")
+
+
+def _table(text: str) -> pd.DataFrame:
+    """A table in CSV; a last row with less cells than it should have is left out."""
+    rows = list(csv.reader(io.StringIO(text)))
+    if rows and len(rows[-1]) != len(rows[0]):
+        rows.pop()
+    header, rows = (rows[0], rows[1:]) if rows else ([], [])
+    return pd.DataFrame({name: _column([row[at] for row in rows]) for at, name in enumerate(header)})
 
 
 def _column(cells: list[str]) -> pd.Series:

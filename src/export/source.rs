@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::spectra::spectra_tables;
-use super::table::Table;
+use super::table::{Column, Table, Values};
 use crate::error::{Error, Result};
 use crate::input;
 use crate::record::Event;
@@ -71,7 +71,7 @@ impl Source {
         let folder = run.path().file_name().map(|name| name.to_string_lossy().into_owned());
         Ok(Self {
             summary: run.summary().and_then(|summary| serde_json::to_value(summary).ok()),
-            tables: tables.into_iter().filter(|table| !table.columns.is_empty()).collect(),
+            tables,
             events,
             spectra,
             ..Self::bare("run", named.or(folder).unwrap_or_default(), run.path(), manifest)
@@ -167,6 +167,14 @@ impl Source {
 fn events_table(events: &[Event]) -> Table {
     let rows: Vec<Map<String, Value>> = events.iter().map(|event| event.clone().into()).collect();
     let mut table = Table::of_objects("events", &rows);
+    if rows.is_empty() {
+        let texts = |name| Column::named(name, Values::Texts(Vec::new()));
+        table.columns = vec![
+            Column::named("step", Values::Counts(Vec::new())),
+            texts("kind"),
+            texts("assumes"),
+        ];
+    }
     // Of the operator that the threshold bounds, which is not always the Hessian.
     let sharpness = table.columns.iter_mut().find(|column| column.name == "sharpness");
     if let Some(column) = sharpness {
