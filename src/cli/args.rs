@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::branch::BranchArgs;
+use super::export::ExportArgs;
 use super::flags::Read;
 use super::landscape::args::LandscapeArgs;
 use super::watch::WatchArgs;
+use super::shell::{CompletionsArgs, ManArgs};
 use crate::config::{CompareSettings, Settings};
 use crate::curvature::Matrix;
 use crate::device::BackendChoice;
@@ -47,12 +49,18 @@ pub(super) enum Command {
     Watch(WatchArgs),
     /// Read events off a run's steps.csv anew, one JSON object a line
     Events(EventsArgs),
+    /// Write a run's tables for other programs: TensorBoard, Parquet, JSON, CSV
+    Export(ExportArgs),
     /// Go through a checklist: is a run fit to draw conclusions from?
     Doctor(DoctorArgs),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
     /// List models, datasets, activations and optimizers
     List(ListArgs),
+    /// Print what a shell completes commands and flags by
+    Completions(CompletionsArgs),
+    /// Print the man page, or write those of all commands
+    Man(ManArgs),
 }
 
 /// Arguments of `run`.
@@ -112,6 +120,9 @@ pub(super) struct EventsArgs {
     /// JSON file of constants by which rows are judged, instead of the built-in ones
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `doctor`.
@@ -136,6 +147,9 @@ pub(super) struct CompareArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: CompareSettings,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `spectrum`.
@@ -185,6 +199,9 @@ pub(super) struct SpectrumArgs {
     /// Replace a spectrum that is there already
     #[arg(long)]
     pub force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The matrices that there are, and the one where none is named.

@@ -16,6 +16,7 @@ use crate::config::CompareSettings;
 use crate::experiment::compare::{
     Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus,
 };
+use crate::export::{Source, document};
 use crate::record::{StepRow, Summary, short};
 
 /// Runs and returns the exit code.
@@ -44,7 +45,13 @@ pub(super) fn compare(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<
     let end = comparison.run(&progress, &interrupted);
     progress.finish();
     let end = end?;
-    report(&comparison, &end, terminal);
+    match args.json {
+        true => {
+            let written = Source::of_comparison(&comparison.directory, &["summary"])?;
+            terminal.json(&document(&written))?;
+        }
+        false => report(&comparison, &end, terminal),
+    }
     Ok(end.exit_code())
 }
 

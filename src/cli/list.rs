@@ -16,8 +16,10 @@ use crate::optim::ENTRIES;
 /// Prints what can be named: models, datasets, activations, optimizers.
 pub(super) fn list(args: &ListArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     let models = models(args.dataset.as_deref().unwrap_or("digits"))?;
-    let text = if args.json { as_json(&models)? } else { as_text(&models)? };
-    terminal.output(&text);
+    match args.json {
+        true => terminal.json(&as_json(&models))?,
+        false => drop(terminal.output(&as_text(&models)?)),
+    }
     Ok(0)
 }
 
@@ -59,7 +61,7 @@ fn models(dataset: &str) -> crate::Result<Vec<Model>> {
         .collect()
 }
 
-fn as_json(models: &[Model]) -> anyhow::Result<String> {
+fn as_json(models: &[Model]) -> Value {
     let models: Vec<Value> = models
         .iter()
         .map(|model| {
@@ -86,11 +88,10 @@ fn as_json(models: &[Model]) -> anyhow::Result<String> {
             })
         })
         .collect();
-    let value = json!({
+    json!({
         "models": models, "datasets": datasets, "activations": Activation::NAMES,
         "optimizers": optimizers
-    });
-    Ok(serde_json::to_string_pretty(&value)? + "\n")
+    })
 }
 
 fn as_text(models: &[Model]) -> anyhow::Result<String> {

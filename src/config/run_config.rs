@@ -134,6 +134,9 @@ pub struct RunConfig {
     pub memory: Option<usize>,
     /// Steps between checkpoints; null for the last alone.
     pub checkpoint_every: Option<usize>,
+    /// Whether event files for TensorBoard are written too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tensorboard: bool,
     /// Where it is written; no part of what is compared or serialised.
     #[serde(skip)]
     pub place: Place,
@@ -208,6 +211,7 @@ impl RunConfig {
             chunk: settings.chunk,
             memory: settings.memory,
             checkpoint_every: settings.checkpoint_every,
+            tensorboard: settings.tensorboard.unwrap_or(false),
         })
     }
 

@@ -22,6 +22,8 @@ mod spectrum_tables;
 #[cfg(feature = "data")]
 mod stored;
 mod table_sums;
+#[cfg(feature = "data")]
+mod stored_spectra;
 mod watched;
 mod weights;
 mod weights_in;
@@ -36,8 +38,10 @@ pub use checkpoint::{
 #[cfg(feature = "data")]
 pub use growing::{GrowingRun, Growth};
 pub(crate) use json::to_bytes as to_json;
+pub(crate) use lines::Lines;
 pub use manifest::{Manifest, Resumption};
 pub(crate) use manifest::{RESULT_SCHEMA_VERSION, SCHEMA_VERSION};
+pub(crate) use own_files::event_file;
 pub(crate) use reader::ResultManifest;
 pub use reader::{ManifestHead, StepTable};
 pub(crate) use reader::{check_schema, events as events_of_text};
@@ -48,6 +52,8 @@ pub use spectrum_tables::{spectrum_csv, spectrum_json};
 #[cfg(feature = "data")]
 pub use stored::StoredRun;
 pub use table_sums::TableSums;
+#[cfg(feature = "data")]
+pub use stored_spectra::StoredSpectrum;
 pub use weights::to_safetensors;
 pub(crate) use weights_in::given as weights_of_bytes;
 use weights_in::parse_safetensors;

@@ -1,6 +1,6 @@
 //! Reading a run directory back.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -115,6 +115,11 @@ impl ResultManifest {
     }
 }
 
+/// Whether a part of a path goes down from where it is.
+fn is_name(part: Component<'_>) -> bool {
+    matches!(part, Component::Normal(_))
+}
+
 impl RunDirectory {
     /// What the folder's `manifest.json` says where it is of a result that was made of runs; `None` where it is a
     /// run's, is not there, or is no such file.
@@ -131,7 +136,8 @@ impl RunDirectory {
         let version = value["schema_version"].as_u64().unwrap_or(1);
         let Ok(manifest) = serde_json::from_value::<ResultManifest>(value) else { return Ok(None) };
         // A name from somebody else's file does not lead out of the folder.
-        let plain = |name: &String| !name.contains(['/', '\\']);
+        let plain =
+            |name: &String| !name.contains('\\') && Path::new(name).components().all(is_name);
         if version > u64::from(RESULT_SCHEMA_VERSION) || !manifest.files.iter().all(plain) {
             let problem = format!("schema_version = {version} is not one that this version reads");
             return Err(Error::file(path, None, problem, "read it with a later sharpscope"));

@@ -259,6 +259,8 @@ fn every_flag_is_one_of_a_command() {
         "compare",
         "spectrum",
         "report",
+        "export",
+        "man",
         "landscape interpolate",
         "landscape slice",
         "landscape average",

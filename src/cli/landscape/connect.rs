@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::ResultArgs;
 use super::progress::Progress;
-use super::{barrier_line, describe};
+use super::{barrier_line, describe, tell};
 use crate::cli::doctor::finding_line;
 use crate::cli::flags::{Read, settings_of};
 use crate::cli::logging::Terminal;
@@ -87,8 +87,7 @@ pub(super) fn connect(args: &ConnectArgs, terminal: &Terminal) -> anyhow::Result
     let mut output = Output::create(out, force, "connect", &described)?;
     write(&mut output, &compared, &asked, &found)?;
     let path = output.finish()?;
-    report(&asked, &found).iter().for_each(|line| terminal.result(line));
-    terminal.result(&format!("written    {}", path.display()));
+    tell(&args.result, &path, || report(&asked, &found), terminal)?;
     Ok(match found.trained.end {
         Descent::Completed => 0,
         Descent::Diverged => ExitStatus::Diverged.code(),

@@ -90,7 +90,7 @@ pub struct RunFacts {
 
 /// Keys of `config` that a run may go on with other values of: how long it is, where it is written, what
 /// is done on the way, and how much is computed at a time, which another device may lower.
-const CHANGEABLE: [&str; 9] = [
+const CHANGEABLE: [&str; 10] = [
     "steps",
     "checkpoint_every",
     "on_warning",
@@ -100,6 +100,7 @@ const CHANGEABLE: [&str; 9] = [
     "force",
     "chunk",
     "memory",
+    "tensorboard",
 ];
 
 /// What of a manifest's `config` no going on changes.
