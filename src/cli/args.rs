@@ -140,7 +140,8 @@ pub(super) struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Optimizer, its numbers, --lr, --batch-size, --schedule and --warmup take \
                         several values, separated by commas; what is run is their product, for each \
-                        seed. The same command with the same --out goes on where it was stopped.")]
+                        seed. The same command with the same --out goes on where it was stopped. Several \
+                        processes, on machines that share --out, do it with --cell or --shard.")]
 pub(super) struct CompareArgs {
     /// JSON file of settings; its keys are the flags below, underscores for dashes, and flags win
     #[arg(long, value_name = "FILE")]
@@ -150,6 +151,38 @@ pub(super) struct CompareArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub cells: CellArgs,
+}
+
+/// Arguments of `compare` for several processes that do its runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cells, for several processes")]
+#[group(multiple = false, id = "cells")]
+pub(super) struct CellChoice {
+    /// Print the command of each run, a line each, and do none
+    #[arg(long)]
+    pub list: bool,
+    /// Do the run of this number only, from 1
+    #[arg(long, value_name = "N")]
+    pub cell: Option<usize>,
+    /// Do each N-th run only, beginning with the I-th: I of 1 to N
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+    /// Write tables and pictures of the runs that are there, and do none
+    #[arg(long)]
+    pub collect: bool,
+}
+
+/// Which runs a process does, and when it takes one over.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cells, for several processes")]
+pub(super) struct CellArgs {
+    #[command(flatten)]
+    pub choice: CellChoice,
+    /// Take over a run whose process, on another machine, has been silent for so many seconds [default: 120]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub take_over_after: Option<f64>,
 }
 
 /// Arguments of `spectrum`.

@@ -154,6 +154,23 @@ fn likely_faster_on_the_cpu(parameters: usize, samples: usize) -> Option<String>
 }
 
 impl Prepared {
+    /// The configuration of a run of the same problem that only its update rule, its rate and its batches set
+    /// apart, with what the data decide filled in as here, and checked as [`prepare`] does.
+    #[cfg(feature = "figures")]
+    pub(super) fn sibling(&self, config: RunConfig) -> Result<RunConfig> {
+        let train_size = self.split.train.len();
+        check_at_most("--batch-size", config.batch_size.0, train_size, "training samples")?;
+        let own = self.config.clone();
+        Ok(RunConfig {
+            data: own.data,
+            train_size: own.train_size,
+            validation_size: own.validation_size,
+            samples: own.samples,
+            chunk: own.chunk,
+            ..config
+        })
+    }
+
     /// The loss over these rows of the dataset, at most as many at a time as configured.
     ///
     /// # Errors

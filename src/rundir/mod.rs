@@ -31,6 +31,8 @@ mod writer;
 
 pub use crate::record::cells;
 pub(crate) use atomic::write as write_at_once;
+#[cfg(feature = "figures")]
+pub(crate) use atomic::{is_unfinished, write_new};
 pub use checkpoint::{
     CheckpointState, OptimizerHead, RandomState, RunFacts, ScheduleHead, checkpoint_file,
     preconditioner_file,

@@ -19,6 +19,9 @@ pub struct ManifestHead {
     /// Version of the files' layout; 1 where it is not said.
     #[serde(default = "first_version")]
     pub schema_version: u32,
+    /// Version of sharpscope.
+    #[serde(default)]
+    pub version: Option<String>,
     /// The resolved configuration.
     pub config: Value,
     /// The process exit code; `None` where the run is under way or was killed.
