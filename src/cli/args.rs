@@ -48,7 +48,7 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
-    /// List models, datasets, activations and optimizers
+    /// List models, datasets, objectives, activations and optimizers
     List(ListArgs),
 }
 

@@ -230,6 +230,9 @@ fn what(run: &StoredRun) -> String {
     let batch = config.batch_size.0.map_or("full batch".to_string(), |n| format!("batches of {n}"));
     let (dataset, loss) = (&config.dataset, config.loss);
     let (optimizer, lr, seed) = (&config.optimizer.name, config.lr, config.seed);
+    if let Some(objective) = config.objective() {
+        return format!("{}, {optimizer}, lr {lr}, seed {seed}", objective.kind());
+    }
     format!(
         "{} on {dataset}, {loss}, {optimizer}, lr {lr}, {batch}, seed {seed}",
         config.model.kind()
@@ -259,6 +262,9 @@ fn notes(run: &StoredRun, rows: &[StepRow]) -> Vec<String> {
     notes.push(match &head.curvature_indices {
         Some(some) => format!("curvature of {} of the {samples} training samples", some.len()),
         None if samples > 0 => format!("curvature of all {samples} training samples"),
+        None if head.config.get("objective").is_some() => {
+            "curvature of the objective, which has no samples".to_string()
+        }
         None => "the samples are those of the user's own loop".to_string(),
     });
     notes.push(format!("computed in {}", words(&run.precision())));

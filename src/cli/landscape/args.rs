@@ -79,21 +79,21 @@ pub(in crate::cli) struct SliceArgs {
     /// Run directory, RUN or RUN@STEP; three for --along plane
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
-    /// Directions: eigenvectors (of the Hessian), random (scaled as the weights), plane (through three runs) or trajectory
-    /// (principal components of the checkpoints) [default: eigenvectors]
+    /// Directions: eigenvectors (of the Hessian), random (scaled as the weights), plane (through three runs), trajectory
+    /// (principal components of the checkpoints) or coordinates (variables themselves) [default: eigenvectors]
     #[arg(long, value_name = Along::BARRED, value_parser = Read::<Along>::new(), hide_possible_values = true)]
     pub along: Option<Along>,
     /// 1 for a line along each direction, 2 for a plane
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub dimensions: usize,
-    /// Which eigenvectors, by falling eigenvalue from 1
+    /// Which eigenvectors, by falling eigenvalue from 1; which variables, for coordinates
     #[arg(long, value_name = "K,…", value_delimiter = ',', default_value = "1,2")]
     pub which: Vec<usize>,
     /// Points on each axis [default: 51 on a line, 25 in a plane]
     #[arg(long, value_name = "N")]
     pub points: Option<usize>,
     /// Half-width: for eigenvectors in units of sqrt(2 dL/|lambda|), for random directions of the direction [default: 1];
-    /// for planes and trajectories, what is shown around the points as a share of their extent [default: 0.25]
+    /// for planes, trajectories and coordinates, what is shown around the points as a share of their extent [default: 0.25]
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub range: Option<f64>,
     /// dL, the rise that eigenvectors' units are made of [default: the training loss there]

@@ -33,17 +33,25 @@ fn describe(compared: &Compared, terminal: &Terminal) {
         terminal.note(notice);
     }
     let names: Vec<&str> = compared.members.iter().map(|member| &member.name[..]).collect();
+    let device = format!(
+        "on {} ({}, {})",
+        prepared.device.backend(),
+        prepared.device.adapter(),
+        prepared.config.precision
+    );
+    if let Some(objective) = prepared.config.objective() {
+        let (names, kind, variables) = (names.join(", "), objective.kind(), prepared.theta.len());
+        terminal.note(&format!("{names}: {kind} of {variables} variables, {device}"));
+        return;
+    }
     terminal.note(&format!(
-        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, on {} ({}, {})",
+        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {device}",
         names.join(", "),
         prepared.theta.len(),
         prepared.split.train.len(),
         prepared.split.validation.len(),
         prepared.config.dataset,
         prepared.config.loss,
-        prepared.device.backend(),
-        prepared.device.adapter(),
-        prepared.config.precision,
     ));
     compared.notes.iter().for_each(|note| terminal.note(note));
 }
