@@ -28,6 +28,8 @@ pub(in crate::cli) enum LandscapeCommand {
     Average(AverageArgs),
     /// The loss along one direction or over a plane: eigenvectors, random directions, three runs, a trajectory
     Slice(SliceArgs),
+    /// Which minimum each start of a grid reaches; of several runs, which share a basin
+    Basins(BasinsArgs),
     /// A curve of low loss between two runs, and whether it is one
     Connect(ConnectArgs),
     /// One run's hidden units in the order, the signs and the scales of another's
@@ -102,6 +104,35 @@ pub(in crate::cli) struct SliceArgs {
     /// Seed of random directions [default: the run's]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    #[command(flatten)]
+    pub result: ResultArgs,
+}
+
+/// Arguments of `landscape basins`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BasinsArgs {
+    /// One run of an objective, RUN or RUN@STEP, for a map of where its starts lead; or several runs of one problem
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// The two variables of a map; the others are the run's
+    #[arg(long, value_name = "I,J", value_delimiter = ',', default_value = "1,2")]
+    pub which: Vec<usize>,
+    /// Starts on each side of a map, points on each line between runs [default: 25]
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    pub points: usize,
+    /// Middle of a map [default: that of the objective's region]
+    #[arg(long, value_name = "X,Y", value_delimiter = ',', allow_negative_numbers = true)]
+    pub center: Vec<f64>,
+    /// Half the width of a map [default: that of the objective's region]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    pub range: Option<f64>,
+    /// Updates from each start [default: the run's]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Barrier up to which two runs share a basin: of the error or, where errors are not counted, of the loss as a
+    /// share of that at the first run's start [default: 0.02]
+    #[arg(long, value_name = "B", default_value_t = 0.02, allow_negative_numbers = true)]
+    pub barrier: f64,
     #[command(flatten)]
     pub result: ResultArgs,
 }

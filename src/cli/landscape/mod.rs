@@ -3,6 +3,7 @@
 mod align;
 pub(super) mod args;
 mod average;
+mod basins;
 mod connect;
 mod instability;
 mod interpolate;
@@ -18,6 +19,7 @@ use crate::record::short;
 pub(super) fn landscape(args: LandscapeArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     match args.command {
         LandscapeCommand::Align(args) => align::align(&args, terminal),
+        LandscapeCommand::Basins(args) => basins::basins(&args, terminal),
         LandscapeCommand::Connect(args) => connect::connect(&args, terminal),
         LandscapeCommand::Instability(args) => instability::instability(&args, terminal),
         LandscapeCommand::Interpolate(args) => interpolate::interpolate(&args, terminal),

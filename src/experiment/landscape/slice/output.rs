@@ -167,6 +167,7 @@ fn contours(measured: &Measured) -> ContourFigure {
         xs: cut.xs.clone(),
         ys: cut.ys.clone(),
         values: cut.values.iter().map(|values| values.train.loss).collect(),
+        regions: Vec::new(),
         marks: match slice.marks.is_empty() {
             true => vec![(slice.center_name.clone(), 0.0, 0.0)],
             false => {
