@@ -68,7 +68,8 @@ fn report_map(mapped: &Mapped, path: std::path::PathBuf) -> Vec<String> {
             let at = minimum.at.iter().take(4).map(|&x| short(x)).collect::<Vec<_>>().join(", ");
             let more = if minimum.at.len() > 4 { ", …" } else { "" };
             format!(
-                "minimum {}  loss {} at ({at}{more}), sharpness {}, {} of {all} starts{}",
+                "{} {}  loss {} at ({at}{more}), sharpness {}, {} of {all} starts{}",
+                minimum.kind(),
                 number + 1,
                 short(minimum.loss),
                 minimum.sharpness.map_or("-".to_string(), short),

@@ -2,7 +2,7 @@
 //! differences, in both precisions and both ways of differentiating.
 
 use serde_json::{Value, json};
-use sharpscope::autodiff::{Objective, Samples};
+use sharpscope::autodiff::Samples;
 use sharpscope::linalg::{dot, norm};
 
 use super::opened;

@@ -6,13 +6,14 @@ use serde_json::json;
 
 use crate::autodiff::{Objective, Samples};
 use crate::config::RunConfig;
+use crate::curvature::CurvatureMeter;
 use crate::error::{Error, Result};
 use crate::experiment::csv_table::Table;
-use crate::experiment::landscape::path::{at_least, follow};
+use crate::experiment::landscape::path::at_least;
 use crate::experiment::landscape::{Compared, Output};
 use crate::figure::{ContourFigure, contour_png, contour_svg};
-use crate::landscape::{SharpnessFollower, distance, spread};
-use crate::linalg::norm;
+use crate::landscape::{distance, spread};
+use crate::linalg::{Extremes, Solver, norm};
 use crate::record::optional;
 
 /// What is asked of a map.
@@ -82,6 +83,8 @@ pub struct Minimum {
     pub loss: f64,
     /// The largest eigenvalue of the Hessian there.
     pub sharpness: Option<f64>,
+    /// The smallest one; below 0, it is a saddle.
+    pub lambda_min: Option<f64>,
     /// Starts that were led there.
     pub starts: usize,
     /// The largest distance of one of the points from that of the lowest loss.
@@ -89,7 +92,10 @@ pub struct Minimum {
 }
 
 /// A gradient this small, as a share of the median of those at the starts, has settled.
-const SETTLED: f64 = 1e-4;
+const SETTLED: f64 = 1e-2;
+/// A descent is over where a step moves by no more than this share of the map's width, and the gradient is no more
+/// than this share of that at the start.
+const OVER: f64 = 1e-9;
 /// Ends closer than this share of the map's width are of one minimum.
 const TOGETHER: f64 = 0.02;
 /// Beyond so many widths of the map nothing is looked for.
@@ -160,7 +166,7 @@ impl Map {
         let objectives = (0..workers).map(|_| prepared.objective(&[0]));
         let objectives: Vec<Box<dyn Objective>> = objectives.collect::<Result<_>>()?;
         let here = members[0].theta.clone();
-        let descent = Descent { config: &config, bound: BEYOND * half };
+        let descent = Descent { config: &config, half };
         let rows = |(worker, mut objective): (usize, Box<dyn Objective>)| {
             let mut rows = Vec::new();
             for row in (worker..ys.len()).step_by(workers) {
@@ -179,11 +185,16 @@ impl Map {
         let descents: Vec<Descended> = all.into_iter().map(|(_, descended)| descended).collect();
         let mut starts = settled(descents);
         let mut minima = together(&mut starts, 2.0 * half * TOGETHER)?;
-        let settings = follow(prepared, 1);
+        let meter = CurvatureMeter {
+            extremes: Extremes { smallest: 1, ..prepared.meter().extremes },
+            solver: Solver::Lanczos,
+            ..prepared.meter()
+        };
         for minimum in &mut minima {
-            let mut follower = SharpnessFollower::new(settings);
-            let (_, found) = follower.measure(&mut *prepared.problem.train, &minimum.at)?;
-            minimum.sharpness = found.and_then(|found| found.lambda.first().copied());
+            prepared.problem.train.set_parameters(&minimum.at)?;
+            let found = meter.measure(&*prepared.problem.train, 0)?;
+            minimum.sharpness = found.lambda.first().copied();
+            minimum.lambda_min = found.lambda_min;
         }
         Ok(Mapped { xs, ys, starts, minima, steps: config.steps })
     }
@@ -202,8 +213,8 @@ struct Descended {
 /// How starts are descended from.
 struct Descent<'a> {
     config: &'a RunConfig,
-    /// Diverged is what is farther away than this.
-    bound: f64,
+    /// Half the map's width.
+    half: f64,
 }
 
 impl Descent<'_> {
@@ -217,7 +228,7 @@ impl Descent<'_> {
             objective.set_parameters(&theta)?;
             let there = objective.gradient(Samples::All)?;
             let (loss, length) = (there.evaluation.loss, norm(&there.gradient));
-            let inside = loss.is_finite() && length.is_finite() && norm(&theta) <= self.bound;
+            let inside = loss.is_finite() && length.is_finite() && norm(&theta) <= BEYOND * self.half;
             let seen = descended.get_or_insert_with(|| Descended {
                 loss,
                 first_gradient: length,
@@ -238,8 +249,9 @@ impl Descent<'_> {
             };
             optimizer.step(schedule.rate(step), &mut theta, &there.gradient, &mut elsewhere)?;
             theta.iter_mut().for_each(|x| *x = precision.round(*x));
-            // What remembers may stand still for a step.
-            if theta == seen.end && length <= f64::EPSILON {
+            // What remembers may stand still for a step where the gradient is not small.
+            let small = length <= OVER * seen.first_gradient;
+            if small && distance(&theta, &seen.end)? <= OVER * self.half {
                 break;
             }
         }
@@ -307,12 +319,23 @@ fn together(starts: &mut [Start], apart: f64) -> Result<Vec<Minimum>> {
             extent = extent.max(distance(&at, &starts[other].end)?);
         }
         let loss = loss(group[0]);
-        minima.push(Minimum { at, loss, sharpness: None, starts: group.len(), extent });
+        minima.push(Minimum { at, loss, sharpness: None, lambda_min: None, starts: group.len(), extent });
     }
     for (number, group) in groups.iter().enumerate() {
         group.iter().for_each(|&at| starts[at].minimum = Some(number));
     }
     Ok(minima)
+}
+
+impl Minimum {
+    /// What it is by its smallest eigenvalue.
+    pub fn kind(&self) -> &'static str {
+        let down = self.lambda_min.unwrap_or(0.0);
+        match -down > 1e-3 * self.sharpness.unwrap_or(0.0).abs() {
+            true => "saddle",
+            false => "minimum",
+        }
+    }
 }
 
 impl Mapped {
@@ -339,7 +362,7 @@ pub fn write(output: &mut Output, name: &str, mapped: &Mapped, asked: &Map) -> R
     output.json("basins", &numbers)?;
     let [first, second] = [asked.which[0], asked.which[1]];
     let marks = mapped.minima.iter().take(MOST_MARKS).enumerate().map(|(number, minimum)| {
-        (format!("minimum {}", number + 1), minimum.at[first - 1], minimum.at[second - 1])
+        (format!("{} {}", minimum.kind(), number + 1), minimum.at[first - 1], minimum.at[second - 1])
     });
     let figure = ContourFigure {
         title: format!("Where starts lead: {name}"),
