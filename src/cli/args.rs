@@ -8,8 +8,8 @@ use super::branch::BranchArgs;
 use super::export::ExportArgs;
 use super::flags::Read;
 use super::landscape::args::LandscapeArgs;
-use super::watch::WatchArgs;
 use super::shell::{CompletionsArgs, ManArgs};
+use super::watch::WatchArgs;
 use crate::config::{CompareSettings, Settings};
 use crate::curvature::Matrix;
 use crate::device::BackendChoice;
@@ -55,7 +55,7 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
-    /// List models, datasets, activations and optimizers
+    /// List models, datasets, objectives, activations and optimizers
     List(ListArgs),
     /// Print what a shell completes commands and flags by
     Completions(CompletionsArgs),

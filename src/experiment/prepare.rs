@@ -185,6 +185,14 @@ impl Prepared {
         supervised(&self.device, &task, samples.to_vec(), chunk)
     }
 
+    /// Numbers of the training samples; an objective has none.
+    pub fn train_samples(&self) -> &[usize] {
+        match self.config.objective() {
+            Some(_) => &[],
+            None => &self.split.train,
+        }
+    }
+
     /// The training samples of each class, by position, where a quantity is about them.
     pub(super) fn classes(&self) -> Vec<Vec<usize>> {
         let asked = self.config.measure.as_ref().and_then(Quantities::of_classes);

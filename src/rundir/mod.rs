@@ -21,9 +21,9 @@ mod spectra;
 mod spectrum_tables;
 #[cfg(feature = "data")]
 mod stored;
-mod table_sums;
 #[cfg(feature = "data")]
 mod stored_spectra;
+mod table_sums;
 mod watched;
 mod weights;
 mod weights_in;
@@ -53,9 +53,9 @@ pub use spectra::{FOLDER as SPECTRA, spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
 #[cfg(feature = "data")]
 pub use stored::StoredRun;
-pub use table_sums::TableSums;
 #[cfg(feature = "data")]
 pub use stored_spectra::StoredSpectrum;
+pub use table_sums::TableSums;
 pub use weights::to_safetensors;
 pub(crate) use weights_in::given as weights_of_bytes;
 use weights_in::parse_safetensors;

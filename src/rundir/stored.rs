@@ -89,7 +89,7 @@ impl StoredRun {
         let path = self.directory.file("manifest.json");
         let wrong = |problem: String| Error::file(&path, None, problem, REMEDY);
         let head = self.head.as_ref().ok_or_else(|| self.no_manifest())?;
-        if head.config.get("model").is_none() {
+        if self.is_own_loop() {
             return Err(wrong("it does not say which model was trained".to_string()));
         }
         let settings = Settings::of_manifest(&head.config)
@@ -212,8 +212,7 @@ impl StoredRun {
     pub(crate) fn table_in_order(&self) -> Result<StepTable> {
         let table = self.table_as_it_is()?;
         // A loop of somebody else's may profile some of its steps only.
-        let own_loop = self.head.as_ref().is_none_or(|head| head.config.get("model").is_none());
-        table.check_steps(!own_loop)?;
+        table.check_steps(!self.is_own_loop())?;
         Ok(table)
     }
 
@@ -251,6 +250,13 @@ impl StoredRun {
             true => Ok(true),
             false => wrong("events.jsonl", format!("the {} events", sums.events)),
         }
+    }
+
+    /// Whether it is of a loop of somebody else's: neither a model nor an objective is known.
+    fn is_own_loop(&self) -> bool {
+        let says =
+            |key: &str| self.head.as_ref().is_some_and(|head| head.config.get(key).is_some());
+        !says("model") && !says("objective")
     }
 
     fn table_as_it_is(&self) -> Result<StepTable> {

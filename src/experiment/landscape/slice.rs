@@ -25,6 +25,8 @@ choices! {
         Plane = "plane",
         /// The principal components of a run's checkpoints.
         Trajectory = "trajectory",
+        /// Two variables themselves, with a run's checkpoints on them.
+        Coordinates = "coordinates",
     }
 }
 
@@ -35,7 +37,7 @@ pub struct Request {
     pub along: Along,
     /// One direction at a time, or two at once.
     pub dimensions: usize,
-    /// Which eigenvectors, from 1 by falling eigenvalue.
+    /// Which eigenvectors, from 1 by falling eigenvalue, or which variables.
     pub which: Vec<usize>,
     /// Points on each axis; `None` for 51 on a line and 25 on each side of a grid.
     pub points: Option<usize>,
@@ -93,7 +95,8 @@ impl Request {
             let remedy = "give 1 or 2";
             return wrong("--dimensions", self.dimensions.to_string(), "cannot be drawn", remedy);
         }
-        if self.dimensions == 1 && matches!(self.along, Along::Plane | Along::Trajectory) {
+        let planes = [Along::Plane, Along::Trajectory, Along::Coordinates];
+        if self.dimensions == 1 && planes.contains(&self.along) {
             let remedy = "leave it out, or take 'landscape interpolate' for lines between runs";
             return wrong("--dimensions", "1".to_string(), "a plane has two", remedy);
         }
@@ -137,7 +140,8 @@ impl Request {
     pub fn check_against(&self, compared: &Compared) -> Result<()> {
         let parameters = compared.prepared.problem.train.dim();
         let top = self.which.iter().copied().max().unwrap_or(1);
-        if self.along == Along::Eigenvectors && top > parameters {
+        let counted = matches!(self.along, Along::Eigenvectors | Along::Coordinates);
+        if counted && top > parameters {
             let problem = format!("the model has {parameters} parameters");
             return Err(Error::setting("--which", top, problem, "give smaller numbers"));
         }
