@@ -16,7 +16,7 @@ pub struct TableSums {
     pub columns: usize,
     /// SHA-256 of its header and those rows, cell by cell, but for those that hold times.
     pub steps_sha256: String,
-    /// Lines of `events.jsonl`.
+    /// Lines of `events.jsonl` from before the last of those rows.
     pub events: usize,
     /// SHA-256 of those lines.
     pub events_sha256: String,
@@ -48,6 +48,8 @@ pub(super) struct Written {
     steps: Sha256,
     events: usize,
     told: Sha256,
+    /// Lines told since the latest row: a run that goes on from there does not keep all of them.
+    latest: Vec<u8>,
 }
 
 impl Written {
@@ -55,13 +57,16 @@ impl Written {
     pub fn new(columns: &[String]) -> Self {
         let times = columns.iter().map(|name| is_time(name)).collect();
         let (steps, told) = (Sha256::new(), Sha256::new());
-        let mut written = Self { rows: 0, times, steps, events: 0, told };
+        let latest = Vec::new();
+        let mut written = Self { rows: 0, times, steps, events: 0, told, latest };
         written.cells(columns.iter());
         written
     }
 
     /// A row; cells under further columns are left out.
     pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.events += self.latest.iter().filter(|&&byte| byte == b'\n').count();
+        self.told.update(std::mem::take(&mut self.latest));
         self.rows += 1;
         self.cells(cells);
     }
@@ -76,8 +81,7 @@ impl Written {
 
     /// Events as they were written, one in a line.
     pub fn told(&mut self, lines: &[u8]) {
-        self.events += lines.iter().filter(|&&byte| byte == b'\n').count();
-        self.told.update(lines);
+        self.latest.extend(lines);
     }
 
     /// Rows so far.

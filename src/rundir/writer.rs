@@ -138,8 +138,8 @@ impl Files {
             |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.append(name)?));
         let tables = (lines("steps.csv")?, lines("events.jsonl")?);
         let mut written = Written::new(&table.columns);
-        table.cells.iter().for_each(|row| written.row(row));
         written.told(&events);
+        table.cells.iter().for_each(|row| written.row(row));
         Self::of(directory, manifest, run, table.columns, tables, written)
     }
 
