@@ -4,12 +4,14 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::args::Verbosity;
+use crate::error::{Error, Result};
 
 /// Standard error, shared by messages, logs and progress bars.
 #[derive(Clone)]
@@ -102,6 +104,17 @@ impl Terminal {
     pub fn output(&self, text: &str) -> bool {
         let mut out = io::stdout().lock();
         self.note_loss(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    }
+
+    /// What was asked for as JSON, with nothing else on standard output, quiet or not.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] if it is no JSON.
+    pub fn json(&self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|e| Error::Encode { what: "JSON", reason: e.to_string() })?;
+        self.output(&format!("{text}\n"));
+        Ok(())
     }
 
     /// Whether all of standard output was written, or its reader did not want more.

@@ -8,6 +8,7 @@ use super::watch::LiveScreen;
 use crate::config::{RunConfig, Settings};
 use crate::error::Error;
 use crate::experiment::{Finished, Prepared, prepare, resume};
+use crate::objective::ObjectiveSpec;
 use crate::profile::Observer;
 use crate::record::{ExitStatus, Summary, short};
 use crate::rundir::StoredRun;
@@ -33,7 +34,9 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     for notice in [prepared.device.notice(), prepared.notice.as_deref()].into_iter().flatten() {
         terminal.note(notice);
     }
-    terminal.note(&format!("data: {}", prepared.dataset.description()));
+    if prepared.config.objective().is_none() {
+        terminal.note(&format!("data: {}", prepared.dataset.description()));
+    }
     terminal.note(&describe(started.prepared()));
     started.notices().iter().for_each(|notice| terminal.note(notice));
     if let Some(remark) = started.prepared().config.learning_rate().remark() {
@@ -70,6 +73,9 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
 
 pub(super) fn describe(prepared: &Prepared) -> String {
     let config = &prepared.config;
+    if let Some(objective) = config.objective() {
+        return describe_objective(prepared, objective);
+    }
     let test = match prepared.split.test.len() {
         0 => String::new(),
         test => format!(" ({test} for a test)"),
@@ -85,6 +91,23 @@ pub(super) fn describe(prepared: &Prepared) -> String {
         config.loss,
         config.optimizer,
         config.batch_size.describe(),
+        config.lr,
+        config.seed,
+        prepared.device.backend(),
+        prepared.device.adapter(),
+        config.precision,
+    )
+}
+
+fn describe_objective(prepared: &Prepared, objective: &ObjectiveSpec) -> String {
+    let config = &prepared.config;
+    format!(
+        "{}: {} of {} variables, {}; {}, lr {}, seed {}, on {} ({}, {})",
+        config.place.name,
+        objective.kind(),
+        prepared.theta.len(),
+        objective.facts().about(),
+        config.optimizer,
         config.lr,
         config.seed,
         prepared.device.backend(),

@@ -291,6 +291,9 @@ fn notes(run: &StoredRun, rows: &[StepRow]) -> Vec<String> {
     notes.push(match &head.curvature_indices {
         Some(some) => format!("curvature of {} of the {samples} training samples", some.len()),
         None if samples > 0 => format!("curvature of all {samples} training samples"),
+        None if head.config.get("objective").is_some() => {
+            "curvature of the objective, which has no samples".to_string()
+        }
         None => "the samples are those of the user's own loop".to_string(),
     });
     notes.push(format!("computed in {}", words(&run.precision())));
