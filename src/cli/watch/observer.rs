@@ -21,7 +21,7 @@ use crate::record::{Event, StepRow, Summary};
 /// The run goes on beside it, so no picture is drawn sooner after another.
 const PICTURE: Duration = Duration::from_millis(250);
 /// Keys, and the run's end, wait no longer.
-const PATIENCE: Duration = Duration::from_millis(40);
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Draws a run while it goes on, from a thread of its own. q and Esc leave the screen to a progress bar; Ctrl-C
 /// interrupts the run as it always does.
