@@ -88,7 +88,7 @@ fn comparisons_and_results_of_the_runs_stand_on_their_page() {
         read(place.made("page.html"))
     };
     let own = page("b");
-    for part in ["landscape interpolate: a@3, b@3", "data:image/", "interpolate.csv", "points 3"] {
+    for part in ["landscape interpolate: a@3, b@3", "data:image", "interpolate.csv", "points 3"] {
         assert!(own.contains(part), "{part}");
     }
     // Of others it says nothing unless they are named, and of the file on disk nobody is asked.
@@ -100,9 +100,10 @@ fn comparisons_and_results_of_the_runs_stand_on_their_page() {
     }
     assert_eq!(labels(&page("elsewhere")), [""; 0]);
     std::fs::write(place.made("landscapes/line/interpolate.csv"), "a,b\n1\n").unwrap();
-    let refused = place.run("report a --out new.html");
+    let refused = place.run("report landscapes/line --out new.html");
     assert_eq!(refused.code, Some(2));
     assert!(refused.err.contains("interpolate.csv:2"), "{}", refused.err);
+    assert!(page("a").contains("interpolate.csv:2: not a table"));
 }
 
 #[test]
