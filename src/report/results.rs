@@ -87,8 +87,9 @@ pub(super) fn results(paths: &[PathBuf], subjects: &[Subject]) -> Result<Vec<Res
         let Ok(Some(manifest)) = RunDirectory::at(&path).result_manifest() else { continue };
         if is_about(&path, &runs) && seen.insert(place(&path)) {
             // Nobody named it: the page is not kept from its reader.
-            let unreadable =
-                |error| ResultView::about(&path, "landscape".to_string(), vec![format!("{error}")]);
+            let unreadable = |error: Error| {
+                ResultView::about(&path, "landscape".to_string(), vec![error.to_string()])
+            };
             found.push(result(&path, &manifest).unwrap_or_else(unreadable));
         }
     }
