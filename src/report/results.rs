@@ -127,8 +127,8 @@ fn candidates(subjects: &[Subject]) -> Vec<PathBuf> {
 fn is_about(path: &Path, runs: &BTreeSet<PathBuf>) -> bool {
     let manifest = manifest(path).unwrap_or_default();
     let of = manifest["runs"].as_array();
-    let directories = of.into_iter().flatten().filter_map(|run| run["directory"].as_str());
-    directories.into_iter().any(|directory| runs.contains(&place(Path::new(directory))))
+    let mut directories = of.into_iter().flatten().filter_map(|run| run["directory"].as_str());
+    directories.any(|directory| runs.contains(&place(Path::new(directory))))
 }
 
 fn manifest(path: &Path) -> Result<Value> {
