@@ -6,7 +6,6 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use super::content::{PageEvent, columns, kinds, phases, threshold_of, unconverged};
-use super::spectra::count;
 use super::subject::{Place, places};
 use crate::error::Result;
 use crate::rundir::{GrowingRun, Growth, StoredRun};
@@ -101,7 +100,7 @@ impl FollowedRun {
     fn look(&mut self, index: usize) -> Result<Option<News>> {
         let Some(run) = &mut self.run else { return Ok(None) };
         let mut growth = run.look()?;
-        let spectra = count(run.directory());
+        let spectra = run.directory().spectrum_stems().len();
         let is_another = run.has_ended() != self.held.has_ended || spectra != self.held.spectra;
         if growth.begun_anew || is_another {
             return Ok(Some(News::Page));

@@ -58,6 +58,14 @@ struct TableView {
     left_out: usize,
 }
 
+impl ResultView {
+    fn about(path: &Path, title: String, facts: Vec<String>) -> Self {
+        let path = path.display().to_string();
+        let (findings, pictures, tables) = (Vec::new(), Vec::new(), Vec::new());
+        Self { title, facts, findings, pictures, tables, path }
+    }
+}
+
 /// Comparisons and results among `paths`, then results of `landscape` about any of the runs, where they are in a
 /// folder `landscapes`: here, or beside a run or its folder.
 ///
@@ -78,7 +86,11 @@ pub(super) fn results(paths: &[PathBuf], subjects: &[Subject]) -> Result<Vec<Res
         // What somebody else left there is not asked for.
         let Ok(Some(manifest)) = RunDirectory::at(&path).result_manifest() else { continue };
         if is_about(&path, &runs) && seen.insert(place(&path)) {
-            found.push(result(&path, &manifest)?);
+            // Nobody named it: the page is not kept from its reader.
+            let unreadable = |error: Error| {
+                ResultView::about(&path, "landscape".to_string(), vec![error.to_string()])
+            };
+            found.push(result(&path, &manifest).unwrap_or_else(unreadable));
         }
     }
     Ok(found)
@@ -115,8 +127,8 @@ fn candidates(subjects: &[Subject]) -> Vec<PathBuf> {
 fn is_about(path: &Path, runs: &BTreeSet<PathBuf>) -> bool {
     let manifest = manifest(path).unwrap_or_default();
     let of = manifest["runs"].as_array();
-    let directories = of.into_iter().flatten().filter_map(|run| run["directory"].as_str());
-    directories.into_iter().any(|directory| runs.contains(&place(Path::new(directory))))
+    let mut directories = of.into_iter().flatten().filter_map(|run| run["directory"].as_str());
+    directories.any(|directory| runs.contains(&place(Path::new(directory))))
 }
 
 fn manifest(path: &Path) -> Result<Value> {
@@ -128,14 +140,8 @@ fn result(path: &Path, head: &ResultManifest) -> Result<ResultView> {
     let manifest = manifest(path)?;
     let named = |run: &Value| run["name"].as_str().unwrap_or_default().to_string();
     let runs: Vec<String> = manifest["runs"].as_array().into_iter().flatten().map(named).collect();
-    let mut view = ResultView {
-        title: format!("{} {}: {}", head.kind, head.command, runs.join(", ")),
-        facts: facts(&manifest),
-        findings: Vec::new(),
-        pictures: Vec::new(),
-        tables: Vec::new(),
-        path: path.display().to_string(),
-    };
+    let title = format!("{} {}: {}", head.kind, head.command, runs.join(", "));
+    let mut view = ResultView::about(path, title, facts(&manifest));
     // Of a result that was stopped on the way not all are there.
     let there = |name: &&String| path.join(name).is_file();
     for name in head.files.iter().filter(there) {
@@ -208,14 +214,7 @@ fn comparison(folder: &Path) -> Result<ResultView> {
         let failed = member.error.as_ref();
         facts.extend(failed.map(|e| format!("{}, seed {}: {e}", member.setting, member.seed)));
     }
-    let mut view = ResultView {
-        title: format!("compare: {}", manifest.name),
-        facts,
-        findings: Vec::new(),
-        pictures: Vec::new(),
-        tables: Vec::new(),
-        path: folder.display().to_string(),
-    };
+    let mut view = ResultView::about(folder, format!("compare: {}", manifest.name), facts);
     if folder.join("summary.csv").is_file() {
         view.tables.push(table(folder, "summary.csv")?);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{SPECTRA, StoredRun, is_table_of, spectrum_json};
+use super::{RunDirectory, SPECTRA, StoredRun, is_table_of, spectrum_json};
 use crate::curvature::Spectrum;
 use crate::error::{Error, Result};
 use crate::input;
@@ -91,6 +91,19 @@ impl StoredSpectrum {
     }
 }
 
+impl RunDirectory {
+    /// The names of its spectra's files, without an ending. Of one that is listed the table is there: it is written
+    /// before the numbers.
+    pub(crate) fn spectrum_stems(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.file(SPECTRA)).into_iter().flatten().flatten();
+        let stem = |entry: std::fs::DirEntry| {
+            let name = entry.file_name().into_string().ok()?;
+            name.strip_suffix(".json").filter(|stem| stem.starts_with("step-")).map(str::to_string)
+        };
+        entries.filter_map(stem).collect()
+    }
+}
+
 impl StoredRun {
     /// Its spectra, by matrix and step.
     ///
@@ -98,13 +111,8 @@ impl StoredRun {
     /// [`Error::File`] for a file that is not what the program writes.
     pub fn spectra(&self) -> Result<Vec<StoredSpectrum>> {
         let folder = self.directory().file(SPECTRA);
-        let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
-        let stems = entries.flatten().filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            name.strip_suffix(".json").filter(|stem| stem.starts_with("step-")).map(str::to_string)
-        });
         let mut found = BTreeMap::new();
-        for stem in stems {
+        for stem in self.directory().spectrum_stems() {
             let spectrum = StoredSpectrum::read(&folder, &stem)?;
             if self.named_step().is_none_or(|last| spectrum.step() <= last) {
                 found.insert((spectrum.name(), spectrum.step()), spectrum);

@@ -1,78 +1,56 @@
 //! What a request gets.
 
-use std::io::Cursor;
-use std::sync::Arc;
+use std::io;
+use std::net::TcpStream;
 
-use tiny_http::{Header, Method, Request, Response, StatusCode};
-
-use super::Served;
-use super::growth;
+use super::http::{self, Request};
+use super::{PATIENCE, Served, growth};
 use crate::report::Held;
 
-/// Of every answer: nothing is kept, guessed at, framed or shared.
-const HEADERS: [(&str, &str); 5] = [
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Referrer-Policy", "no-referrer"),
-];
-
-/// Answers one request.
-pub(super) fn answer(request: Request, served: &Served) {
-    let mut named = request.headers().iter().filter(|header| header.field.equiv("Host"));
-    let host = (named.next(), named.next());
-    let is_ours = matches!(host, (Some(host), None) if served.hosts.include(host.value.as_str()));
-    if !is_ours {
+/// Answers the request of a connection.
+///
+/// # Errors
+/// What the connection reports: that its client has gone, or reads nothing.
+pub(super) fn answer(mut stream: TcpStream, served: &Served) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let Some(request) = http::read(&mut stream, PATIENCE)? else { return Ok(()) };
+    let mut say = |status: &str, text: &str| {
+        let kind = "text/plain; charset=utf-8";
+        http::send(&mut stream, &request, status, kind, text.as_bytes())
+    };
+    if !request.host.as_ref().is_some_and(|host| served.hosts.include(host)) {
         return say(
-            request,
-            403,
-            "This server answers for the machine that it runs on, by its address.\n",
+            "403 Forbidden",
+            "This answers for the machine that it runs on, by its address.\n",
         );
     }
-    let is_read = matches!(request.method(), Method::Get | Method::Head);
-    if !is_read {
-        return say(request, 405, "Only GET and HEAD are answered.\n");
+    if !["GET", "HEAD"].contains(&&request.method[..]) {
+        return say("405 Method Not Allowed", "Only GET and HEAD are answered.\n");
     }
-    let url = request.url().to_string();
-    match url.split_once('?').unwrap_or((&url, "")) {
-        ("/", _) => match served.page() {
-            Ok(page) => send(request, 200, "text/html; charset=utf-8", page),
-            Err(error) => say(request, 500, &format!("{error}\n")),
+    match &request.path[..] {
+        "/" => match served.page() {
+            Ok(page) => {
+                http::send(&mut stream, &request, "200 OK", "text/html; charset=utf-8", &page)
+            }
+            Err(error) => say("500 Internal Server Error", &format!("{error}\n")),
         },
-        ("/growth", query) => match held(query) {
-            Some(held) => growth::follow(request, served, &held),
-            None => say(request, 400, "'held' must say what the page holds of each run.\n"),
+        "/growth" => match held(&request) {
+            Some(held) => match growth::Following::begin(served, &held) {
+                Ok(Some(following)) => following.send(&mut stream),
+                Ok(None) => say("503 Service Unavailable", "Too many pages follow already.\n"),
+                Err(error) => say("500 Internal Server Error", &format!("{error}\n")),
+            },
+            None => say("400 Bad Request", "'held' must say what the page holds of each run.\n"),
         },
-        _ => say(request, 404, "There is the page, at /, and nothing else.\n"),
+        _ => say("404 Not Found", "There is the page, at /, and nothing else.\n"),
     }
 }
 
 /// What a page says it holds, `held=ROWS:EVENTS:SPECTRA:ENDED,…`.
-fn held(query: &str) -> Option<Vec<Held>> {
-    let value = query.split('&').find_map(|part| part.strip_prefix("held="))?;
+fn held(request: &Request) -> Option<Vec<Held>> {
+    let value = request.query.split('&').find_map(|part| part.strip_prefix("held="))?;
     value.split(',').filter(|part| !part.is_empty()).map(|part| part.parse().ok()).collect()
-}
-
-/// A line of text.
-pub(super) fn say(request: Request, code: u16, text: &str) {
-    send(request, code, "text/plain; charset=utf-8", text.as_bytes().into());
-}
-
-fn send(request: Request, code: u16, kind: &str, body: Arc<[u8]>) {
-    let length = body.len();
-    let headers = HEADERS.into_iter().chain([("Content-Type", kind)]);
-    let headers = headers.filter_map(|(name, value)| Header::from_bytes(name, value).ok());
-    let response =
-        Response::new(StatusCode(code), headers.collect(), Cursor::new(body), Some(length), None)
-            .with_chunked_threshold(usize::MAX);
-    // Who went away does not miss it.
-    let _ = request.respond(response);
-}
-
-/// The lines of [`HEADERS`].
-pub(super) fn header_lines() -> String {
-    HEADERS.map(|(name, value)| format!("{name}: {value}\r\n")).concat()
 }
 
 #[cfg(test)]
@@ -81,12 +59,18 @@ mod tests {
 
     #[test]
     fn what_a_page_holds_is_read_off_its_query() {
-        assert_eq!(held("held=12:3:0:1,5:0:2:0").map(|held| held.len()), Some(2));
-        assert_eq!(held("a=b&held=").map(|held| held.len()), Some(0));
+        let count = |query: &str| {
+            let text = String::new;
+            let query = query.to_string();
+            held(&Request { method: text(), path: text(), query, host: None })
+                .map(|held| held.len())
+        };
+        assert_eq!(count("held=12:3:0:1,5:0:2:0"), Some(2));
+        assert_eq!(count("a=b&held="), Some(0));
         for query in
             ["", "held=1", "held=1:2:3:4", "held=a:0:0:0", "held=-1:0:0:0", "held=1:2:3:0:0"]
         {
-            assert_eq!(held(query), None, "{query}");
+            assert_eq!(count(query), None, "{query}");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Server-sent events: what comes to the runs of a page.
 
 use std::io::{self, Write};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tiny_http::Request;
-
 use super::Served;
-use super::answer::{header_lines, say};
+use super::http::begin_events;
+use crate::error::Result;
 use crate::report::{Follower, Held, News};
 
 /// Between two looks at the runs.
@@ -35,50 +35,51 @@ impl Drop for Place {
     }
 }
 
-/// Sends what comes, until the client is gone, or is told to fetch the page anew. What it does not read stays in the
-/// runs' files, and nowhere else.
-pub(super) fn follow(request: Request, served: &Served, held: &[Held]) {
-    let Some(_place) = Place::take() else {
-        return say(request, 503, "Too many pages follow already.\n");
-    };
-    let mut follower = match Follower::new(&served.runs, held) {
-        Ok(follower) => follower,
-        Err(error) => return say(request, 500, &format!("{error}\n")),
-    };
-    let _ = send(&mut request.into_writer(), &mut follower);
+/// A page that is followed.
+pub(super) struct Following {
+    follower: Follower,
+    _place: Place,
 }
 
-fn send(out: &mut impl Write, follower: &mut Follower) -> io::Result<()> {
-    let headers = header_lines();
-    write!(
-        out,
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n{headers}\r\n"
-    )?;
-    out.flush()?;
-    let mut sent = Instant::now();
-    loop {
-        let news = match follower.look() {
-            Ok(news) => news,
-            Err(error) => {
-                let text = serde_json::Value::from(error.to_string());
-                write!(out, "event: failed\ndata: {text}\n\n")?;
-                return out.flush();
-            }
-        };
-        for news in &news {
-            match news {
-                News::Rows(rows) => write!(out, "event: rows\ndata: {rows}\n\n")?,
-                News::Page => {
-                    write!(out, "event: page\ndata: 1\n\n")?;
-                    return out.flush();
+impl Following {
+    /// For a page that holds this of each of its runs; `None` where too many are followed.
+    ///
+    /// # Errors
+    /// As [`Follower::new`].
+    pub fn begin(served: &Served, held: &[Held]) -> Result<Option<Self>> {
+        let Some(place) = Place::take() else { return Ok(None) };
+        Ok(Some(Self { follower: Follower::new(&served.runs, held)?, _place: place }))
+    }
+
+    /// Sends what comes, until the client is gone, or is told to fetch the page anew. What it does not read stays in
+    /// the runs' files, and nowhere else.
+    ///
+    /// # Errors
+    /// What the connection reports.
+    pub fn send(mut self, out: &mut TcpStream) -> io::Result<()> {
+        begin_events(out)?;
+        let mut sent = Instant::now();
+        loop {
+            let news = match self.follower.look() {
+                Ok(news) => news,
+                Err(error) => {
+                    let text = serde_json::Value::from(error.to_string());
+                    return write!(out, "event: failed\ndata: {text}\n\n");
+                }
+            };
+            for news in &news {
+                match news {
+                    News::Rows(rows) => {
+                        out.write_all(format!("event: rows\ndata: {rows}\n\n").as_bytes())?;
+                    }
+                    News::Page => return out.write_all(b"event: page\ndata: 1\n\n"),
                 }
             }
+            if !news.is_empty() || sent.elapsed() >= SIGN_OF_LIFE {
+                out.write_all(b": still here\n\n")?;
+                sent = Instant::now();
+            }
+            std::thread::sleep(LOOK);
         }
-        if !news.is_empty() || sent.elapsed() >= SIGN_OF_LIFE {
-            write!(out, ": still here\n\n")?;
-            out.flush()?;
-            sent = Instant::now();
-        }
-        std::thread::sleep(LOOK);
     }
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod growth;
 mod hosts;
+mod http;
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
@@ -22,15 +23,17 @@ use crate::error::{Error, Result, reason};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A page is handed out again for so long.
 const FRESH: Duration = Duration::from_secs(1);
-/// Requests that are answered at once.
-const MOST_REQUESTS: usize = 128;
+/// Connections that are answered at once; more wait.
+const MOST_CONNECTIONS: usize = 256;
+/// Between two looks whether somebody asks.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Makes the page.
 pub type MakePage = Box<dyn Fn() -> Result<String> + Send + Sync>;
 
 /// A server that listens.
 pub struct Server {
-    http: tiny_http::Server,
+    listener: TcpListener,
     address: SocketAddr,
     hosts: Hosts,
 }
@@ -63,13 +66,9 @@ impl Server {
             }
             _ => refused(e),
         })?;
-        // What is accepted there inherits it: a client that never reads is left, and does not hold a thread.
-        let socket = socket2::SockRef::from(&listener);
-        let _ = socket.set_write_timeout(Some(PATIENCE));
+        listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let http = tiny_http::Server::from_listener(listener, None);
-        let http = http.map_err(|e| refused(std::io::Error::other(e.to_string())))?;
-        Ok(Self { http, address, hosts: Hosts::of(host, address.ip()) })
+        Ok(Self { listener, address, hosts: Hosts::of(host, address.ip()) })
     }
 
     /// Where it listens.
@@ -82,34 +81,27 @@ impl Server {
         !self.address.ip().is_loopback()
     }
 
-    /// Answers until it is told to end. The page is about `runs`.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if it cannot listen any more.
-    pub fn serve(&self, runs: &[PathBuf], page: MakePage, end: &AtomicBool) -> Result<()> {
+    /// Answers until it is told to end, each connection from a thread of its own. The page is about `runs`.
+    pub fn serve(&self, runs: &[PathBuf], page: MakePage, end: &AtomicBool) {
         let (made, hosts) = (Mutex::default(), self.hosts.clone());
         let served = Arc::new(Served { page, made, runs: runs.to_vec(), hosts });
-        // One for each request under way.
-        let busy = Arc::new(());
         while !end.load(Ordering::SeqCst) {
-            if Arc::strong_count(&busy) > MOST_REQUESTS {
-                std::thread::sleep(Duration::from_millis(50));
+            // Each thread holds one.
+            let is_full = Arc::strong_count(&served) > MOST_CONNECTIONS;
+            // Besides that nobody asks, whatever keeps one from being accepted may be over in a moment.
+            let Some((stream, _)) = (!is_full).then(|| self.listener.accept().ok()).flatten()
+            else {
+                std::thread::sleep(LOOK);
                 continue;
-            }
-            let request = self.http.recv_timeout(Duration::from_millis(200));
-            let request = request.map_err(|source| Error::Io {
-                action: "listen at",
-                path: self.address.to_string().into(),
-                source,
-            })?;
-            let Some(request) = request else { continue };
-            let (served, busy) = (Arc::clone(&served), Arc::clone(&busy));
-            std::thread::spawn(move || {
-                answer(request, &served);
-                drop(busy);
-            });
+            };
+            let served = Arc::clone(&served);
+            let answered = move || {
+                // Who went away does not miss it.
+                let _ = answer(stream, &served);
+            };
+            // Without one the connection is closed.
+            let _ = std::thread::Builder::new().spawn(answered);
         }
-        Ok(())
     }
 }
 

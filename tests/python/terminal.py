@@ -13,7 +13,7 @@ from pathlib import Path
 import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "target/release/sharpscope"
+PROGRAM = Path(os.environ.get("SHARPSCOPE", ROOT / "target/release/sharpscope"))
 GOLDENS = ROOT / "tests/goldens"
 PATIENCE = 60
 

@@ -229,3 +229,11 @@ def test_run_watch_left_to_the_bar(tmp_path):
         seen.wait_until(lambda _: b"\x1b[?1049l" in seen.sent and "━" in seen.after, "the bar")
         seen.type("\x03")
         assert seen.end() == 130
+
+
+def test_run_watch_that_fails(tmp_path):
+    with Seen(*SMALL, "--steps", "1000000", "--watch", "--out", "r", cwd=tmp_path) as seen:
+        seen.wait_for("Edge ratio", "ETA")
+        (tmp_path / "r/steps.csv").unlink()
+        assert seen.end() == 1
+        assert "error:" in seen.after and "steps.csv" in seen.after

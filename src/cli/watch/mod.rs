@@ -82,13 +82,13 @@ fn follow(subject: &mut Subject, interrupted: &AtomicBool) -> anyhow::Result<()>
 /// What is watched.
 enum Subject {
     Run(Box<Followed>),
-    Comparison(Members),
+    Comparison(Box<Members>),
 }
 
 impl Subject {
     fn open(path: &Path) -> Result<Self> {
         Ok(match is_comparison(path) {
-            true => Self::Comparison(Members::open(path)?),
+            true => Self::Comparison(Box::new(Members::open(path)?)),
             false => Self::Run(Box::new(Followed::open(path)?)),
         })
     }

@@ -21,7 +21,7 @@ use crate::record::{Event, StepRow, Summary};
 /// The run goes on beside it, so no picture is drawn sooner after another.
 const PICTURE: Duration = Duration::from_millis(250);
 /// Keys, and the run's end, wait no longer.
-const PATIENCE: Duration = Duration::from_millis(40);
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Draws a run while it goes on, from a thread of its own. q and Esc leave the screen to a progress bar; Ctrl-C
 /// interrupts the run as it always does.
@@ -107,18 +107,17 @@ impl Observer for LiveScreen {
         self.formula = run.formula.clone();
         let watched = Watched::of(run);
         let held = self.terminal.hold();
-        let screen = Screen::enter().map_err(|source| Error::Io {
-            action: "draw on",
-            path: "the terminal".into(),
-            source,
-        })?;
+        let failed = |source| Error::Io { action: "draw on", path: "the terminal".into(), source };
+        let screen = Screen::enter().map_err(failed)?;
         let (shared, interrupted) = (Arc::clone(&self.shared), Arc::clone(&self.interrupted));
         let (sender, news) = channel();
         self.news = Some(sender);
-        self.thread = Some(std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name("screen".to_string());
+        let drawing = thread.spawn(move || {
             let _left = Left { shared: Arc::clone(&shared), _held: held };
             show(screen, watched, &news, &shared, &interrupted);
-        }));
+        });
+        self.thread = Some(drawing.map_err(failed)?);
         Ok(())
     }
 

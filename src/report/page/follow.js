@@ -1,6 +1,9 @@
 // A page that is served follows its runs: rows are added as they come, and what else has changed is fetched.
 
-const follower = { source: null, waiting: null, told: "" };
+const follower = { source: null, waiting: null, told: "", fetched: -Infinity };
+
+// The page is not fetched more often than this, in milliseconds.
+const FETCH_EVERY = 2000;
 
 const held = () => DATA.runs.map((run) => [run.steps, run.events.length, run.spectra.length, Number(run.ended)].join(":")).join(",");
 
@@ -14,7 +17,7 @@ function follow() {
   const source = follower.source = new EventSource(`growth?held=${held()}`);
   source.onopen = () => say(DATA.runs.length > 0 && DATA.runs.every((run) => run.ended) ? "All runs have ended." : "Following.");
   source.addEventListener("rows", ({ data }) => take(JSON.parse(data)));
-  source.addEventListener("page", () => again(refresh, 0));
+  source.addEventListener("page", fetchSoon);
   source.addEventListener("failed", ({ data }) => { say(`Not followed: ${JSON.parse(data)}`); again(follow, 5000); });
   // It would ask again for what it asked for at first.
   source.onerror = () => { say("The server is gone; looking for it."); again(refresh, 2000); };
@@ -26,10 +29,12 @@ function again(what, after) {
   follower.waiting = setTimeout(what, after);
 }
 
+const fetchSoon = () => again(refresh, Math.max(0, follower.fetched + FETCH_EVERY - performance.now()));
+
 // New rows and events of a run.
 function take(news) {
   const run = DATA.runs[news.run], known = unpacked[news.run];
-  if (run.steps !== news.from) return again(refresh, 0);
+  if (run.steps !== news.from) return fetchSoon();
   const count = news.to - news.from;
   // All columns as arrays, while the run is as long as they are.
   for (const name of Object.keys(run.columns)) column(news.run, name);
@@ -57,6 +62,7 @@ function take(news) {
 // The page as it is now, in the place of this one; what its user has chosen stays.
 async function refresh() {
   let text;
+  follower.fetched = performance.now();
   try {
     const answer = await fetch("./", { cache: "no-store" });
     text = await answer.text();

@@ -69,3 +69,27 @@ fn quiet_prints_nothing_and_pipes_get_whole_lines() {
     // One more for each step.
     assert!(lines("-vv", "d") >= normal + 3);
 }
+
+/// The last line is a command that can be given as it stands.
+#[test]
+fn a_run_ends_with_what_to_look_at_next() {
+    let place = Place::new();
+    let next = |words: &str| {
+        let done = place.run(words);
+        let line = done.out.lines().last().unwrap().to_string();
+        let command = line.strip_prefix("next       sharpscope ").expect("the last line");
+        command.split("    ").next().unwrap().to_string()
+    };
+    assert_eq!(next(&small("--lr 0.01 --out a")), "report a");
+    assert_eq!(next(&small("--lr 1e30 --out b")), "events b");
+    // One product is too few for an eigenvalue.
+    let doctor = next(&small("--lr 0.01 --max-iterations 1 --solver lanczos --out c"));
+    assert_eq!(doctor, "doctor c");
+    for command in ["report a", "events b", &doctor] {
+        place.run_well(command);
+    }
+    let odd =
+        place.program().args(small("--lr 0.01 --out").split(' ')).arg("it's").output().unwrap();
+    let out = String::from_utf8(odd.stdout).unwrap();
+    assert!(out.contains(r"next       sharpscope report 'it'\''s'    "), "{out}");
+}
