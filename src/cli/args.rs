@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::branch::BranchArgs;
+use super::export::ExportArgs;
 use super::flags::Read;
 use super::landscape::args::LandscapeArgs;
+use super::shell::{CompletionsArgs, ManArgs};
+use super::watch::WatchArgs;
 use crate::config::{CompareSettings, Settings};
 use crate::curvature::Matrix;
 use crate::device::BackendChoice;
@@ -42,14 +45,22 @@ pub(super) enum Command {
     Branch(Box<BranchArgs>),
     /// Write one page of HTML about runs, to be opened in a browser
     Report(ReportArgs),
+    /// Follow a run on the terminal, under way or ended
+    Watch(WatchArgs),
     /// Read events off a run's steps.csv anew, one JSON object a line
     Events(EventsArgs),
+    /// Write a run's tables for other programs: TensorBoard, Parquet, JSON, CSV
+    Export(ExportArgs),
     /// Go through a checklist: is a run fit to draw conclusions from?
     Doctor(DoctorArgs),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
-    /// List models, datasets, activations and optimizers
+    /// List models, datasets, objectives, activations and optimizers
     List(ListArgs),
+    /// Print what a shell completes commands and flags by
+    Completions(CompletionsArgs),
+    /// Print the man page, or write those of all commands
+    Man(ManArgs),
 }
 
 /// Arguments of `run`.
@@ -58,14 +69,17 @@ pub(super) struct RunArgs {
     /// JSON file of settings; its keys are the flags below, underscores for dashes, and flags win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Draw the run on the terminal while it goes on, in place of the bar
+    #[arg(long)]
+    pub watch: bool,
     #[command(flatten)]
     pub settings: Settings,
 }
 
 /// Arguments of `report`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ReportArgs {
-    /// Run directories, RUN@STEP for one as it stood then, or folders of comparisons
+    /// Run directories, RUN@STEP for one as it stood then, folders of comparisons, or results of landscape
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
     /// The page
@@ -80,6 +94,21 @@ pub(super) struct ReportArgs {
     /// Replace a page that is there already
     #[arg(long)]
     pub force: bool,
+    /// Serve the page to browsers instead of writing it, and follow runs and comparisons as they grow
+    #[arg(long, conflicts_with_all = ["out", "force"])]
+    pub serve: bool,
+    /// Port to serve at [default: any that is free]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        requires = "serve"
+    )]
+    pub port: u16,
+    /// Address to serve at; one other than this machine's own lets others read the page
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1", requires = "serve")]
+    pub host: String,
 }
 
 /// Arguments of `events`.
@@ -91,6 +120,9 @@ pub(super) struct EventsArgs {
     /// JSON file of constants by which rows are judged, instead of the built-in ones
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `doctor`.
@@ -116,6 +148,9 @@ pub(super) struct CompareArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: CompareSettings,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub cells: CellArgs,
 }
@@ -197,6 +232,9 @@ pub(super) struct SpectrumArgs {
     /// Replace a spectrum that is there already
     #[arg(long)]
     pub force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The matrices that there are, and the one where none is named.

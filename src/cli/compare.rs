@@ -18,6 +18,7 @@ use crate::config::CompareSettings;
 use crate::experiment::compare::{
     Comparison, ComparisonEnd, ComparisonObserver, Member, MemberStatus,
 };
+use crate::export::{Source, document};
 use crate::record::{StepRow, Summary, short};
 
 /// Runs and returns the exit code.
@@ -28,7 +29,7 @@ pub(super) fn compare(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<
     };
     let settings = args.settings.or(from_file);
     if cells::are_asked_for(&args.cells, &settings) {
-        return cells::do_cells(&args.cells, settings, terminal);
+        return cells::do_cells(&args.cells, settings, args.json, terminal);
     }
     let comparison = Comparison::plan(settings)?;
     let interrupted = watch_for_interrupts();
@@ -37,8 +38,25 @@ pub(super) fn compare(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<
     let end = comparison.run(&progress, &interrupted);
     progress.finish();
     let end = end?;
-    report(&comparison, &end, terminal);
+    tell(&comparison, &end, args.json, terminal)?;
     Ok(end.exit_code())
+}
+
+/// The table, or its numbers as JSON.
+fn tell(
+    comparison: &Comparison,
+    end: &ComparisonEnd,
+    json: bool,
+    terminal: &Terminal,
+) -> anyhow::Result<()> {
+    match json {
+        true => {
+            let written = Source::of_comparison(&comparison.directory, &["summary"])?;
+            terminal.json(&document(&written))?;
+        }
+        false => report(comparison, end, terminal),
+    }
+    Ok(())
 }
 
 fn describe(comparison: &Comparison, terminal: &Terminal) {

@@ -10,6 +10,8 @@ pub mod compare;
 mod csv_table;
 #[cfg(feature = "figures")]
 pub mod doctor;
+#[cfg_attr(not(feature = "export"), path = "no_events.rs")]
+mod events;
 #[cfg(feature = "figures")]
 pub mod landscape;
 mod load;

@@ -147,6 +147,11 @@ impl RunDirectory {
         Ok(())
     }
 
+    /// The event files for TensorBoard in it, by the steps that they begin at.
+    pub fn event_files(&self) -> Vec<(usize, PathBuf)> {
+        own_files::event_files(&self.path)
+    }
+
     /// Removes what an earlier run wrote.
     fn remove_earlier_run(&self) -> Result<()> {
         if !own_files::is_run(&self.path) {

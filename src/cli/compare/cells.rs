@@ -5,14 +5,16 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::super::args::CellArgs;
 use super::super::logging::Terminal;
 use super::super::signals::watch_for_schedulers;
-use super::{Progress, describe, report};
+use super::{Progress, describe, tell};
 use crate::config::CompareSettings;
 use crate::error::{Error, Result};
 use crate::experiment::compare::sweep::{PATIENCE, Part, has_sweep};
-use crate::experiment::compare::{Comparison, ComparisonEnd, MemberStatus};
+use crate::experiment::compare::{Comparison, ComparisonEnd, Member, MemberStatus};
 
 /// The exit code that asks a scheduler to put the job in its queue again: some do so by themselves at this one.
 const REQUEUE: u8 = 99;
@@ -34,6 +36,7 @@ pub(super) fn are_asked_for(args: &CellArgs, settings: &CompareSettings) -> bool
 pub(super) fn do_cells(
     args: &CellArgs,
     settings: CompareSettings,
+    json: bool,
     terminal: &Terminal,
 ) -> anyhow::Result<u8> {
     let choice = &args.choice;
@@ -53,11 +56,11 @@ pub(super) fn do_cells(
     };
     let comparison = Comparison::list(settings)?;
     if choice.list {
-        list(&comparison, std::env::args_os().collect(), terminal);
+        list(&comparison, std::env::args_os().collect(), json, terminal)?;
         return Ok(0);
     }
     if choice.collect {
-        return collect(&comparison, patience, terminal);
+        return collect(&comparison, patience, json, terminal);
     }
     let whole = part.is_none();
     let part = part.unwrap_or(Part::ALL);
@@ -76,12 +79,13 @@ pub(super) fn do_cells(
         true => REQUEUE,
         false => end.exit_code(),
     };
+    let say = |text: &str| if json { terminal.note(text) } else { terminal.result(text) };
     if end.interrupted {
-        terminal.result("stopped; the same command goes on");
+        say("stopped; the same command goes on");
     } else if whole {
-        return collect(&comparison, patience, terminal);
+        return collect(&comparison, patience, json, terminal);
     }
-    terminal.result(&format!("written  {}", comparison.directory.display()));
+    say(&format!("written  {}", comparison.directory.display()));
     Ok(code)
 }
 
@@ -115,14 +119,28 @@ fn patience(args: &CellArgs) -> Result<Duration> {
 }
 
 /// The command of each cell, behind it which run that is.
-fn list(comparison: &Comparison, arguments: Vec<OsString>, terminal: &Terminal) {
+fn list(
+    comparison: &Comparison,
+    arguments: Vec<OsString>,
+    json: bool,
+    terminal: &Terminal,
+) -> anyhow::Result<()> {
     let words: Vec<String> = arguments
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
-        .filter(|word| word != "--list")
+        .filter(|word| !["--list", "--json"].contains(&word.as_str()))
         .map(|word| quoted(&word))
         .collect();
     let command = words.join(" ");
+    if json {
+        let cell = |(index, member): (usize, &Member)| {
+            let (cell, label) = (index + 1, &comparison.settings[member.setting].label);
+            let command = format!("{command} --cell {cell}");
+            json!({ "cell": cell, "setting": label, "seed": member.config.seed, "command": command })
+        };
+        let cells: Vec<Value> = comparison.members.iter().enumerate().map(cell).collect();
+        return terminal.json(&json!({ "cells": cells }));
+    }
     for (index, member) in comparison.members.iter().enumerate() {
         let label = &comparison.settings[member.setting].label;
         let (cell, seed) = (index + 1, member.config.seed);
@@ -130,6 +148,7 @@ fn list(comparison: &Comparison, arguments: Vec<OsString>, terminal: &Terminal) 
             break;
         }
     }
+    Ok(())
 }
 
 /// A word for a shell.
@@ -141,10 +160,17 @@ fn quoted(word: &str) -> String {
     }
 }
 
-fn collect(comparison: &Comparison, patience: Duration, terminal: &Terminal) -> anyhow::Result<u8> {
+fn collect(
+    comparison: &Comparison,
+    patience: Duration,
+    json: bool,
+    terminal: &Terminal,
+) -> anyhow::Result<u8> {
     let end = comparison.collect(patience)?;
-    report(comparison, &end, terminal);
-    tell_others(comparison, &end, terminal);
+    tell(comparison, &end, json, terminal)?;
+    if !json {
+        tell_others(comparison, &end, terminal);
+    }
     Ok(end.exit_code())
 }
 

@@ -3,14 +3,19 @@
 mod align;
 pub(super) mod args;
 mod average;
+mod basins;
 mod connect;
 mod instability;
 mod interpolate;
+mod progress;
 mod slice;
 
-use self::args::{LandscapeArgs, LandscapeCommand};
+use std::path::Path;
+
+use self::args::{LandscapeArgs, LandscapeCommand, ResultArgs};
 use super::logging::Terminal;
 use crate::experiment::landscape::Compared;
+use crate::export::{Source, document};
 use crate::landscape::Barriers;
 use crate::record::short;
 
@@ -18,6 +23,7 @@ use crate::record::short;
 pub(super) fn landscape(args: LandscapeArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     match args.command {
         LandscapeCommand::Align(args) => align::align(&args, terminal),
+        LandscapeCommand::Basins(args) => basins::basins(&args, terminal),
         LandscapeCommand::Connect(args) => connect::connect(&args, terminal),
         LandscapeCommand::Instability(args) => instability::instability(&args, terminal),
         LandscapeCommand::Interpolate(args) => interpolate::interpolate(&args, terminal),
@@ -33,19 +39,42 @@ fn describe(compared: &Compared, terminal: &Terminal) {
         terminal.note(notice);
     }
     let names: Vec<&str> = compared.members.iter().map(|member| &member.name[..]).collect();
+    let device = format!(
+        "on {} ({}, {})",
+        prepared.device.backend(),
+        prepared.device.adapter(),
+        prepared.config.precision
+    );
+    if let Some(objective) = prepared.config.objective() {
+        let (names, kind, variables) = (names.join(", "), objective.kind(), prepared.theta.len());
+        terminal.note(&format!("{names}: {kind} of {variables} variables, {device}"));
+        return;
+    }
     terminal.note(&format!(
-        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, on {} ({}, {})",
+        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {device}",
         names.join(", "),
         prepared.theta.len(),
         prepared.split.train.len(),
         prepared.split.validation.len(),
         prepared.config.dataset,
         prepared.config.loss,
-        prepared.device.backend(),
-        prepared.device.adapter(),
-        prepared.config.precision,
     ));
     compared.notes.iter().for_each(|note| terminal.note(note));
+}
+
+/// Prints what was written into a folder: in lines or, where that is asked for, as its export to JSON.
+fn tell(
+    args: &ResultArgs,
+    path: &Path,
+    lines: impl FnOnce() -> Vec<String>,
+    terminal: &Terminal,
+) -> crate::Result<()> {
+    if args.json {
+        return terminal.json(&document(&Source::open(path)?));
+    }
+    lines().iter().for_each(|line| terminal.result(line));
+    terminal.result(&format!("written    {}", path.display()));
+    Ok(())
 }
 
 /// All four, with their names.
