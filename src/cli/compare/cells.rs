@@ -139,7 +139,7 @@ fn list(
             json!({ "cell": cell, "setting": label, "seed": member.config.seed, "command": command })
         };
         let cells: Vec<Value> = comparison.members.iter().enumerate().map(cell).collect();
-        return terminal.json(&json!({ "cells": cells }));
+        return Ok(terminal.json(&json!({ "cells": cells }))?);
     }
     for (index, member) in comparison.members.iter().enumerate() {
         let label = &comparison.settings[member.setting].label;

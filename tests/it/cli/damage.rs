@@ -177,14 +177,12 @@ fn a_changed_cell_is_noticed_by_every_command_that_reads_rows() {
     assert!(done.err.contains("goes on at step 8"), "{}", done.err);
     let rows = |run: &str| Table::of(place.made(run)).untimed().rows;
     assert_eq!(rows("r"), rows("whole"));
-    // Nothing is left to go on from where the first rows are others.
-    let again = read(&path);
+    // Only the start is left to go on from where the first row is another one.
     std::fs::write(&path, with(0, "train_loss")).unwrap();
-    let refusal = place.run("run --resume r --steps 13").refusal().unwrap();
-    assert!(refusal.contains("steps.csv") && refusal.contains("checksum"), "{refusal}");
+    let done = place.run_well("run --resume r --steps 12");
+    assert!(done.err.contains("goes on at step 0"), "{}", done.err);
+    assert_eq!(rows("r"), rows("whole"));
     // Times are nobody's business.
-    std::fs::write(&path, again).unwrap();
-    place.run_well("events r");
     place.run_well(&format!("{RUN} --steps 9 --out t"));
     std::fs::write(place.made("t/steps.csv"), with(3, "step_ms")).unwrap();
     place.run_well("events t");
@@ -194,7 +192,7 @@ fn a_changed_cell_is_noticed_by_every_command_that_reads_rows() {
 fn a_changed_event_is_noticed() {
     let place = Place::new();
     let run =
-        "run --backend cpu --model linear --train-size 40 --validation-size 10 --lr 1 --quiet";
+        "run --backend cpu --model linear --train-size 40 --validation-size 10 --lr 0.3 --quiet";
     place.run_well(&format!("{run} --steps 9 --out r"));
     let path = place.made("r/events.jsonl");
     let sound = read(&path);
