@@ -1,5 +1,7 @@
 //! Reading a run directory back.
 
+#[cfg(feature = "figures")]
+use std::io::{BufRead, BufReader};
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
@@ -242,6 +244,22 @@ impl StepTable {
     /// [`Error::File`] with the line: unreadable, or not a table of steps.
     pub fn read(path: &Path) -> Result<Self> {
         Self::parse(&input::read(path, "name a run directory with a steps.csv")?, path)
+    }
+
+    /// The names of a table's columns.
+    ///
+    /// # Errors
+    /// As [`StepTable::read`].
+    #[cfg(feature = "figures")]
+    pub(super) fn header(path: &Path) -> Result<Vec<String>> {
+        let mut line = Vec::new();
+        let read = std::fs::File::open(path)
+            .and_then(|file| BufReader::new(file).read_until(b'\n', &mut line));
+        read.map_err(|e| {
+            let problem = format!("cannot be read ({})", crate::error::reason(&e));
+            Error::file(path, None, problem, REMEDY)
+        })?;
+        Ok(Self::parse(&line, path)?.columns)
     }
 
     /// As [`StepTable::read`], from the bytes of a file.

@@ -259,6 +259,19 @@ impl StoredRun {
         !says("model") && !says("objective")
     }
 
+    /// The names of its table's columns, without its rows.
+    ///
+    /// # Errors
+    /// As [`StepTable::read`].
+    #[cfg(feature = "figures")]
+    pub(crate) fn columns(&self) -> Result<Vec<String>> {
+        // In the first version of the layout the rows tell what a column is.
+        match self.head.as_ref().is_some_and(|head| head.schema_version < 2) {
+            true => Ok(self.table()?.columns.clone()),
+            false => StepTable::header(&self.directory.file("steps.csv")),
+        }
+    }
+
     fn table_as_it_is(&self) -> Result<StepTable> {
         let mut table = self.directory.steps()?;
         if let Some(step) = self.step {

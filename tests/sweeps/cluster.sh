@@ -65,15 +65,15 @@ stop_by() {
 
 # As if a node lost its power: its daemon and all that it has started.
 kill_node() {
-    local daemon
-    daemon=$(cat "$cluster/slurmd.$1.pid")
-    # Its jobs' own parents are children of nobody: they are known by the node's name.
-    local steps
-    steps=$(for file in /proc/[0-9]*/environ; do
-        if tr '\0' '\n' 2>/dev/null <"$file" | grep -qx "SLURMD_NODENAME=$1"; then echo "$file"; fi
-    done | cut -d/ -f3)
-    kill -KILL "$daemon" 2>/dev/null || true
-    if [ -n "$steps" ]; then kill -KILL $steps 2>/dev/null || true; fi
+    # What it runs is known by the node's name; the parents, which would tell of its end, go first.
+    local process steps parents=
+    steps=$(grep -lsxz "SLURMD_NODENAME=$1" /proc/[0-9]*/environ | cut -d/ -f3 || true)
+    for process in $steps; do
+        local parent
+        parent=$(awk '$1 == "PPid:" { print $2 }' "/proc/$process/status")
+        if grep -q ^slurmstepd "/proc/$parent/comm" 2>/dev/null; then parents+=" $parent"; fi
+    done
+    kill -KILL $parents "$(cat "$cluster/slurmd.$1.pid")" $steps 2>/dev/null || true
 }
 
 stop_cluster() {

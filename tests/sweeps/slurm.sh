@@ -1,73 +1,54 @@
 #!/usr/bin/env bash
-# slurm.sh PROGRAM FOLDER FLAGS...: a comparison as an array on a Slurm of two nodes. While it goes on, one task is told
-# that its time is over, the program of another is killed, and a node dies with its task.
+# slurm.sh PROGRAM FOLDER FLAGS...: a comparison as an array on a Slurm of two nodes. While it goes on, a node dies with its
+# task, another task is told that its time is over, and the program of a third is killed.
 set -euo pipefail
 tests=$(cd "$(dirname "$0")" && pwd)
 scripts=$tests/../../scripts/slurm
 program=$1
 folder=$2
 shift 2
+out=$folder/sweep
+. "$tests/common.sh"
 . "$tests/cluster.sh"
 trap stop_cluster EXIT
 start_cluster "$folder/slurm"
 cd "$folder"
-out=$folder/sweep
 command=("$program" compare "$@" --out "$out" --quiet)
 
-await() { # WHAT COMMAND...
-    local what=$1
-    shift
-    for _ in $(seq 600); do
-        if "$@"; then return; fi
-        sleep 0.1
-    done
-    echo "waited for $what" >&2
-    squeue >&2
-    tail -n 3 slurm-*.out >&2
-    exit 1
-}
-
-# Two tasks that run, each on a node, and have taken steps.
-running() {
-    mapfile -t tasks < <(squeue -h -t R -o '%F_%K %N' | sort -k2)
-    [ "${#tasks[@]}" -eq 2 ]
-}
-rows() { cat "$out"/*/seed-*/steps.csv 2>/dev/null | wc -l; }
-more_rows() { [ "$(rows)" -gt "$1" ]; }
-program_of() { # NODE: the numbers of the programs that run there
-    local process
-    for process in $(pgrep -f "^$program compare .*--cell"); do
-        if tr '\0' '\n' 2>/dev/null <"/proc/$process/environ" | grep -qx "SLURMD_NODENAME=$1"; then
-            echo "$process"
-        fi
-    done
-}
-is_empty() { [ -z "$(squeue -h)" ]; }
-
 "$scripts/submit.sh" "${command[@]}"
-await 'two tasks' running
-await 'steps' more_rows $(($(rows) + 50))
-# As Slurm does before the limit.
-first=${tasks[0]%% *}
-told() { scancel --signal=USR1 --batch "$first" 2>/dev/null; }
-await "task $first to be told" told
-stopped() { grep -q stopped "$out"/logs/*.log 2>/dev/null; }
-await 'a checkpoint' stopped
-running_again() { [ -n "$(program_of n1)" ]; }
-await 'another task' running_again
-await 'steps' more_rows $(($(rows) + 50))
-killed=$(program_of n1 | head -n 1)
-lost=$(tr '\0' '\n' <"/proc/$killed/environ" | sed -n 's/^SLURM_ARRAY_TASK_ID=//p')
-kill -KILL "$killed"
-running_there() { [ -n "$(program_of n2)" ]; }
-await 'a task on the other node' running_there
-await 'steps' more_rows $(($(rows) + 20))
+# The first two tasks, each on its node.
+await 'two tasks' several_tables 2 5
+died=$(squeue -h -t R -w n2 -o %F_%K)
 kill_node n2
 # What would be found out by itself after SlurmdTimeout.
 scontrol update NodeName=n2 State=DOWN Reason='no power'
+echo "n2 died, and with it task $died"
+
+# As Slurm does before the limit: the task that runs writes a checkpoint.
+stopped() {
+    local task
+    task=$(squeue -h -t R -w n1 -o %F_%K)
+    if [ -n "$task" ]; then timeout 2 scancel --signal=USR1 --batch "$task" 2>/dev/null || true; fi
+    sleep 0.3
+    grep ': stopped$' "$out"/logs/*.log >/dev/null
+}
+await 'a checkpoint' stopped
+echo 'a task was told that its time is over'
+
+await 'a program to kill' hold
+kill -KILL "$held"
+echo "the program of cell $cell was killed"
+
+is_empty() {
+    local task
+    # Who asks for the queue waits there for two minutes, unless its user is impatient.
+    for task in $(squeue -h -t PD -o '%F_%K %r' | awk '$2 == "BeginTime" { print $1 }'); do
+        scontrol update JobId="$task" StartTime=now 2>/dev/null || true
+    done
+    [ -z "$(squeue -h)" ]
+}
 await 'the queue to empty' is_empty
-echo "task $first had no time left, the program of task $lost was killed, and a node died"
 # A task that failed stays so: its user submits it again.
-again=$(sbatch --parsable --array="$lost" "$scripts/array.sh" "${command[@]}")
+again=$(sbatch --parsable --array="$cell" "$scripts/array.sh" "${command[@]}")
 sbatch --dependency="afterany:$again" "$scripts/collect.sh" "${command[@]}"
 await 'the queue to empty' is_empty

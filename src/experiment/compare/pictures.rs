@@ -36,7 +36,7 @@ impl Pictures {
                 let settings =
                     comparison.settings.iter().map(|setting| setting.label.clone()).collect();
                 let runs = Vec::new();
-                Pictures::Runs(ComparisonFigures { title, settings, runs, quantiles: false })
+                Pictures::Runs(ComparisonFigures { title, settings, runs, grouped: false })
             }
         }
     }

@@ -154,7 +154,7 @@ fn long_table(
 fn columns(done: &[Finished<'_>]) -> Result<Vec<String>> {
     let (mut columns, mut seen) = (Vec::new(), BTreeSet::new());
     for done in done {
-        let own = StoredRun::open(&done.member.directory)?.table()?.columns.clone();
+        let own = StoredRun::open(&done.member.directory)?.columns()?;
         if seen.insert(own.clone()) {
             let new = own.into_iter().filter(|name| !columns.contains(name));
             columns.extend(new.collect::<Vec<_>>());

@@ -27,7 +27,7 @@ pub(super) fn draw<DB: DrawingBackend>(
     canvas: &Canvas<DB>,
     settings: &[Setting],
     figure: ComparisonFigure,
-    quantiles: bool,
+    grouped: bool,
     above: f64,
 ) -> Result<()> {
     let rows = settings.iter().flat_map(|setting| &setting.runs).flat_map(|run| &run.rows);
@@ -47,7 +47,7 @@ pub(super) fn draw<DB: DrawingBackend>(
     let lines: usize = panels.iter().map(|panel| panel.lines.len()).sum();
     let coarseness = (lines as f64 / DETAILED).max(1.0);
     for panel in &mut panels {
-        if quantiles {
+        if grouped {
             panel.key.iter_mut().for_each(name_quantiles);
         }
         panel.lines.iter_mut().for_each(|line| line.coarseness = coarseness);

@@ -41,8 +41,9 @@ pub struct ComparisonFigures {
     pub settings: Vec<String>,
     /// The runs, in any order.
     pub runs: Vec<ComparedRun>,
-    /// Whether the runs are not runs but quantiles over many ([`Quantiles`]).
-    pub quantiles: bool,
+    /// Whether settings are groups of many, and their runs quantiles over those of the group, or their ends alone
+    /// ([`Quantiles`]).
+    pub grouped: bool,
 }
 
 /// A figure of a comparison.
@@ -106,10 +107,12 @@ impl Picture for Comparison<'_> {
         table.draw(canvas, (px(EDGE), px(TITLE)))?;
         let above = TITLE + table.height();
         match self.figure {
-            ComparisonFigure::SharpnessAccuracy => scatter::draw(canvas, &settings, above),
+            ComparisonFigure::SharpnessAccuracy => {
+                scatter::draw(canvas, &settings, self.figures.grouped, above)
+            }
             figure => {
-                let quantiles = self.figures.quantiles;
-                curves::draw(canvas, &settings, figure, quantiles, above)
+                let grouped = self.figures.grouped;
+                curves::draw(canvas, &settings, figure, grouped, above)
             }
         }
     }

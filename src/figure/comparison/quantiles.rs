@@ -90,9 +90,9 @@ impl Quantiles {
             title: title.clone(),
             settings: names.clone(),
             runs: self.ends,
-            quantiles: false,
+            grouped: true,
         };
-        (ComparisonFigures { title, settings: names, runs, quantiles: true }, ends)
+        (ComparisonFigures { title, settings: names, runs, grouped: true }, ends)
     }
 }
 
@@ -119,6 +119,7 @@ fn end(rows: &[StepRow]) -> StepRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figure::{ComparisonFigure, comparison_svg};
 
     /// Hundred runs whose loss is their number times the step.
     #[test]
@@ -141,6 +142,8 @@ mod tests {
                 assert_eq!(row.train_loss, Some(share * row.step as f64));
             }
         }
+        let svg = comparison_svg(&figures, ComparisonFigure::Loss).unwrap();
+        assert!(svg.contains("median of the runs") && svg.contains("10% and 90% of them"));
         assert_eq!(ends.runs[7].rows.len(), 1);
         assert_eq!(ends.runs[7].rows[0].step, 299);
     }

@@ -10,6 +10,7 @@ use crate::figure::canvas::{Canvas, GREY, Mark, text_width};
 use crate::figure::legend::Entry;
 use crate::figure::palette::{Look, pale};
 use crate::figure::panel::{Frame, RIGHT, ROOM, below};
+use crate::figure::range::ends as ends_of;
 use crate::figure::series::{Point, column, top};
 use crate::record::StepRow;
 
@@ -17,6 +18,7 @@ use crate::record::StepRow;
 pub(super) fn draw<DB: DrawingBackend>(
     canvas: &Canvas<DB>,
     settings: &[Setting],
+    grouped: bool,
     above: f64,
 ) -> Result<()> {
     let groups = |value: fn(&StepRow) -> Option<f64>| -> Vec<Group> {
@@ -49,7 +51,7 @@ pub(super) fn draw<DB: DrawingBackend>(
     let plot = frame.draw(canvas, &below(canvas, above))?;
     let beyond = ends().any(|end| across.shown.hides(end.at.0) || up.shown.hides(end.at.1));
     let remark = beyond.then_some("marks at the border lie beyond it");
-    plot.legend(canvas, &key(&all), remark)?;
+    plot.legend(canvas, &key(&all, grouped), remark)?;
 
     let mark = |at: Point, mark: Mark, look: Look| {
         canvas.mark(plot.place(&(across.coordinate(at.0), up.coordinate(at.1))), mark, look.color)
@@ -92,7 +94,10 @@ impl Group {
             .collect();
         let usual: Vec<Point> = ends.iter().filter(|e| !e.diverged).map(|e| e.at).collect();
         let mean = |part: fn(&Point) -> f64| {
-            usual.iter().map(|point| part(point) / usual.len() as f64).sum::<f64>()
+            let mean = usual.iter().map(|point| part(point) / usual.len() as f64).sum::<f64>();
+            // Rounding does not lead out of their range.
+            let (low, high) = ends_of(usual.iter().map(part));
+            mean.max(low).min(high)
         };
         let mean = (usual.len() > 1).then(|| (mean(|point| point.0), mean(|point| point.1)));
         Self { look: setting.look, ends, mean }
@@ -100,12 +105,17 @@ impl Group {
 }
 
 /// What marks stand for.
-fn key(groups: &[Group]) -> Vec<Entry> {
+fn key(groups: &[Group], grouped: bool) -> Vec<Entry> {
     let mut entries = Vec::new();
     let diverged = groups.iter().flat_map(|group| &group.ends).any(|end| end.diverged);
     if groups.iter().any(|group| group.mean.is_some()) {
-        entries.push(Entry::mark("each seed", Mark::Dot, pale(GREY, PALE + 0.2)));
-        let name = if diverged { "mean of those that did not diverge" } else { "mean over seeds" };
+        let each = if grouped { "each run" } else { "each seed" };
+        entries.push(Entry::mark(each, Mark::Dot, pale(GREY, PALE + 0.2)));
+        let name = match (diverged, grouped) {
+            (true, _) => "mean of those that did not diverge",
+            (false, true) => "mean over runs",
+            (false, false) => "mean over seeds",
+        };
         entries.push(Entry::mark(name, Mark::Ring, GREY));
     }
     if diverged {

@@ -8,7 +8,7 @@ use super::*;
 
 /// Twelve cells, each of half a second or more.
 const FLAGS: &str =
-    "--optimizer sgd,momentum,adam --lr 0.05,0.1 --seeds 2 --steps 800 --every 4 --name c";
+    "--optimizer sgd,momentum,adam --lr 0.05,0.1 --seeds 2 --steps 1000 --every 4 --name c";
 
 /// Whether all these programs are there.
 fn there(what: &str, programs: &[&str]) -> bool {
@@ -22,8 +22,9 @@ fn there(what: &str, programs: &[&str]) -> bool {
     missing.is_none()
 }
 
-/// Runs a script of `tests/sweeps` on the comparison, and holds what it leaves against a single process.
-fn check(script: &str) {
+/// Runs a script of `tests/sweeps` on the comparison, of which so many cells or more are not done in one go, and holds
+/// what it leaves against a single process.
+fn check(script: &str, interrupted: usize) {
     let place = Place::new();
     place.run_well(&small(&format!("{FLAGS} --out whole")));
     let expected = Results::of(place.made("whole"));
@@ -53,24 +54,23 @@ fn check(script: &str) {
         let events = |folder: &str| read(place.made(folder).join(run).join("events.jsonl"));
         assert_eq!(events("sweep"), events("whole"), "{run}");
     }
-    // Two of the cells at least were not done in one go.
     let logs = names_in(sweep.join("logs"));
     let log = |name: &String| read(sweep.join("logs").join(name));
     let again = logs.iter().filter(|name| log(name).contains("taken up again")).count();
-    assert!(again >= 2, "{again} of {} cells were taken up again", logs.len());
+    assert!(again >= interrupted, "{again} of {} cells were taken up again", logs.len());
 }
 
 #[test]
 fn slurm_with_a_node_that_dies_leaves_what_one_process_leaves() {
     let programs = ["slurmctld", "slurmd", "sbatch", "munged", "pgrep"];
     if there("the test of Slurm", &programs) {
-        check("slurm");
+        check("slurm", 3);
     }
 }
 
 #[test]
 fn gnu_parallel_that_is_killed_and_resumed_leaves_what_one_process_leaves() {
     if there("the test of GNU parallel", &["parallel", "setsid", "pgrep"]) {
-        check("parallel");
+        check("parallel", 2);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rayon::prelude::*;
+
 use super::super::end::{ComparisonEnd, MemberStatus};
 use super::super::{Comparison, Member, tables};
 use super::identity::Sweep;
@@ -23,7 +25,7 @@ impl Comparison {
         let all: Vec<usize> = (1..=self.members.len()).collect();
         self.check_cells(&all)?;
         let leases = Leases::of(&self.directory, patience);
-        let members = self.members.iter().enumerate();
+        let members = self.members.par_iter().enumerate();
         let statuses: Vec<MemberStatus> = members
             .map(|(i, member)| self.standing(i + 1, member, &leases))
             .collect::<Result<_>>()?;

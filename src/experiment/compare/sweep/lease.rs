@@ -266,3 +266,110 @@ impl Watch {
         Ok(Standing::Held(record.map(|record| record.holder)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    fn leases(folder: &Path) -> Leases {
+        Leases::of(folder, Duration::from_millis(300))
+    }
+
+    /// A lock of another machine, whose process nobody here can see.
+    fn foreign(leases: &Leases, cell: usize) -> Lease {
+        let mut lease = leases.take(cell, 0).unwrap().unwrap();
+        let mut other = serde_json::to_value(&lease.record.holder).unwrap();
+        other["boot"] = "another".into();
+        lease.record.holder = serde_json::from_value(other).unwrap();
+        assert!(lease.beat());
+        lease
+    }
+
+    fn wait_until_free(leases: &Leases, cell: usize, watch: &mut Watch) -> u64 {
+        loop {
+            if let Standing::Free(last) = watch.look(leases, cell).unwrap() {
+                return last;
+            }
+            thread::sleep(leases.pause());
+        }
+    }
+
+    #[test]
+    fn of_many_that_take_a_cell_at_once_one_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = Barrier::new(8);
+        for last in 0..20 {
+            let take = || {
+                let leases = leases(folder.path());
+                start.wait();
+                leases.take(7, last).unwrap().is_some()
+            };
+            let won = thread::scope(|scope| {
+                let takers: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
+                takers.into_iter().map(|taker| taker.join().unwrap()).collect::<Vec<_>>()
+            });
+            assert_eq!(won.iter().filter(|won| **won).count(), 1, "lock {last}");
+        }
+    }
+
+    #[test]
+    fn a_silent_holder_loses_its_cell_and_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let leases = leases(folder.path());
+        let mut former = foreign(&leases, 1);
+        let (mut watch, begun) = (Watch::default(), Instant::now());
+        assert_eq!(wait_until_free(&leases, 1, &mut watch), 1);
+        assert!(begun.elapsed() > leases.patience);
+        let mut next = leases.take(1, 1).unwrap().unwrap();
+        assert!(!former.beat(), "it was held up, and has lost the cell");
+        assert!(next.beat());
+        // What it writes late changes nothing.
+        former.release(State::Completed, None);
+        assert_eq!(leases.last(1).unwrap().unwrap().record().unwrap().state, State::Running);
+        let mut watch = Watch::default();
+        next.release(State::Stopped, None);
+        assert_eq!(watch.look(&leases, 1).unwrap(), Standing::Free(2), "at once");
+    }
+
+    #[test]
+    fn a_holder_that_gives_signs_keeps_its_cell() {
+        let folder = tempfile::tempdir().unwrap();
+        let leases = leases(folder.path());
+        let mut holder = foreign(&leases, 1);
+        let (mut watch, begun) = (Watch::default(), Instant::now());
+        while begun.elapsed() < 3 * leases.patience {
+            assert!(matches!(watch.look(&leases, 1).unwrap(), Standing::Held(Some(_))));
+            thread::sleep(leases.pause());
+            assert!(holder.beat());
+        }
+        // Half of a line, as it may be seen while it is written, is a sign as well.
+        fs::write(leases.path(1, 1), "{\"state\": \"run").unwrap();
+        assert_eq!(watch.look(&leases, 1).unwrap(), Standing::Held(None));
+    }
+
+    /// Who was itself held up between two looks does not blame the holder for that time.
+    #[test]
+    fn time_that_nobody_looked_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let leases = leases(folder.path());
+        let _holder = foreign(&leases, 1);
+        let mut watch = Watch::default();
+        watch.look(&leases, 1).unwrap();
+        thread::sleep(2 * leases.patience);
+        assert!(matches!(watch.look(&leases, 1).unwrap(), Standing::Held(Some(_))));
+    }
+
+    #[test]
+    fn only_locks_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let leases = leases(folder.path());
+        leases.take(1, 0).unwrap().unwrap().release(State::Completed, None);
+        fs::write(leases.folder.join("notes.1"), "mine").unwrap();
+        leases.remove();
+        let left: Vec<_> = fs::read_dir(&leases.folder).unwrap().collect();
+        assert_eq!(left.len(), 1);
+    }
+}

@@ -63,11 +63,11 @@ impl ComparisonObserver for CellLog<'_> {
     }
 
     fn ended(&self, member: &Member, status: &MemberStatus) {
-        let reason = match status {
-            MemberStatus::Failed { reason } => format!(": {reason}"),
-            _ => String::new(),
-        };
-        self.line(&format!("{}{reason}", status.name()));
+        self.line(&match status {
+            MemberStatus::Failed { reason } => format!("failed: {reason}"),
+            MemberStatus::Unfinished => "stopped".to_string(),
+            _ => status.name().to_string(),
+        });
         self.inner.ended(member, status);
     }
 }
