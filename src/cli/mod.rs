@@ -4,6 +4,7 @@
 mod args;
 mod branch;
 mod compare;
+mod demo;
 mod devices;
 mod doctor;
 mod errors;
@@ -44,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Branch(args) => branch::branch(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
         Command::Events(args) => events::events(&args, &terminal),
+        Command::Demo(args) => demo::demo(&args, &terminal),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
         Command::Devices(args) => devices::devices(&args, &terminal),
         Command::List(args) => list::list(&args, &terminal),

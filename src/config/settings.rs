@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::setting::{self, Unfit, settings};
 use super::{
-    BatchSize, ModelChoice, Numbers, ObjectiveChoice, Quantities, Solver, StartPoint, TargetColumn, TestSet,
-    Values,
+    BatchSize, ModelChoice, Numbers, ObjectiveChoice, Quantities, Solver, StartPoint, TargetColumn,
+    TestSet, Values,
 };
 use crate::data::Header;
 use crate::device::{BackendChoice, Differentiation, Precision};

@@ -156,9 +156,7 @@ impl ContourFigure {
         for (at, region) in self.regions.iter().enumerate() {
             let (left, right) = edges(&self.xs, at % self.xs.len());
             let (low, high) = edges(&self.ys, at / self.xs.len());
-            let color = region.map_or(pale(GREY, 0.35), |region| {
-                pale(Look::of(region).color, 0.4)
-            });
+            let color = region.map_or(pale(GREY, 0.35), |region| pale(Look::of(region).color, 0.4));
             let corners = [plot.place(&(left, high)), plot.place(&(right, low))];
             canvas.area.draw(&Rectangle::new(corners, color.filled())).map_err(failed)?;
         }

@@ -74,7 +74,9 @@ fn runs_share_a_basin_where_no_barrier_is_between() {
     let basins = json(place.made("shared/basins.json"))["basins"].clone();
     assert_eq!(basins, serde_json::json!([["a@40", "c@40", "a@20"], ["b@40"]]));
     // Of a network too, whose map cannot be drawn.
-    place.run_well("run --model linear --train-size 20 --steps 2 --checkpoint-every 1 --backend cpu --out n");
+    place.run_well(
+        "run --model linear --train-size 20 --steps 2 --checkpoint-every 1 --backend cpu --out n",
+    );
     place.run_well("landscape basins n n@1 --points 3 --out near");
     assert_eq!(json(place.made("near/basins.json"))["basins"].as_array().unwrap().len(), 1);
     let line = place.run("landscape basins n --out x").refusal().unwrap();

@@ -110,7 +110,8 @@ impl Map {
         let config = &compared.prepared.config;
         let Some(objective) = config.objective() else {
             let problem = "a map is over two variables of an objective";
-            let remedy = "name a run of --objective, or two runs or more to ask which share a basin";
+            let remedy =
+                "name a run of --objective, or two runs or more to ask which share a basin";
             return Err(Error::setting("RUN", &compared.members[0].name, problem, remedy));
         };
         at_least("--points", self.points, 2, "a map has two sides")?;
@@ -228,7 +229,8 @@ impl Descent<'_> {
             objective.set_parameters(&theta)?;
             let there = objective.gradient(Samples::All)?;
             let (loss, length) = (there.evaluation.loss, norm(&there.gradient));
-            let inside = loss.is_finite() && length.is_finite() && norm(&theta) <= BEYOND * self.half;
+            let inside =
+                loss.is_finite() && length.is_finite() && norm(&theta) <= BEYOND * self.half;
             let seen = descended.get_or_insert_with(|| Descended {
                 loss,
                 first_gradient: length,
@@ -319,7 +321,14 @@ fn together(starts: &mut [Start], apart: f64) -> Result<Vec<Minimum>> {
             extent = extent.max(distance(&at, &starts[other].end)?);
         }
         let loss = loss(group[0]);
-        minima.push(Minimum { at, loss, sharpness: None, lambda_min: None, starts: group.len(), extent });
+        minima.push(Minimum {
+            at,
+            loss,
+            sharpness: None,
+            lambda_min: None,
+            starts: group.len(),
+            extent,
+        });
     }
     for (number, group) in groups.iter().enumerate() {
         group.iter().for_each(|&at| starts[at].minimum = Some(number));
@@ -362,7 +371,11 @@ pub fn write(output: &mut Output, name: &str, mapped: &Mapped, asked: &Map) -> R
     output.json("basins", &numbers)?;
     let [first, second] = [asked.which[0], asked.which[1]];
     let marks = mapped.minima.iter().take(MOST_MARKS).enumerate().map(|(number, minimum)| {
-        (format!("{} {}", minimum.kind(), number + 1), minimum.at[first - 1], minimum.at[second - 1])
+        (
+            format!("{} {}", minimum.kind(), number + 1),
+            minimum.at[first - 1],
+            minimum.at[second - 1],
+        )
     });
     let figure = ContourFigure {
         title: format!("Where starts lead: {name}"),

@@ -73,7 +73,8 @@ impl Sharing {
         let layout = compared.prepared.problem.train.layout();
         let start = read_safetensors(&compared.members[0].run.directory().weights(0), layout)?;
         let start_loss = compared.surface().values(&start)?.train.loss;
-        let lines = Interpolation { points: self.points, top: 0, audit_every: 1, from_start: false };
+        let lines =
+            Interpolation { points: self.points, top: 0, audit_every: 1, from_start: false };
         let mut pairs = Vec::new();
         for line in lines.measure(compared, |_, _| {})? {
             let error_barrier = line.train.error.map(|barrier| barrier.value);
@@ -141,7 +142,10 @@ pub fn write(output: &mut Output, names: &[String], shared: &Shared, asked: Shar
         title: format!("{} runs in {} basins", names.len(), shared.groups.len()),
         names: names.to_vec(),
         cells,
-        note: format!("{kind} barriers of straight lines; up to {} two share a basin", asked.barrier),
+        note: format!(
+            "{kind} barriers of straight lines; up to {} two share a basin",
+            asked.barrier
+        ),
     };
     output.picture("basins", &matrix_svg(&figure)?, &matrix_png(&figure)?)
 }
