@@ -44,7 +44,36 @@ if [ "$(uname -s)" = Linux ] && ! command -v strace >/dev/null && command -v apt
         apt-get install -y -qq --no-install-recommends strace || true
 fi
 
+# Comparisons are run by a Slurm of two nodes and by GNU parallel; without them those tests say so and do nothing.
+if [ "$(uname -s)" = Linux ] && ! { command -v slurmctld && command -v parallel; } >/dev/null; then
+    engines=(slurmctld slurmd slurm-client munge parallel procps)
+    if ! { command -v apt-get >/dev/null && install "${engines[@]}"; }; then
+        echo "skipped: the tests of Slurm and GNU parallel need ${engines[*]}" >&2
+    fi
+fi
+
 cargo test --release --workspace "$@"
+
+# What other programs read, by those programs, and `pip install .`: Python with the packages that tests/python lists.
+read_by_python() {
+    local venv=target/python wanted
+    wanted=$(cksum <tests/python/requirements.txt)
+    if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
+        rm -rf "$venv"
+        python3 -m venv "$venv" || return 1
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r tests/python/requirements.txt
+        echo "$wanted" >"$venv/installed"
+    fi
+    SHARPSCOPE="$PWD/target/release/sharpscope" "$venv/bin/python" -m pytest -q tests/python
+}
+if [ "$(uname -s)" = Linux ] && ! python3 -c "import ensurepip" 2>/dev/null && command -v apt-get >/dev/null; then
+    install python3 python3-venv
+fi
+if python3 -c "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then
+    read_by_python
+else
+    echo "skipped: tests/python needs Python 3.11 or later with pip" >&2
+fi
 
 # The report page, in a browser: Chromium driven by Node. Where neither is to be had, that is said.
 CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}

@@ -38,6 +38,7 @@
 //! | `cli` (default) | the program; implies the others | [`cli`] |
 //! | `figures` | pictures, in run directories too | [`figure`] |
 //! | `report` | pages of HTML about runs; implies `data` and `figures` | [`report`] |
+//! | `export` | event files, Parquet, JSON and CSV of runs; implies `data` | [`export`] |
 //! | `data` | what the program trains: models, datasets, the loop, the configuration | [`config`], [`data`], [`experiment`], [`model`], [`objective`], [`problem`], [`train`], [`rundir::StoredRun`] |
 //!
 //! [`experiment::compare`] and [`experiment::doctor`] take both `data` and `figures`.
@@ -58,6 +59,8 @@ mod digest;
 pub mod error;
 #[cfg(feature = "data")]
 pub mod experiment;
+#[cfg(feature = "export")]
+pub mod export;
 #[cfg(feature = "figures")]
 pub mod figure;
 #[cfg(feature = "data")]
@@ -88,6 +91,8 @@ pub mod record;
 pub mod report;
 pub mod rng;
 pub mod rundir;
+#[cfg(feature = "cli")]
+mod serve;
 pub mod stability;
 #[cfg(feature = "data")]
 pub mod train;

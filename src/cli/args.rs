@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::branch::BranchArgs;
+use super::export::ExportArgs;
 use super::flags::Read;
 use super::landscape::args::LandscapeArgs;
+use super::shell::{CompletionsArgs, ManArgs};
+use super::watch::WatchArgs;
 use crate::config::{CompareSettings, Settings};
 use crate::curvature::Matrix;
 use crate::device::BackendChoice;
@@ -42,8 +45,12 @@ pub(super) enum Command {
     Branch(Box<BranchArgs>),
     /// Write one page of HTML about runs, to be opened in a browser
     Report(ReportArgs),
+    /// Follow a run on the terminal, under way or ended
+    Watch(WatchArgs),
     /// Read events off a run's steps.csv anew, one JSON object a line
     Events(EventsArgs),
+    /// Write a run's tables for other programs: TensorBoard, Parquet, JSON, CSV
+    Export(ExportArgs),
     /// Go through a checklist: is a run fit to draw conclusions from?
     Doctor(DoctorArgs),
     /// Show a concept of the optimization landscape: what theory says beside what is measured
@@ -52,6 +59,10 @@ pub(super) enum Command {
     Devices(DevicesArgs),
     /// List models, datasets, objectives, activations and optimizers
     List(ListArgs),
+    /// Print what a shell completes commands and flags by
+    Completions(CompletionsArgs),
+    /// Print the man page, or write those of all commands
+    Man(ManArgs),
 }
 
 /// Arguments of `run`.
@@ -60,14 +71,17 @@ pub(super) struct RunArgs {
     /// JSON file of settings; its keys are the flags below, underscores for dashes, and flags win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Draw the run on the terminal while it goes on, in place of the bar
+    #[arg(long)]
+    pub watch: bool,
     #[command(flatten)]
     pub settings: Settings,
 }
 
 /// Arguments of `report`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ReportArgs {
-    /// Run directories, RUN@STEP for one as it stood then, or folders of comparisons
+    /// Run directories, RUN@STEP for one as it stood then, folders of comparisons, or results of landscape
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
     /// The page
@@ -82,6 +96,21 @@ pub(super) struct ReportArgs {
     /// Replace a page that is there already
     #[arg(long)]
     pub force: bool,
+    /// Serve the page to browsers instead of writing it, and follow runs and comparisons as they grow
+    #[arg(long, conflicts_with_all = ["out", "force"])]
+    pub serve: bool,
+    /// Port to serve at [default: any that is free]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        requires = "serve"
+    )]
+    pub port: u16,
+    /// Address to serve at; one other than this machine's own lets others read the page
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1", requires = "serve")]
+    pub host: String,
 }
 
 /// Arguments of `events`.
@@ -93,6 +122,9 @@ pub(super) struct EventsArgs {
     /// JSON file of constants by which rows are judged, instead of the built-in ones
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `doctor`.
@@ -110,13 +142,49 @@ pub(super) struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Optimizer, its numbers, --lr, --batch-size, --schedule and --warmup take \
                         several values, separated by commas; what is run is their product, for each \
-                        seed. The same command with the same --out goes on where it was stopped.")]
+                        seed. The same command with the same --out goes on where it was stopped. Several \
+                        processes, on machines that share --out, do it with --cell or --shard.")]
 pub(super) struct CompareArgs {
     /// JSON file of settings; its keys are the flags below, underscores for dashes, and flags win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: CompareSettings,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub cells: CellArgs,
+}
+
+/// Arguments of `compare` for several processes that do its runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cells, for several processes")]
+#[group(multiple = false, id = "cells")]
+pub(super) struct CellChoice {
+    /// Print the command of each run, a line each, and do none
+    #[arg(long)]
+    pub list: bool,
+    /// Do the run of this number only, from 1
+    #[arg(long, value_name = "N")]
+    pub cell: Option<usize>,
+    /// Do each N-th run only, beginning with the I-th: I of 1 to N
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+    /// Write tables and pictures of the runs that are there, and do none
+    #[arg(long)]
+    pub collect: bool,
+}
+
+/// Which runs a process does, and when it takes one over.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cells, for several processes")]
+pub(super) struct CellArgs {
+    #[command(flatten)]
+    pub choice: CellChoice,
+    /// Take over a run whose process, on another machine, has been silent for so many seconds [default: 120]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub take_over_after: Option<f64>,
 }
 
 /// Arguments of `spectrum`.
@@ -166,6 +234,9 @@ pub(super) struct SpectrumArgs {
     /// Replace a spectrum that is there already
     #[arg(long)]
     pub force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The matrices that there are, and the one where none is named.

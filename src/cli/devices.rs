@@ -11,17 +11,18 @@ pub(super) fn devices(args: &DevicesArgs, terminal: &Terminal) -> anyhow::Result
     let adapters = adapters();
     let auto = Device::auto(adapters);
     let found: Vec<AdapterInfo> = adapters.iter().map(|adapter| adapter.info.clone()).collect();
-    let text = if args.json { as_json(&found, &auto)? } else { as_text(&found, &auto)? };
-    terminal.output(&text);
+    match args.json {
+        true => terminal.json(&as_json(&found, &auto))?,
+        false => drop(terminal.output(&as_text(&found, &auto)?)),
+    }
     Ok(0)
 }
 
-fn as_json(found: &[AdapterInfo], auto: &Device) -> anyhow::Result<String> {
-    let value = serde_json::json!({
+fn as_json(found: &[AdapterInfo], auto: &Device) -> serde_json::Value {
+    serde_json::json!({
         "adapters": found,
         "auto": { "backend": auto.backend(), "adapter": auto.adapter() },
-    });
-    Ok(serde_json::to_string_pretty(&value)? + "\n")
+    })
 }
 
 fn as_text(found: &[AdapterInfo], auto: &Device) -> anyhow::Result<String> {

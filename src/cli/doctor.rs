@@ -2,7 +2,6 @@
 
 use super::args::DoctorArgs;
 use super::logging::Terminal;
-use crate::error::Error;
 use crate::experiment::doctor::{Finding, Verdict, examine};
 use crate::rundir::StoredRun;
 
@@ -10,9 +9,7 @@ use crate::rundir::StoredRun;
 pub(super) fn doctor(args: &DoctorArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     let findings = examine(&StoredRun::open(&args.run)?)?;
     if args.json {
-        let text = serde_json::to_string_pretty(&findings)
-            .map_err(|e| Error::Encode { what: "JSON", reason: e.to_string() })?;
-        terminal.result(&text);
+        terminal.json(&findings)?;
         return Ok(0);
     }
     findings.iter().for_each(|finding| terminal.result(&finding_line(finding)));

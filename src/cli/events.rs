@@ -24,6 +24,10 @@ pub(super) fn events(args: &EventsArgs, terminal: &Terminal) -> anyhow::Result<u
         None => None,
     };
     let replayed = run.monitor(settings).replay(rows);
+    if args.json {
+        terminal.json(&replayed.events)?;
+        return Ok(0);
+    }
     for event in &replayed.events {
         let line = serde_json::to_string(event)
             .map_err(|e| Error::Encode { what: "an event", reason: e.to_string() })?;

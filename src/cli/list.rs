@@ -18,11 +18,10 @@ use crate::optim::ENTRIES;
 pub(super) fn list(args: &ListArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     let models = models(args.dataset.as_deref().unwrap_or("digits"))?;
     let objectives = objectives()?;
-    let text = match args.json {
-        true => as_json(&models, &objectives)?,
-        false => as_text(&models, &objectives)?,
-    };
-    terminal.output(&text);
+    match args.json {
+        true => terminal.json(&as_json(&models, &objectives))?,
+        false => drop(terminal.output(&as_text(&models, &objectives)?)),
+    }
     Ok(0)
 }
 
@@ -80,7 +79,7 @@ fn about(spec: Option<&ObjectiveSpec>) -> &'static str {
     spec.map_or("a formula of your own, in a JSON file", |spec| spec.facts().about())
 }
 
-fn as_json(models: &[Model], objectives: &Objectives) -> anyhow::Result<String> {
+fn as_json(models: &[Model], objectives: &Objectives) -> Value {
     let models: Vec<Value> = models
         .iter()
         .map(|model| {
@@ -116,11 +115,10 @@ fn as_json(models: &[Model], objectives: &Objectives) -> anyhow::Result<String> 
             })
         })
         .collect();
-    let value = json!({
+    json!({
         "models": models, "datasets": datasets, "objectives": objectives, "activations": Activation::NAMES,
         "optimizers": optimizers
-    });
-    Ok(serde_json::to_string_pretty(&value)? + "\n")
+    })
 }
 
 /// A JSON object without its quotes.

@@ -4,12 +4,14 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::args::Verbosity;
+use crate::error::{Error, Result};
 
 /// Standard error, shared by messages, logs and progress bars.
 #[derive(Clone)]
@@ -18,7 +20,22 @@ pub(super) struct Terminal {
     verbosity: Verbosity,
     /// What kept standard output from being written.
     lost: Arc<Mutex<Option<io::Error>>>,
+    /// Lines that wait while a screen is drawn on the terminal.
+    held: Arc<Mutex<Option<Vec<String>>>>,
 }
+
+/// Lines wait until this is dropped, and are printed then.
+pub(super) struct Held(Terminal);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let lines = self.0.held.lock().ok().and_then(|mut held| held.take());
+        lines.into_iter().flatten().for_each(|line| self.0.print(&line));
+    }
+}
+
+/// So many of the latest lines are kept for then.
+const MOST_HELD: usize = 1000;
 
 impl Terminal {
     /// Sets up logging too; call it once.
@@ -27,8 +44,8 @@ impl Terminal {
             Verbosity::Quiet => ProgressDrawTarget::hidden(),
             _ => ProgressDrawTarget::stderr(),
         };
-        let terminal =
-            Self { bars: MultiProgress::with_draw_target(target), verbosity, lost: Arc::default() };
+        let bars = MultiProgress::with_draw_target(target);
+        let terminal = Self { bars, verbosity, lost: Arc::default(), held: Arc::default() };
         terminal.start_logging();
         terminal
     }
@@ -89,6 +106,17 @@ impl Terminal {
         self.note_loss(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
     }
 
+    /// What was asked for as JSON, with nothing else on standard output, quiet or not.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] if it is no JSON.
+    pub fn json(&self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|e| Error::Encode { what: "JSON", reason: e.to_string() })?;
+        self.output(&format!("{text}\n"));
+        Ok(())
+    }
+
     /// Whether all of standard output was written, or its reader did not want more.
     ///
     /// # Errors
@@ -108,7 +136,24 @@ impl Terminal {
         false
     }
 
+    /// Has lines wait.
+    pub fn hold(&self) -> Held {
+        if let Ok(mut held) = self.held.lock() {
+            held.get_or_insert_default();
+        }
+        Held(self.clone())
+    }
+
     fn print(&self, line: &str) {
+        if let Ok(mut held) = self.held.lock()
+            && let Some(lines) = held.as_mut()
+        {
+            if lines.len() == MOST_HELD {
+                lines.remove(0);
+            }
+            lines.push(line.to_string());
+            return;
+        }
         self.bars.suspend(|| {
             let _ = writeln!(io::stderr(), "{line}");
         });
@@ -150,7 +195,8 @@ pub(super) struct LogLine<'a> {
 
 impl Write for LogLine<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.terminal.bars.suspend(|| io::stderr().write_all(bytes))?;
+        let text = String::from_utf8_lossy(bytes);
+        self.terminal.print(text.strip_suffix('\n').unwrap_or(&text));
         Ok(bytes.len())
     }
 

@@ -9,6 +9,7 @@ mod devices;
 mod doctor;
 mod errors;
 mod events;
+mod export;
 mod flags;
 mod landscape;
 mod list;
@@ -16,9 +17,11 @@ mod logging;
 mod progress;
 mod report;
 mod run;
+mod shell;
 mod signals;
 mod spectrum;
 mod usage;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -44,11 +47,15 @@ pub fn main() -> ExitCode {
         Command::Landscape(args) => landscape::landscape(*args, &terminal),
         Command::Branch(args) => branch::branch(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
+        Command::Watch(args) => watch::watch(&args, &terminal),
         Command::Events(args) => events::events(&args, &terminal),
         Command::Demo(args) => demo::demo(&args, &terminal),
+        Command::Export(args) => export::export(&args, &terminal),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
         Command::Devices(args) => devices::devices(&args, &terminal),
         Command::List(args) => list::list(&args, &terminal),
+        Command::Completions(args) => shell::completions(&args, &terminal),
+        Command::Man(args) => shell::man(&args, &terminal),
     });
     match code {
         Ok(code) => match terminal.written() {

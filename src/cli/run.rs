@@ -4,15 +4,20 @@ use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::Progress;
 use super::signals::watch_for_interrupts;
+use super::watch::LiveScreen;
 use crate::config::{RunConfig, Settings};
 use crate::error::Error;
 use crate::experiment::{Finished, Prepared, prepare, resume};
 use crate::objective::ObjectiveSpec;
+use crate::profile::Observer;
 use crate::record::{ExitStatus, Summary, short};
 use crate::rundir::StoredRun;
 
 /// Runs and returns the exit code.
 pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
+    if args.watch {
+        LiveScreen::check()?;
+    }
     let from_file = match &args.config {
         Some(path) => Settings::read(path)?,
         None => Settings::default(),
@@ -51,9 +56,15 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
             config.optimizer
         ));
     }
-    let progress = Progress::start(terminal, config.steps, formula.as_deref());
-    let finished = started.train(vec![Box::new(progress)], &interrupted)?;
+    let shown: Box<dyn Observer> = match args.watch {
+        true => Box::new(LiveScreen::new(terminal, &interrupted)),
+        false => Box::new(Progress::start(terminal, config.steps, formula.as_deref())),
+    };
+    let finished = started.train(vec![shown], &interrupted)?;
     report(&finished, formula.as_deref(), terminal);
+    if let Some(line) = next_line(&finished) {
+        terminal.result(&line);
+    }
     match finished.error {
         Some(error) => Err(error.into()),
         None => Ok(finished.summary.status.code()),
@@ -112,6 +123,40 @@ pub(super) fn report(finished: &Finished, formula: Option<&str>, terminal: &Term
     // What the folder holds is not all of it, where writing it failed.
     if !matches!(finished.error, Some(Error::Io { .. })) {
         terminal.result(&format!("written    {}", finished.directory.display()));
+    }
+}
+
+/// What to look at next, by how the run ended.
+fn next_line(finished: &Finished) -> Option<String> {
+    let Finished { summary, directory, error } = finished;
+    if matches!(error, Some(Error::Io { .. })) {
+        return None;
+    }
+    let run = in_shell(&directory.display().to_string());
+    let suspect = summary.unconverged_rows > 0
+        || ["precision_suspect", "curvature_non_finite", "curvature_repaired"]
+            .iter()
+            .any(|kind| summary.events.contains_key(*kind));
+    Some(match summary.status {
+        ExitStatus::Interrupted => {
+            format!("next       sharpscope run --resume {run}    goes on where it was stopped")
+        }
+        ExitStatus::Diverged | ExitStatus::Failed => {
+            format!("next       sharpscope events {run}    what was seen before it ended")
+        }
+        _ if suspect => {
+            format!("next       sharpscope doctor {run}    is it fit to draw conclusions from?")
+        }
+        _ => format!("next       sharpscope report {run}    a page with its curves and events"),
+    })
+}
+
+/// A path as a shell takes it.
+fn in_shell(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/\\._-+=:,@%".contains(c);
+    match !path.is_empty() && path.chars().all(plain) {
+        true => path.to_string(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
     }
 }
 

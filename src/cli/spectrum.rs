@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::experiment::spectrum::{Measurement, Request, measure};
 use crate::linalg::Estimate;
 use crate::record::short;
-use crate::rundir::{StoredRun, write_spectrum};
+use crate::rundir::{StoredRun, spectrum_json, write_spectrum};
 
 /// Measures, prints and writes; returns the exit code.
 pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Result<u8> {
@@ -44,6 +44,15 @@ pub(super) fn spectrum(args: SpectrumArgs, terminal: &Terminal) -> anyhow::Resul
     });
     let label = measured.formula.as_deref().unwrap_or("threshold");
     write_spectrum(directory, &measured.spectrum, label, &more)?;
+    if args.json {
+        let mut numbers = spectrum_json(&measured.spectrum);
+        if let Some(numbers) = numbers.as_object_mut() {
+            numbers.extend(more.as_object().cloned().unwrap_or_default());
+            numbers.insert("written".to_string(), json!(directory.file(&stem)));
+        }
+        terminal.json(&numbers)?;
+        return Ok(0);
+    }
     for line in lines(&measured) {
         terminal.result(&line);
     }

@@ -135,6 +135,9 @@ pub struct RunConfig {
     pub memory: Option<usize>,
     /// Steps between checkpoints; null for the last alone.
     pub checkpoint_every: Option<usize>,
+    /// Whether event files for TensorBoard are written too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tensorboard: bool,
     /// Where it is written; no part of what is compared or serialised.
     #[serde(skip)]
     pub place: Place,
@@ -215,6 +218,7 @@ impl RunConfig {
             chunk: settings.chunk,
             memory: settings.memory,
             checkpoint_every: settings.checkpoint_every,
+            tensorboard: settings.tensorboard.unwrap_or(false),
         })
     }
 
@@ -282,6 +286,18 @@ impl RunConfig {
         }
         object.insert("force".to_string(), json!(force));
         Ok(Value::Object(object))
+    }
+
+    /// Problem, optimizer and seed in a line: "mlp on digits, mse, sgd, lr 0.2, full batch, seed 0".
+    pub fn in_words(&self) -> String {
+        let (model, dataset, loss) = (self.model.kind(), &self.dataset, self.loss);
+        let batch =
+            self.batch_size.0.map_or("full batch".to_string(), |n| format!("batches of {n}"));
+        let (optimizer, lr, seed) = (&self.optimizer.name, self.lr, self.seed);
+        if let Some(objective) = self.objective() {
+            return format!("{}, {optimizer}, lr {lr}, seed {seed}", objective.kind());
+        }
+        format!("{model} on {dataset}, {loss}, {optimizer}, lr {lr}, {batch}, seed {seed}")
     }
 
     /// What the run computes, by key, wherever it is written.

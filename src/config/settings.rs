@@ -205,6 +205,8 @@ settings! {
             name: String, checked |name| folder_name(name);
             /// Write a checkpoint every N steps, besides the one at the end [default: never]
             checkpoint_every: usize, checked at_least_one;
+            /// Write event files for TensorBoard into the run directory too, each step as it is taken
+            tensorboard: bool;
             /// Replace the files of a run that is already in --out
             force: bool;
         }

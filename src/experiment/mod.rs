@@ -13,6 +13,8 @@ mod csv_table;
 pub mod demo;
 #[cfg(feature = "figures")]
 pub mod doctor;
+#[cfg_attr(not(feature = "export"), path = "no_events.rs")]
+mod events;
 #[cfg(feature = "figures")]
 pub mod landscape;
 mod load;

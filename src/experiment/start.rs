@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::Prepared;
+use super::events::event_writer;
 use super::swa::SwaWriter;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
@@ -175,7 +176,9 @@ impl Started {
     ) -> Result<Finished> {
         let config = &self.prepared.config;
         let layout = self.prepared.problem.train.layout();
-        let swa = SwaWriter::of(config, layout, &RunDirectory::at(&self.directory));
+        let directory = RunDirectory::at(&self.directory);
+        let swa = SwaWriter::of(config, layout, &directory);
+        let events = event_writer(config, &directory);
         let trainer = Trainer {
             settings: self.prepared.train_settings(),
             problem: self.prepared.problem,
@@ -184,6 +187,7 @@ impl Started {
         };
         let mut all: Vec<Box<dyn Observer + 'a>> = vec![Box::new(self.writer)];
         all.extend(swa.map(|swa| Box::new(swa) as Box<dyn Observer>));
+        all.extend(events.map(|writer| writer as Box<dyn Observer>));
         all.extend(observers);
         let end = match self.ending {
             Some(Ending { status, reason }) => trainer.close(status, reason, all, &self.run)?,

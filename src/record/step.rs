@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Phase;
 use super::codec::{
-    COUNT, FLAG, MEASURED, NUMBER, PHASE, TIME, TIME_SPENT, optional, read_optional,
+    COUNT, FLAG, Kind, MEASURED, NUMBER, PHASE, TIME, TIME_SPENT, optional, read_optional,
 };
 
 /// Which columns a table has besides those that every table has.
@@ -41,6 +41,8 @@ pub struct Column {
     pub there: &'static str,
     /// What it holds.
     pub about: &'static str,
+    /// What kind of values that is.
+    pub kind: Kind,
     cells: Cells,
 }
 
@@ -82,6 +84,15 @@ macro_rules! cells_of {
     };
 }
 
+macro_rules! kind_of {
+    (numbered by $count:ident) => {
+        Kind::Number
+    };
+    ($codec:ident $($rest:tt)*) => {
+        $codec.kind
+    };
+}
+
 /// Writes out [`StepRow`] and [`COLUMNS`]. An entry is a field with its description, its type, its unit, the
 /// rows that it is in, and how its cells are written, with the flag of [`Columns`] that it depends on, if it does.
 macro_rules! step_columns {
@@ -105,6 +116,7 @@ macro_rules! step_columns {
             unit: $unit,
             there: $there,
             about: concat!($($about),*),
+            kind: kind_of!($($cells)*),
             cells: cells_of!($field, $($cells)*),
         }),*];
     };
@@ -244,12 +256,22 @@ impl Column {
     }
 }
 
+/// Whether a column holds a time, which no two runs have in common.
+pub(crate) fn is_time(name: &str) -> bool {
+    COLUMNS.iter().any(|column| column.name == name && column.unit == "ms")
+}
+
 /// The columns of `steps.csv` in order.
 pub fn column_names(columns: &Columns) -> Vec<String> {
     let known = COLUMNS
         .iter()
         .flat_map(|column| (0..column.count(columns)).map(|index| column.name(index)));
     known.chain(columns.measured.iter().cloned()).collect()
+}
+
+/// The column that the program knows under that name, or that it is one of.
+pub fn column_of(name: &str) -> Option<&'static Column> {
+    COLUMNS.iter().find(|column| column.index_of(name).is_some())
 }
 
 /// The cells of a row under columns of these names; what the row does not have is empty.

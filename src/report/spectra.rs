@@ -1,17 +1,11 @@
 //! The spectra of a run, as a page holds them.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use serde::Serialize;
 use serde_json::Value;
 
 use super::packed::Packed;
-use crate::error::{Error, Result};
-use crate::input;
-use crate::rundir::{SPECTRA, StoredRun, is_table_of};
-
-const REMEDY: &str = "measure it again with 'sharpscope spectrum --force'";
+use crate::error::Result;
+use crate::rundir::{RunDirectory, SPECTRA, StoredRun, StoredSpectrum};
 
 /// One spectrum.
 #[derive(Debug, Serialize)]
@@ -43,87 +37,43 @@ pub(super) struct Layer {
 /// Those that are there, by matrix and step.
 ///
 /// # Errors
-/// [`Error::File`] for a file that is not what the program writes.
+/// As [`StoredRun::spectra`].
 pub(super) fn spectra(run: &StoredRun) -> Result<Vec<PageSpectrum>> {
-    let folder = run.directory().file(SPECTRA);
-    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
-    let stems = entries.flatten().filter_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        name.strip_suffix(".json").filter(|stem| stem.starts_with("step-")).map(str::to_string)
-    });
-    let mut found = BTreeMap::new();
-    for stem in stems {
-        let spectrum = spectrum(&folder, &stem)?;
-        if run.named_step().is_none_or(|last| spectrum.step <= last) {
-            found.insert((spectrum.matrix.clone(), spectrum.step), spectrum);
-        }
-    }
-    Ok(found.into_values().collect())
+    Ok(run.spectra()?.into_iter().map(page_spectrum).collect())
 }
 
-fn spectrum(folder: &Path, stem: &str) -> Result<PageSpectrum> {
-    let path = folder.join(format!("{stem}.json"));
-    let numbers: Value = input::parse_json(&input::read_text(&path, REMEDY)?, &path, REMEDY)?;
-    let Some(step) = numbers["step"].as_u64() else {
-        return Err(Error::file(path, None, "it does not say its step", REMEDY));
+/// How many a run under way has.
+pub(super) fn count(run: &RunDirectory) -> usize {
+    stems(run).len()
+}
+
+/// The names of their files, without an ending. A spectrum's table is written before its numbers.
+fn stems(run: &RunDirectory) -> Vec<String> {
+    let entries = std::fs::read_dir(run.file(SPECTRA)).into_iter().flatten().flatten();
+    let stem = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".json").filter(|stem| stem.starts_with("step-")).map(str::to_string)
     };
-    let (eigenvalue, density) = curve(&folder.join(format!("{stem}.csv")), &numbers)?;
+    entries.filter_map(stem).collect()
+}
+
+fn page_spectrum(spectrum: StoredSpectrum) -> PageSpectrum {
+    let (eigenvalue, density): (Vec<f64>, Vec<f64>) = spectrum.curve.iter().copied().unzip();
+    let numbers = &spectrum.numbers;
     let ends = &numbers["ends"];
     let largest = ends["largest"].as_array().into_iter().flatten().filter_map(Value::as_f64);
-    Ok(PageSpectrum {
-        step: step as usize,
-        matrix: matrix(&numbers),
+    PageSpectrum {
+        step: spectrum.step(),
+        matrix: spectrum.name(),
         eigenvalue: Packed::floats(eigenvalue),
         density: Packed::floats(density),
         largest: largest.collect(),
         smallest: ends["smallest"].as_f64(),
         threshold: numbers["threshold"].as_f64(),
         converged: ends["converged"].as_bool().unwrap_or(false),
-        text: words(&numbers),
+        text: words(numbers),
         layers: layers(&numbers["layers"]),
-    })
-}
-
-/// "hessian", "hessian, preconditioned", "gauss-newton of layers.0".
-fn matrix(numbers: &Value) -> String {
-    let mut name = numbers["matrix"].as_str().unwrap_or("hessian").to_string();
-    if numbers["preconditioned"] == true {
-        name += ", preconditioned";
     }
-    if let Some(group) = numbers["group"].as_str() {
-        name += &format!(" of {group}");
-    }
-    name
-}
-
-/// The smoothed density's curve in a spectrum's table.
-fn curve(path: &Path, numbers: &Value) -> Result<(Vec<f64>, Vec<f64>)> {
-    let bytes = input::read(path, REMEDY)?;
-    if !is_table_of(numbers, &bytes) {
-        let problem = "it is not what was written, by its checksum";
-        return Err(Error::file(path, None, problem, REMEDY));
-    }
-    let mut reader = csv::ReaderBuilder::new().from_reader(&bytes[..]);
-    let mut curve = (Vec::new(), Vec::new());
-    for record in reader.records() {
-        let wrong = |problem: String, line| Error::file(path, line, problem, REMEDY);
-        let record = record.map_err(|e| {
-            wrong(format!("not a table ({e})"), e.position().map(csv::Position::line))
-        })?;
-        let number = |index: usize| {
-            record.get(index).and_then(|cell| cell.parse::<f64>().ok()).ok_or_else(|| {
-                let line = record.position().map(csv::Position::line);
-                wrong("a cell is not a number".to_string(), line)
-            })
-        };
-        // The nodes of the probes come after the curve.
-        if record.get(1).is_none_or(str::is_empty) {
-            break;
-        }
-        curve.0.push(number(0)?);
-        curve.1.push(number(1)?);
-    }
-    Ok(curve)
 }
 
 fn words(numbers: &Value) -> String {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// A file that grows by whole lines: where one could not be written whole, what was written of it is taken
 /// back, and the file is closed, so that nothing is written behind a torn line when there is room again.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     path: PathBuf,
     file: Option<File>,
 }
@@ -24,7 +24,7 @@ impl Lines {
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be written any more, or the system does not tell which file it is.
-    pub fn watched(&self) -> Result<Watched> {
+    pub(super) fn watched(&self) -> Result<Watched> {
         let closed = || std::io::Error::other("a line before could not be written");
         let path = self.path.clone();
         let file = self.file.as_ref();

@@ -28,6 +28,32 @@ pub(super) const FOLDERS: [(&str, StepOf); 2] =
 /// The step of a file: `Some(None)` for one that belongs to all steps, `None` for a file of somebody else's.
 pub(super) type StepOf = fn(&Path) -> Option<Option<usize>>;
 
+/// What the names of event files for TensorBoard begin and end with, around their first step.
+const EVENTS: &str = "events.out.tfevents.";
+const EVENTS_OF: &str = ".sharpscope";
+
+/// The event file for TensorBoard that begins at a step. Readers take such files by their names, in order.
+pub(crate) fn event_file(step: usize) -> String {
+    format!("{EVENTS}{step:010}{EVENTS_OF}")
+}
+
+/// The step that it begins at.
+fn event_file_step(path: &Path) -> Option<usize> {
+    let name = path.file_name()?.to_str()?;
+    let step = name.strip_prefix(EVENTS)?.strip_suffix(EVENTS_OF)?.parse().ok()?;
+    (event_file(step) == name).then_some(step)
+}
+
+/// The event files in a folder, with the steps that they begin at.
+pub(super) fn event_files(folder: &Path) -> Vec<(usize, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.map(|entry| entry.path()).filter(|path| !path.is_dir());
+    let mut found: Vec<_> =
+        files.filter_map(|path| Some((event_file_step(&path)?, path))).collect();
+    found.sort();
+    found
+}
+
 /// What every manifest of a run has had since the first version.
 const KEYS: [&str; 8] = [
     "schema_version",
@@ -70,10 +96,11 @@ fn has_table(folder: &Path) -> bool {
     table.starts_with(b"step,lr,train_loss,train_accuracy,")
 }
 
-/// The files in the folder's own folders that a run wrote, with their steps where they have one. What tells
-/// of others comes behind them.
+/// The files in the folder's own folders that a run wrote, with their steps where they have one, and its event
+/// files. What tells of others comes behind them.
 pub(super) fn in_folders(folder: &Path) -> Vec<(PathBuf, Option<usize>)> {
-    let mut found = Vec::new();
+    let events = event_files(folder).into_iter();
+    let mut found: Vec<_> = events.map(|(step, path)| (Some(step), path)).collect();
     for (name, step_of) in FOLDERS {
         let entries = fs::read_dir(folder.join(name)).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path()).filter(|path| !path.is_dir());

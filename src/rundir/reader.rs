@@ -1,6 +1,6 @@
 //! Reading a run directory back.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,6 +19,9 @@ pub struct ManifestHead {
     /// Version of the files' layout; 1 where it is not said.
     #[serde(default = "first_version")]
     pub schema_version: u32,
+    /// Version of sharpscope.
+    #[serde(default)]
+    pub version: Option<String>,
     /// The resolved configuration.
     pub config: Value,
     /// The process exit code; `None` where the run is under way or was killed.
@@ -115,6 +118,11 @@ impl ResultManifest {
     }
 }
 
+/// Whether a part of a path goes down from where it is.
+fn is_name(part: Component<'_>) -> bool {
+    matches!(part, Component::Normal(_))
+}
+
 impl RunDirectory {
     /// What the folder's `manifest.json` says where it is of a result that was made of runs; `None` where it is a
     /// run's, is not there, or is no such file.
@@ -131,7 +139,8 @@ impl RunDirectory {
         let version = value["schema_version"].as_u64().unwrap_or(1);
         let Ok(manifest) = serde_json::from_value::<ResultManifest>(value) else { return Ok(None) };
         // A name from somebody else's file does not lead out of the folder.
-        let plain = |name: &String| !name.contains(['/', '\\']);
+        let plain =
+            |name: &String| !name.contains('\\') && Path::new(name).components().all(is_name);
         if version > u64::from(RESULT_SCHEMA_VERSION) || !manifest.files.iter().all(plain) {
             let problem = format!("schema_version = {version} is not one that this version reads");
             return Err(Error::file(path, None, problem, "read it with a later sharpscope"));
@@ -171,11 +180,16 @@ impl RunDirectory {
     /// # Errors
     /// [`Error::File`] with the line that is not an event.
     pub fn events(&self) -> Result<Vec<Event>> {
+        events(&self.events_text()?, &self.file("events.jsonl"))
+    }
+
+    /// The text of `events.jsonl`, empty if there is no such file.
+    pub(super) fn events_text(&self) -> Result<String> {
         let path = self.file("events.jsonl");
-        if !path.is_file() {
-            return Ok(Vec::new());
+        match path.is_file() {
+            true => input::read_text(&path, REMEDY),
+            false => Ok(String::new()),
         }
-        events(&input::read_text(&path, REMEDY)?, &path)
     }
 
     /// Whether there is a table in `steps.csv`, with its header at least.
@@ -294,7 +308,7 @@ impl StepTable {
     }
 
     /// In version 1 batch sharpness, where there was any, was the ratio of means.
-    fn take_names_of_version_2(&mut self) {
+    pub(super) fn take_names_of_version_2(&mut self) {
         for (at, name) in self.columns.iter_mut().enumerate() {
             let measured = || self.cells.iter().any(|record| record.get(at) != Some(""));
             match name.strip_prefix("batch_sharpness") {

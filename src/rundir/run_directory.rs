@@ -147,6 +147,11 @@ impl RunDirectory {
         Ok(())
     }
 
+    /// The event files for TensorBoard in it, by the steps that they begin at.
+    pub fn event_files(&self) -> Vec<(usize, PathBuf)> {
+        own_files::event_files(&self.path)
+    }
+
     /// Removes what an earlier run wrote.
     fn remove_earlier_run(&self) -> Result<()> {
         if !own_files::is_run(&self.path) {
@@ -202,6 +207,19 @@ impl RunDirectory {
     /// [`Error::Io`].
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         atomic::write(&self.file(name), bytes)
+    }
+
+    /// As [`RunDirectory::write`], of a file that need not be in memory as a whole.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and those of `content`.
+    #[cfg(feature = "figures")]
+    pub(crate) fn write_with(
+        &self,
+        name: &str,
+        content: impl FnOnce(&mut dyn std::io::Write) -> Result<()>,
+    ) -> Result<()> {
+        atomic::write_with(&self.file(name), content)
     }
 
     /// Makes a folder in it, if it is not there.

@@ -261,6 +261,8 @@ fn every_flag_is_one_of_a_command() {
         "compare",
         "spectrum",
         "report",
+        "export",
+        "man",
         "landscape interpolate",
         "landscape slice",
         "landscape average",

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::ResultArgs;
-use super::{barrier_line, describe};
+use super::{barrier_line, describe, tell};
 use crate::cli::logging::Terminal;
 use crate::experiment::landscape::align::{Aligned, Alignment, write};
 use crate::experiment::landscape::{Compared, Output};
@@ -78,8 +78,7 @@ pub(super) fn align(args: &AlignArgs, terminal: &Terminal) -> anyhow::Result<u8>
     let mut output = Output::create(out, force, "align", &described)?;
     write(&mut output, &compared, &asked, &found)?;
     let path = output.finish()?;
-    report(&found).iter().for_each(|line| terminal.result(line));
-    terminal.result(&format!("written    {}", path.display()));
+    tell(&args.result, &path, || report(&found), terminal)?;
     Ok(0)
 }
 

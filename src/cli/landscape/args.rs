@@ -47,6 +47,9 @@ pub(in crate::cli) struct ResultArgs {
     /// Replace a result that is already in --out
     #[arg(long)]
     pub force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
     /// Device: auto, wgpu or cpu [default: the first run's]
     #[arg(long, value_name = BackendChoice::BARRED,
           value_parser = Read::<BackendChoice>::new(), hide_possible_values = true)]

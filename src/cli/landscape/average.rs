@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::AverageArgs;
-use super::describe;
+use super::{describe, tell};
 use crate::cli::logging::Terminal;
 use crate::experiment::landscape::average::{Item, Measured, Request, write};
 use crate::experiment::landscape::{Compared, Output};
@@ -39,8 +39,7 @@ pub(super) fn average(args: &AverageArgs, terminal: &Terminal) -> anyhow::Result
     let mut output = Output::create(out, force, "average", &described)?;
     write(&mut output, &compared, &measured, &request)?;
     let path = output.finish()?;
-    report(&measured).iter().for_each(|line| terminal.result(line));
-    terminal.result(&format!("written    {}", path.display()));
+    tell(&args.result, &path, || report(&measured), terminal)?;
     Ok(0)
 }
 

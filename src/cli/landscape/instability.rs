@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::ResultArgs;
-use super::describe;
+use super::{describe, tell};
 use crate::cli::logging::Terminal;
 use crate::cli::signals::watch_for_interrupts;
 use crate::experiment::landscape::instability::{Branched, Instability, Landmarks, onset, write};
@@ -65,8 +65,7 @@ pub(super) fn instability(args: &InstabilityArgs, terminal: &Terminal) -> anyhow
     let mut output = Output::create(out, force, "instability", &described)?;
     write(&mut output, &run, &name, &branched, &landmarks)?;
     let path = output.finish()?;
-    report(&branched, &landmarks).iter().for_each(|line| terminal.result(line));
-    terminal.result(&format!("written    {}", path.display()));
+    tell(&args.result, &path, || report(&branched, &landmarks), terminal)?;
     Ok(0)
 }
 

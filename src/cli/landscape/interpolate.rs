@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::InterpolateArgs;
-use super::{barrier_line, describe};
+use super::{barrier_line, describe, tell};
 use crate::cli::logging::Terminal;
 use crate::experiment::landscape::interpolate::{
     Interpolation, MeasuredLine, start_and_end, write,
@@ -40,10 +40,8 @@ pub(super) fn interpolate(args: &InterpolateArgs, terminal: &Terminal) -> anyhow
     let mut output = Output::create(out, force, "interpolate", &described)?;
     write(&mut output, &names, &lines, asked)?;
     let path = output.finish()?;
-    for line in &lines {
-        report(line, &names, from_start).iter().for_each(|line| terminal.result(line));
-    }
-    terminal.result(&format!("written    {}", path.display()));
+    let report = || lines.iter().flat_map(|line| report(line, &names, from_start)).collect();
+    tell(&args.result, &path, report, terminal)?;
     Ok(0)
 }
 

@@ -7,11 +7,15 @@ mod basins;
 mod connect;
 mod instability;
 mod interpolate;
+mod progress;
 mod slice;
 
-use self::args::{LandscapeArgs, LandscapeCommand};
+use std::path::Path;
+
+use self::args::{LandscapeArgs, LandscapeCommand, ResultArgs};
 use super::logging::Terminal;
 use crate::experiment::landscape::Compared;
+use crate::export::{Source, document};
 use crate::landscape::Barriers;
 use crate::record::short;
 
@@ -56,6 +60,21 @@ fn describe(compared: &Compared, terminal: &Terminal) {
         prepared.config.loss,
     ));
     compared.notes.iter().for_each(|note| terminal.note(note));
+}
+
+/// Prints what was written into a folder: in lines or, where that is asked for, as its export to JSON.
+fn tell(
+    args: &ResultArgs,
+    path: &Path,
+    lines: impl FnOnce() -> Vec<String>,
+    terminal: &Terminal,
+) -> crate::Result<()> {
+    if args.json {
+        return terminal.json(&document(&Source::open(path)?));
+    }
+    lines().iter().for_each(|line| terminal.result(line));
+    terminal.result(&format!("written    {}", path.display()));
+    Ok(())
 }
 
 /// All four, with their names.

@@ -154,30 +154,40 @@ impl Request {
         Ok(())
     }
 
-    /// Chooses the directions and measures. Rows of a grid that are done are told with the number of all.
+    /// Points along an axis.
+    fn count(&self) -> usize {
+        self.points.unwrap_or(if self.dimensions == 1 { 51 } else { 25 })
+    }
+
+    /// Rows of a grid, or lines where there is none.
+    pub fn rows(&self) -> usize {
+        if self.dimensions == 1 { self.which.len().max(1) } else { self.count() }
+    }
+
+    /// Chooses the directions and measures. Rows that are done are told.
     ///
     /// # Errors
     /// [`Error::Setting`] where directions cannot be had; or if the device reports failure.
     pub fn measure(
         &self,
         compared: &mut Compared,
-        mut told: impl FnMut(usize, usize),
+        mut told: impl FnMut(usize),
     ) -> Result<Measured> {
         let slice = self.directions(compared)?;
         let mut surface = compared.prepared.problem.surface();
-        let count = self.points.unwrap_or(if self.dimensions == 1 { 51 } else { 25 });
+        let count = self.count();
         let over = |axis: &Axis| spread(axis.ends.0, axis.ends.1, count);
         let mut cuts = Vec::new();
         if self.dimensions == 1 {
             for axis in &slice.axes {
                 let xs = over(axis);
+                told(cuts.len());
                 let values = slice_1d(&mut surface, &slice.center, &axis.direction, &xs)?;
                 cuts.push(Cut { xs, ys: Vec::new(), values });
             }
         } else if let [first, second] = &slice.axes[..] {
             let (xs, ys) = (over(first), over(second));
             let pair = [&first.direction[..], &second.direction[..]];
-            let told = |row| told(row, count);
             let values = slice_2d(&mut surface, &slice.center, pair, &xs, &ys, told)?;
             cuts.push(Cut { xs, ys, values });
         }

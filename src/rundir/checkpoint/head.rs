@@ -9,7 +9,7 @@ use crate::digest::digest;
 use crate::error::{Error, Result};
 use crate::optim::{Memory, Schedule};
 use crate::profile::BatchPosition;
-use crate::rundir::json;
+use crate::rundir::{TableSums, json};
 
 /// What a checkpoint holds besides vectors of numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct CheckpointState {
     /// SHA-256 of each of the checkpoint's other files, by its name.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+    /// Checksums of the tables' rows before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<TableSums>,
     /// SHA-256 of all that stands above.
     #[serde(default)]
     pub sha256: Option<String>,
@@ -87,7 +90,7 @@ pub struct RunFacts {
 
 /// Keys of `config` that a run may go on with other values of: how long it is, where it is written, what
 /// is done on the way, and how much is computed at a time, which another device may lower.
-const CHANGEABLE: [&str; 9] = [
+const CHANGEABLE: [&str; 10] = [
     "steps",
     "checkpoint_every",
     "on_warning",
@@ -97,6 +100,7 @@ const CHANGEABLE: [&str; 9] = [
     "force",
     "chunk",
     "memory",
+    "tensorboard",
 ];
 
 /// What of a manifest's `config` no going on changes.

@@ -19,6 +19,7 @@ mod doctor;
 mod early_ends;
 mod eigenvalues;
 mod events;
+mod export;
 #[cfg(unix)]
 mod faults;
 mod finished_runs;
@@ -40,6 +41,7 @@ mod signals;
 mod solvers;
 mod stored_runs;
 mod warnings;
+mod ways;
 
 /// A run that takes a fraction of a second, of 3 steps unless the flags say otherwise.
 fn small(flags: &str) -> String {

@@ -1,0 +1,135 @@
+//! What TensorBoard shows of a run, under which tags.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::encode::{Shown, Tagged};
+use crate::export::spectra::{numbers, put};
+use crate::export::table::{Table, Values};
+use crate::record::{Event, Kind, StepRow, cells, column_of};
+use crate::rundir::StoredSpectrum;
+
+/// The tag of what is each point's step.
+const STEP: &str = "steps/step";
+/// How many bins a spectrum is shown in.
+const BINS: usize = 64;
+
+/// What is shown of rows, of which words are shown where they change.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    words: BTreeMap<String, String>,
+}
+
+impl Rows {
+    /// A row of a stored table.
+    pub fn of_table(&mut self, table: &Table, row: usize) -> Vec<Tagged> {
+        let shown = table.columns.iter().filter_map(|column| match &column.values {
+            Values::Texts(texts) => self.word(&column.name, texts[row].as_deref()?),
+            values => Some(scalar(&column.name, values.number(row)?)),
+        });
+        shown.filter(|(tag, ..)| tag != STEP).collect()
+    }
+
+    /// A row under columns of these names, as it was told.
+    pub fn of_row(&mut self, columns: &[String], row: &StepRow) -> Vec<Tagged> {
+        let cells = cells(row, columns);
+        let shown = columns.iter().zip(&cells).filter_map(|(name, cell)| {
+            match column_of(name).map_or(Kind::Number, |column| column.kind) {
+                _ if cell.is_empty() => None,
+                Kind::Text => self.word(name, cell),
+                Kind::Flag => Some(scalar(name, f64::from(u8::from(cell == "true")))),
+                Kind::Number | Kind::Count => Some(scalar(name, cell.parse().ok()?)),
+            }
+        });
+        shown.filter(|(tag, ..)| tag != STEP).collect()
+    }
+
+    fn word(&mut self, name: &str, word: &str) -> Option<Tagged> {
+        let before = self.words.insert(name.to_string(), word.to_string());
+        let changed = before.is_none_or(|before| before != word);
+        changed.then(|| (format!("steps/{name}"), Shown::Text(word.to_string()), about(name)))
+    }
+}
+
+fn scalar(name: &str, x: f64) -> Tagged {
+    (format!("steps/{name}"), Shown::Scalar(x), about(name))
+}
+
+/// What a column holds, with its unit.
+fn about(name: &str) -> String {
+    let Some(column) = column_of(name) else { return String::new() };
+    match column.unit {
+        "" => column.about.trim().to_string(),
+        unit => format!("{}, in {unit}", column.about.trim()),
+    }
+}
+
+/// An event in words.
+pub(super) fn event_shown(event: &Event) -> Tagged {
+    let text = format!("{}\n\nassumes: {}", event.kind.sentence("threshold"), event.kind.assumes());
+    (format!("events/{}", event.kind.name()), Shown::Text(text), event.kind.about().to_string())
+}
+
+/// All settings, as a table.
+pub(super) fn settings_shown(settings: &Value) -> Option<Tagged> {
+    let settings = settings.as_object().filter(|settings| !settings.is_empty())?;
+    let mut text = "| setting | value |\n|---|---|\n".to_string();
+    for (name, value) in settings {
+        let value = value.to_string().replace('|', r"\|");
+        text += &format!("| {name} | {value} |\n");
+    }
+    Some(("settings".to_string(), Shown::Text(text), "what the run was made with".to_string()))
+}
+
+/// A spectrum: its numbers, how many eigenvalues are where, and its layers.
+pub(super) fn spectrum_shown(spectrum: &StoredSpectrum) -> Vec<Tagged> {
+    let name = match spectrum.name().as_str() {
+        "hessian" => "spectra".to_string(),
+        other => format!("spectra/{other}"),
+    };
+    let mut shown = Vec::new();
+    let mut tell = |tag: String, value: &Value| {
+        shown.extend(value.as_f64().map(|x| (tag, Shown::Scalar(x), String::new())));
+    };
+    for (number, value) in &numbers(spectrum) {
+        if number != "step" {
+            tell(format!("{name}/{number}"), value);
+        }
+    }
+    for layer in spectrum.numbers["layers"].as_array().into_iter().flatten() {
+        let group = layer["group"].as_str().unwrap_or_default();
+        let mut numbers = serde_json::Map::new();
+        layer
+            .as_object()
+            .into_iter()
+            .flatten()
+            .for_each(|(name, value)| put(&mut numbers, name, value));
+        numbers.iter().for_each(|(number, value)| tell(format!("layers/{group}/{number}"), value));
+    }
+    let bins = bins(spectrum);
+    if !bins.is_empty() {
+        let about = "how many eigenvalues there are, from the probes' nodes".to_string();
+        shown.push((format!("{name}/eigenvalues"), Shown::Histogram(bins), about));
+    }
+    shown
+}
+
+/// The weights of the nodes, the mean over probes, in bins of one width; they add up to the number of eigenvalues.
+fn bins(spectrum: &StoredSpectrum) -> Vec<[f64; 3]> {
+    let nodes = || spectrum.nodes.iter().filter(|(node, ..)| node.is_finite());
+    let low = nodes().map(|(node, ..)| *node).fold(f64::INFINITY, f64::min);
+    let high = nodes().map(|(node, ..)| *node).fold(f64::NEG_INFINITY, f64::max);
+    let probes = spectrum.nodes.iter().map(|(_, probe, _)| probe + 1).max().unwrap_or(0);
+    let Some(dimension) = spectrum.numbers["dimension"].as_f64().filter(|_| low < high) else {
+        return Vec::new();
+    };
+    let width = (high - low) / BINS as f64;
+    let edge = |bin: usize| if bin == BINS { high } else { low + width * bin as f64 };
+    let mut bins: Vec<[f64; 3]> = (0..BINS).map(|bin| [edge(bin), edge(bin + 1), 0.0]).collect();
+    for (node, _, weight) in nodes() {
+        let bin = (((node - low) / width) as usize).min(BINS - 1);
+        bins[bin][2] += weight * dimension / probes as f64;
+    }
+    bins
+}
