@@ -257,6 +257,9 @@ pub(super) struct DemoArgs {
     /// List them
     #[arg(long)]
     pub list: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
     /// On objectives alone, without a softmax and a transformer
     #[arg(long)]
     pub quick: bool,
