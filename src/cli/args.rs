@@ -53,6 +53,8 @@ pub(super) enum Command {
     Export(ExportArgs),
     /// Go through a checklist: is a run fit to draw conclusions from?
     Doctor(DoctorArgs),
+    /// Show a concept of the optimization landscape: what theory says beside what is measured
+    Demo(DemoArgs),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
     /// List models, datasets, objectives, activations and optimizers
@@ -244,6 +246,29 @@ fn matrices() -> String {
         _ => matrix.to_string(),
     });
     format!("{} [default: {}]", any_of(&shown), Matrix::default())
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Which, or all
+    #[arg(value_name = "NAME", required_unless_present = "list")]
+    pub names: Vec<String>,
+    /// List them
+    #[arg(long)]
+    pub list: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// On objectives alone, without a softmax and a transformer
+    #[arg(long)]
+    pub quick: bool,
+    /// Folder to write, in which each has one of its own [default: demos/NAME]
+    #[arg(long, value_name = "DIR", default_value = "demos")]
+    pub out: PathBuf,
+    /// Replace demonstrations that are there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `devices`.

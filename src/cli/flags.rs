@@ -61,6 +61,7 @@ impl Visitor for Flags {
             .help((setting.help)())
             .help_heading(heading)
             .allow_negative_numbers(T::FORM == Form::Number)
+            .allow_hyphen_values(T::FORM == Form::Point)
             .action(ArgAction::Set);
         let arg = match setting.alias {
             Some(alias) => arg.alias(alias),
@@ -73,7 +74,7 @@ impl Visitor for Flags {
                 .require_equals(true)
                 .default_missing_value("true"),
             Form::Path => arg.value_parser(ValueParser::path_buf()),
-            Form::Word | Form::Number => {
+            Form::Word | Form::Number | Form::Point => {
                 arg.value_parser(Read::<T>::new()).hide_possible_values(true)
             }
         });

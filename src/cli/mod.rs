@@ -4,6 +4,7 @@
 mod args;
 mod branch;
 mod compare;
+mod demo;
 mod devices;
 mod doctor;
 mod errors;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::report(&args, &terminal),
         Command::Watch(args) => watch::watch(&args, &terminal),
         Command::Events(args) => events::events(&args, &terminal),
+        Command::Demo(args) => demo::demo(&args, &terminal),
         Command::Export(args) => export::export(&args, &terminal),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),
         Command::Devices(args) => devices::devices(&args, &terminal),

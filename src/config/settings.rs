@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::setting::{self, Unfit, settings};
 use super::{
-    BatchSize, ModelChoice, Numbers, ObjectiveChoice, Quantities, Solver, TargetColumn, TestSet,
-    Values,
+    BatchSize, ModelChoice, Numbers, ObjectiveChoice, Quantities, Solver, StartPoint, TargetColumn,
+    TestSet, Values,
 };
 use crate::data::Header;
 use crate::device::{BackendChoice, Differentiation, Precision};
@@ -28,7 +28,7 @@ settings! {
             objective: ObjectiveChoice;
             /// Point that an objective starts from, a number for each variable [default: the
             /// file's, or drawn from --seed]
-            start: Values<f64>, shown "X,Y,…";
+            start: StartPoint;
             /// Dataset, or file: CSV whose last column is the class, text for a transformer, .npy or
             /// .npz, images in IDX format with their labels beside them, or MNIST's or CIFAR's folder
             /// [default: digits]

@@ -21,6 +21,8 @@ pub(crate) enum Form {
     /// A number, or a word that a user may take for one: what begins with a minus sign is a value and
     /// no flag, so that [`Value::parse`] refuses it and not the reader of flags.
     Number,
+    /// Numbers with commas between them, the first of which may have a minus sign.
+    Point,
 }
 
 /// A type of setting.

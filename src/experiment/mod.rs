@@ -1,5 +1,6 @@
 //! What the commands do, without a terminal: a run from configuration to run directory, going on with
-//! one, its spectra, comparisons of several, the checklist, the landscape between runs.
+//! one, its spectra, comparisons of several, the checklist, the landscape between runs,
+//! demonstrations.
 
 pub(crate) mod branch;
 #[cfg(feature = "figures")]
@@ -8,6 +9,8 @@ mod branch_picture;
 pub mod compare;
 #[cfg(feature = "figures")]
 mod csv_table;
+#[cfg(feature = "figures")]
+pub mod demo;
 #[cfg(feature = "figures")]
 pub mod doctor;
 #[cfg_attr(not(feature = "export"), path = "no_events.rs")]

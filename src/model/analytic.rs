@@ -79,6 +79,7 @@ impl Architecture for AnalyticSpec {
             u: named("u"),
             v: named("v"),
             function: self.objective.function.clone(),
+            offset: self.objective.offset,
         }
     }
 
@@ -95,6 +96,8 @@ pub struct Analytic<B: Backend> {
     v: Option<Param<Tensor<B, 2>>>,
     #[module(skip)]
     function: Function,
+    #[module(skip)]
+    offset: f64,
 }
 
 impl<B: Backend> Analytic<B> {
@@ -106,6 +109,7 @@ impl<B: Backend> Analytic<B> {
             1 => parts.remove(0),
             _ => Tensor::cat(parts, 0),
         };
-        self.function.value(point, constants.flatten(0, 1)).reshape([1, 1])
+        let value = self.function.value(point, constants.flatten(0, 1)).reshape([1, 1]);
+        if self.offset == 0.0 { value } else { value + self.offset }
     }
 }

@@ -27,6 +27,11 @@ pub trait Facts {
     /// Where starts are drawn.
     fn region(&self) -> Region;
 
+    /// What is added to the value unless told otherwise.
+    fn usual_offset(&self) -> f64 {
+        0.0
+    }
+
     /// Number P of variables.
     fn dimension(&self) -> usize {
         self.blocks().tensors().iter().map(|(_, [rows, columns])| rows * columns).sum()

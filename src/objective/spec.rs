@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::{Map, Value};
 
-use super::{Facts, Function, NAMES};
+use super::{Facts, Function, NAMES, check};
 use crate::error::{Error, Result, nearest};
 use crate::input;
 
@@ -20,12 +20,16 @@ pub struct ObjectiveSpec {
     pub function: Function,
     /// The point that a run starts from (length P); `None` for one drawn from the run's seed.
     pub start: Option<Vec<f64>>,
+    /// What is added to the function: where the lowest value is above 0, shares of the loss, by which events are
+    /// told, have a meaning there.
+    pub offset: f64,
 }
 
-/// The key that every kind takes.
+/// The keys that every kind takes.
 #[derive(Deserialize)]
 struct Common {
     start: Option<Vec<f64>>,
+    offset: Option<f64>,
 }
 
 impl ObjectiveSpec {
@@ -78,8 +82,9 @@ impl ObjectiveSpec {
             let known = near.unwrap_or_else(|| format!(", known: {}", NAMES.join(", ")));
             return Err(wrong("kind", format!("unknown kind `{kind}`{known}")));
         };
-        let Common { start } = input::parse_json(text, path, REMEDY)?;
-        let spec = Self { function, start };
+        let Common { start, offset } = input::parse_json(text, path, REMEDY)?;
+        let offset = offset.unwrap_or_else(|| function.facts().usual_offset());
+        let spec = Self { function, start, offset };
         let taken = spec.to_map().map_err(|e| wrong("kind", e.to_string()))?;
         let keys: Vec<&str> = taken.keys().map(String::as_str).chain(["start"]).collect();
         match given.keys().find(|key| !keys.contains(&key.as_str())) {
@@ -98,6 +103,7 @@ impl ObjectiveSpec {
     /// [`Error::Setting`] naming the key.
     pub fn check(&self) -> Result<()> {
         self.facts().check()?;
+        check::finite("offset", self.offset)?;
         let Some(start) = &self.start else { return Ok(()) };
         let shown = || start.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
         let dimension = self.facts().dimension();
@@ -139,6 +145,7 @@ impl ObjectiveSpec {
             Value::Object(map) => map,
             other => Map::from_iter([("kind".to_string(), other)]),
         };
+        map.insert("offset".to_string(), serde_json::to_value(self.offset)?);
         if let Some(start) = &self.start {
             map.insert("start".to_string(), serde_json::to_value(start)?);
         }

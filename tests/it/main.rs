@@ -12,6 +12,7 @@ mod compare;
 mod connect;
 mod curvature;
 mod data;
+mod demos;
 mod derivatives;
 mod devices;
 mod differentiation;

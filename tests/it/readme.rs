@@ -272,6 +272,7 @@ fn every_flag_is_one_of_a_command() {
         "landscape align",
         "landscape instability",
         "events",
+        "demo",
         "doctor",
         "devices",
         "list",

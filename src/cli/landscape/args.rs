@@ -124,7 +124,7 @@ pub(in crate::cli) struct BasinsArgs {
     #[arg(long, value_name = "N", default_value_t = 25)]
     pub points: usize,
     /// Middle of a map [default: that of the objective's region]
-    #[arg(long, value_name = "X,Y", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "X,Y", value_delimiter = ',', allow_hyphen_values = true)]
     pub center: Vec<f64>,
     /// Half the width of a map [default: that of the objective's region]
     #[arg(long, value_name = "R", allow_negative_numbers = true)]

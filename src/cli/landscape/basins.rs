@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::BasinsArgs;
-use super::describe;
+use super::{describe, tell};
 use crate::cli::logging::Terminal;
 use crate::experiment::landscape::basins::{
     Ending, Map, Mapped, Shared, Sharing, write_map, write_shared,
@@ -34,13 +34,14 @@ pub(super) fn basins(args: &BasinsArgs, terminal: &Terminal) -> anyhow::Result<u
     describe(&compared, terminal);
     let names: Vec<String> = compared.members.iter().map(|member| member.name.clone()).collect();
     let mut described = compared.described()?;
-    let lines = match several {
+    match several {
         true => {
             let shared = sharing.find(&mut compared)?;
             described["settings"] = json!({ "points": args.points, "barrier": args.barrier });
             let mut output = Output::create(out, force, "basins", &described)?;
             write_shared(&mut output, &names, &shared, sharing)?;
-            report_shared(&shared, &names, output.finish()?)
+            let path = output.finish()?;
+            tell(&args.result, &path, || report_shared(&shared, &names), terminal)?;
         }
         false => {
             let mapped = map.make(&mut compared)?;
@@ -50,14 +51,14 @@ pub(super) fn basins(args: &BasinsArgs, terminal: &Terminal) -> anyhow::Result<u
             });
             let mut output = Output::create(out, force, "basins", &described)?;
             write_map(&mut output, &names[0], &mapped, &map)?;
-            report_map(&mapped, output.finish()?)
+            let path = output.finish()?;
+            tell(&args.result, &path, || report_map(&mapped), terminal)?;
         }
-    };
-    lines.iter().for_each(|line| terminal.result(line));
+    }
     Ok(0)
 }
 
-fn report_map(mapped: &Mapped, path: std::path::PathBuf) -> Vec<String> {
+fn report_map(mapped: &Mapped) -> Vec<String> {
     let all = mapped.starts.len();
     let mut lines: Vec<String> = mapped
         .minima
@@ -88,11 +89,10 @@ fn report_map(mapped: &Mapped, path: std::path::PathBuf) -> Vec<String> {
         mapped.steps,
         mapped.count(Ending::Diverged)
     ));
-    lines.push(format!("written    {}", path.display()));
     lines
 }
 
-fn report_shared(shared: &Shared, names: &[String], path: std::path::PathBuf) -> Vec<String> {
+fn report_shared(shared: &Shared, names: &[String]) -> Vec<String> {
     let pair = |pair: &crate::experiment::landscape::basins::Pair| {
         format!(
             "{} and {}: {}, {}loss barrier {}, {} apart",
@@ -111,6 +111,5 @@ fn report_shared(shared: &Shared, names: &[String], path: std::path::PathBuf) ->
         let group: Vec<&str> = group.iter().map(|&run| names[run].as_str()).collect();
         lines.push(format!("basin {}    {}", number + 1, group.join(", ")));
     }
-    lines.push(format!("written    {}", path.display()));
     lines
 }

@@ -1,5 +1,6 @@
 //! Objectives that are formulas: their derivatives, what runs of them do, and what is refused.
 
+mod basins;
 mod derivatives;
 mod facts;
 mod program;

@@ -65,8 +65,9 @@ fn every_optimizer_descends_an_objective() {
 #[test]
 fn a_saddle_is_told_of_and_left() {
     let place = Place::new();
+    place.file("raised.json", r#"{"kind": "strict-saddle", "offset": 1}"#);
     place.run_well(&format!(
-        "run {FAST} --objective strict-saddle --start 1e-4,1 --lr 0.1 --steps 200 --smallest --out run"
+        "run {FAST} --objective @/raised.json --start 1e-4,1 --lr 0.1 --steps 200 --smallest --out run"
     ));
     let events = read(place.made("run/events.jsonl"));
     let kinds: Vec<String> = events

@@ -30,7 +30,7 @@ fn what_an_objective_does_not_have_is_refused() {
     );
     for (words, says) in [
         ("--objective quadratik", "quadratic"),
-        ("--objective expression", "JSON"),
+        ("--objective expression", "give a file"),
         ("--objective uv --model mlp", "--model"),
         ("--objective uv --dataset moons", "--dataset"),
         ("--objective uv --loss ce", "--loss"),
@@ -39,7 +39,7 @@ fn what_an_objective_does_not_have_is_refused() {
         ("--objective uv --validation-size 0", "--validation-size"),
         ("--objective uv --start 1", "2 variables"),
         ("--objective uv --start 1,x", "number"),
-        ("--objective uv --start 1,inf", "finite"),
+        ("--objective uv --start -1,inf", "finite"),
         ("--objective uv --top 3", "--top"),
         ("--objective uv --measure class_slope", "class"),
         ("--start 1,2", "--objective"),

@@ -8,6 +8,7 @@ use crate::autodiff::{Objective, Samples};
 use crate::config::RunConfig;
 use crate::curvature::CurvatureMeter;
 use crate::error::{Error, Result};
+use crate::experiment::Prepared;
 use crate::experiment::csv_table::Table;
 use crate::experiment::landscape::path::at_least;
 use crate::experiment::landscape::{Compared, Output};
@@ -186,19 +187,25 @@ impl Map {
         let descents: Vec<Descended> = all.into_iter().map(|(_, descended)| descended).collect();
         let mut starts = settled(descents);
         let mut minima = together(&mut starts, 2.0 * half * TOGETHER)?;
-        let meter = CurvatureMeter {
-            extremes: Extremes { smallest: 1, ..prepared.meter().extremes },
-            solver: Solver::Lanczos,
-            ..prepared.meter()
-        };
-        for minimum in &mut minima {
-            prepared.problem.train.set_parameters(&minimum.at)?;
-            let found = meter.measure(&*prepared.problem.train, 0)?;
-            minimum.sharpness = found.lambda.first().copied();
-            minimum.lambda_min = found.lambda_min;
-        }
+        curvatures(&mut minima, prepared)?;
         Ok(Mapped { xs, ys, starts, minima, steps: config.steps })
     }
+}
+
+/// Measures both ends of the spectrum at each.
+fn curvatures(minima: &mut [Minimum], prepared: &mut Prepared) -> Result<()> {
+    let meter = CurvatureMeter {
+        extremes: Extremes { smallest: 1, ..prepared.meter().extremes },
+        solver: Solver::Lanczos,
+        ..prepared.meter()
+    };
+    for minimum in minima {
+        prepared.problem.train.set_parameters(&minimum.at)?;
+        let found = meter.measure(&*prepared.problem.train, 0)?;
+        minimum.sharpness = found.lambda.first().copied();
+        minimum.lambda_min = found.lambda_min;
+    }
+    Ok(())
 }
 
 /// A descent that is over.

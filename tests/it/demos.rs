@@ -1,0 +1,46 @@
+//! Demonstrations: what theory says is what is measured.
+
+use serde_json::Value;
+
+use crate::support::{Place, read};
+
+#[test]
+fn every_number_of_the_demonstrations_is_that_of_theory() {
+    let place = Place::new();
+    let done = place.run("demo all --quick");
+    assert_eq!(done.code, Some(0), "{}{}", done.out, done.err);
+    let listed = place.run_well("demo --list").out;
+    let names: Vec<&str> =
+        listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() > 5, "{listed}");
+    for name in &names {
+        let folder = place.made("demos").join(name);
+        let page = read(folder.join("page.html"));
+        let pictures = page.split("src=\"").skip(1);
+        let pictures: Vec<&str> = pictures.map(|rest| rest.split_once('"').unwrap().0).collect();
+        assert!(pictures.len() > 3, "{name}: {pictures:?}");
+        for picture in pictures {
+            assert!(folder.join(picture).is_file(), "{name}: {picture}");
+        }
+        let table = read(folder.join("checks.csv"));
+        assert!(table.lines().count() > 5, "{name}: {table}");
+        let manifest: Value = serde_json::from_str(&read(folder.join("manifest.json"))).unwrap();
+        assert_eq!(manifest["demo"], *name);
+    }
+    let again = place.run("demo saddle --quick");
+    assert_eq!(again.code, Some(2), "{}", again.err);
+    place.run_well("demo saddle --quick --force");
+    let line = place.run("demo sadle").refusal().unwrap();
+    assert!(line.contains("did you mean 'saddle'"), "{line}");
+}
+
+/// On a softmax and on a transformer too.
+#[test]
+fn demonstrations_go_on_to_networks() {
+    let place = Place::new();
+    let done = place.run("demo critical-point saddle symmetry sharpness reparametrization");
+    assert_eq!(done.code, Some(0), "{}{}", done.out, done.err);
+    for part in ["softmax", "transformer"] {
+        assert!(done.out.contains(part), "{}", done.out);
+    }
+}
