@@ -1,5 +1,9 @@
 //! `sharpscope run`.
 
+use std::path::Path;
+
+use serde::Serialize;
+
 use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::Progress;
@@ -50,7 +54,7 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     }
     let progress = Progress::start(terminal, config.steps, formula.as_deref());
     let finished = started.train(vec![Box::new(progress)], &interrupted)?;
-    report(&finished, formula.as_deref(), terminal);
+    report(&finished, formula.as_deref(), args.json, terminal)?;
     match finished.error {
         Some(error) => Err(error.into()),
         None => Ok(finished.summary.status.code()),
@@ -82,7 +86,16 @@ pub(super) fn describe(prepared: &Prepared) -> String {
     )
 }
 
-pub(super) fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {
+/// Prints how a run ended, in lines or as its summary with where it was written.
+pub(super) fn report(
+    finished: &Finished,
+    formula: Option<&str>,
+    json: bool,
+    terminal: &Terminal,
+) -> crate::Result<()> {
+    if json {
+        return terminal.json(&Told { summary: &finished.summary, written: &finished.directory });
+    }
     for line in summary_lines(&finished.summary, formula) {
         terminal.result(&line);
     }
@@ -90,6 +103,14 @@ pub(super) fn report(finished: &Finished, formula: Option<&str>, terminal: &Term
     if !matches!(finished.error, Some(Error::Io { .. })) {
         terminal.result(&format!("written    {}", finished.directory.display()));
     }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    written: &'a Path,
 }
 
 fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {
