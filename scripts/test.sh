@@ -56,7 +56,8 @@ cargo test --release --workspace "$@"
 
 # What other programs read, by those programs, and `pip install .`: Python with the packages that tests/python lists.
 read_by_python() {
-    local venv=target/python wanted
+    local target=${CARGO_TARGET_DIR:-$PWD/target} wanted
+    local venv=$target/python
     wanted=$(cksum <tests/python/requirements.txt)
     if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
         rm -rf "$venv"
@@ -64,7 +65,7 @@ read_by_python() {
         "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r tests/python/requirements.txt
         echo "$wanted" >"$venv/installed"
     fi
-    SHARPSCOPE="$PWD/target/release/sharpscope" "$venv/bin/python" -m pytest -q tests/python
+    SHARPSCOPE="$target/release/sharpscope" "$venv/bin/python" -m pytest -q tests/python
 }
 if [ "$(uname -s)" = Linux ] && ! python3 -c "import ensurepip" 2>/dev/null && command -v apt-get >/dev/null; then
     install python3 python3-venv

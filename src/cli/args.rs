@@ -76,6 +76,9 @@ pub(super) struct RunArgs {
     pub watch: bool,
     #[command(flatten)]
     pub settings: Settings,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `report`.

@@ -25,6 +25,9 @@ pub(super) struct BranchArgs {
     /// Train the quadratic model of the loss about the checkpoint instead of the network
     #[arg(long)]
     pub quadratic: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
     /// What is changed, as flags of 'run'; --out, --name and --force say where the branch is written
     #[arg(last = true, value_name = "FLAGS", allow_hyphen_values = true)]
     pub changes: Vec<String>,
@@ -51,7 +54,7 @@ pub(super) fn branch(args: &BranchArgs, terminal: &Terminal) -> anyhow::Result<u
     let progress = Progress::start(terminal, prepared.config.steps, formula.as_deref());
     let finished = started.train(vec![Box::new(progress)], &interrupted)?;
     branch_picture(&stored, &finished.directory)?;
-    report(&finished, formula.as_deref(), terminal);
+    report(&finished, formula.as_deref(), args.json, terminal)?;
     match finished.error {
         Some(error) => Err(error.into()),
         None => Ok(finished.summary.status.code()),

@@ -1,5 +1,9 @@
 //! `sharpscope run`.
 
+use std::path::Path;
+
+use serde::Serialize;
+
 use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::Progress;
@@ -61,8 +65,8 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
         false => Box::new(Progress::start(terminal, config.steps, formula.as_deref())),
     };
     let finished = started.train(vec![shown], &interrupted)?;
-    report(&finished, formula.as_deref(), terminal);
-    if let Some(line) = next_line(&finished) {
+    report(&finished, formula.as_deref(), args.json, terminal)?;
+    if let Some(line) = next_line(&finished).filter(|_| !args.json) {
         terminal.result(&line);
     }
     match finished.error {
@@ -116,7 +120,16 @@ fn describe_objective(prepared: &Prepared, objective: &ObjectiveSpec) -> String 
     )
 }
 
-pub(super) fn report(finished: &Finished, formula: Option<&str>, terminal: &Terminal) {
+/// Prints how a run ended, in lines or as its summary with where it was written.
+pub(super) fn report(
+    finished: &Finished,
+    formula: Option<&str>,
+    json: bool,
+    terminal: &Terminal,
+) -> crate::Result<()> {
+    if json {
+        return terminal.json(&Told { summary: &finished.summary, written: &finished.directory });
+    }
     for line in summary_lines(&finished.summary, formula) {
         terminal.result(&line);
     }
@@ -124,6 +137,14 @@ pub(super) fn report(finished: &Finished, formula: Option<&str>, terminal: &Term
     if !matches!(finished.error, Some(Error::Io { .. })) {
         terminal.result(&format!("written    {}", finished.directory.display()));
     }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    written: &'a Path,
 }
 
 /// What to look at next, by how the run ended.

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 
+import numpy
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -45,9 +46,14 @@ def points(folder):
     found = {}
     for tag in events.Tags()["tensors"]:
         if scalars[tag].plugin_data.plugin_name == "scalars":
-            values = [(e.step, tensor_util.make_ndarray(e.tensor_proto)) for e in events.Tensors(tag)]
-            assert all(value.dtype == "float64" for _, value in values)
-            found[tag] = [(step, value.item()) for step, value in values]
+            tensors = [(event.step, event.tensor_proto) for event in events.Tensors(tag)]
+            found[tag] = [(step, tensor.double_val[0]) for step, tensor in tensors]
+            for _, tensor in tensors:
+                # What is shown.
+                shown = tensor_util.make_ndarray(tensor)
+                assert shown.dtype == "float32" and shown.shape == ()
+                with numpy.errstate(over="ignore"):
+                    assert same(shown.item(), numpy.float32(tensor.double_val[0]).item())
     return events, found
 
 

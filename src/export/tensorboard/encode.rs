@@ -70,7 +70,7 @@ impl Encoder {
 
     fn value(&mut self, tag: String, shown: Shown, about: &str) -> Value {
         let (plugin, class, tensor) = match shown {
-            Shown::Scalar(x) => ("scalars", SCALAR, doubles(&[], vec![x])),
+            Shown::Scalar(x) => ("scalars", SCALAR, scalar(x)),
             Shown::Text(text) => ("text", TENSOR, texts(text)),
             Shown::Histogram(bins) => {
                 let shape = [bins.len() as i64, 3];
@@ -136,6 +136,17 @@ fn metadata(plugin: &str, content: Vec<u8>, data_class: i32, about: &str) -> Met
 
 fn shape(sizes: &[i64]) -> Shape {
     Shape { dim: sizes.iter().map(|&size| Dim { size }).collect() }
+}
+
+/// In single precision, for TensorBoard shows no other scalars; the double, beside it, is for who asks for that.
+fn scalar(x: f64) -> Tensor {
+    Tensor {
+        dtype: FLOAT,
+        tensor_shape: Some(shape(&[])),
+        float_val: vec![x as f32],
+        double_val: vec![x],
+        ..Tensor::default()
+    }
 }
 
 fn doubles(sizes: &[i64], double_val: Vec<f64>) -> Tensor {

@@ -1,7 +1,7 @@
 //! Event files for TensorBoard: of a stored run, or written while one goes on.
 //!
-//! Each number is a tensor of double precision under the plugin `scalars`, so that nothing is lost; what was
-//! not measured has no point. Tags are the columns' names: `steps/sharpness`, `spectra/trace`,
+//! Each number is a tensor under the plugin `scalars`, of single precision, with the double beside it in
+//! `double_val`; what was not measured has no point. Tags are the columns' names: `steps/sharpness`, `spectra/trace`,
 //! `layers/layers.0/trace`. Settings are the session of the plugin `hparams`.
 
 mod clock;

@@ -5,7 +5,13 @@ use std::process::{Command, Stdio};
 use super::*;
 
 fn json(place: &Place, words: &str) -> Value {
-    let out = place.run_well(&format!("{words} --json --quiet")).out;
+    // A branch's flags of its own end at its changes.
+    let words = if words.contains("--json") {
+        words.to_string()
+    } else {
+        format!("{words} --json --quiet")
+    };
+    let out = place.run_well(&words).out;
     serde_json::from_str(&out).unwrap_or_else(|e| panic!("{words}: {e}: {out}"))
 }
 
@@ -14,6 +20,12 @@ fn what_prints_a_table_prints_json() {
     let place = Place::new();
     place.run_well(&small("--checkpoint-every 1 --lr 0.4 --out r"));
     place.run_well(&small("--seed 1 --out s --data-seed 0"));
+    let branch = json(&place, "branch r@1 --json -- --out b");
+    assert_eq!((&branch["status"], &branch["written"]), (&json!("completed"), &json!("b")));
+    let mut summary = json_file(place.made("b/summary.json"));
+    summary["written"] = json!("b");
+    assert_eq!(branch, summary);
+    assert_eq!(json(&place, &small("--steps 1 --out q"))["steps"], 1);
     assert_eq!(json(&place, "events r"), Value::Array(events(place.made("r"))));
     assert!(
         json(&place, "doctor r")
