@@ -173,7 +173,7 @@ fn attention(bench: &mut Bench) -> Result<()> {
         }
         v
     };
-    let mut along = |sign: f64| -> Result<f64> {
+    let along = |sign: f64| -> Result<f64> {
         let v = direction(sign);
         Ok(dot(&v, &prepared.problem.train.hvp(&v)?) / dot(&v, &v))
     };
