@@ -44,6 +44,14 @@ if [ "$(uname -s)" = Linux ] && ! command -v strace >/dev/null && command -v apt
         apt-get install -y -qq --no-install-recommends strace || true
 fi
 
+# Comparisons are run by a Slurm of two nodes and by GNU parallel; without them those tests say so and do nothing.
+if [ "$(uname -s)" = Linux ] && ! { command -v slurmctld && command -v parallel; } >/dev/null; then
+    engines=(slurmctld slurmd slurm-client munge parallel procps)
+    if ! { command -v apt-get >/dev/null && install "${engines[@]}"; }; then
+        echo "skipped: the tests of Slurm and GNU parallel need ${engines[*]}" >&2
+    fi
+fi
+
 cargo test --release --workspace "$@"
 
 # What other programs read, by those programs, and `pip install .`: Python with the packages that tests/python lists.

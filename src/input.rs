@@ -99,10 +99,20 @@ pub(crate) fn parse_json<T: DeserializeOwned>(text: &str, path: &Path, remedy: &
     if !text.trim_start().starts_with('{') {
         return Err(Error::file(path, Some(1), "not a JSON object", remedy));
     }
-    serde_json::from_str(text).map_err(|e| {
+    let wrong = |e: &serde_json::Error, key: Option<String>| {
         let line = Some(e.line() as u64).filter(|&line| line > 0);
-        Error::file(path, line, describe_json_error(&e), remedy)
-    })
+        let key = key.map(|key| format!("{key}: ")).unwrap_or_default();
+        Error::file(path, line, format!("{key}{}", describe_json_error(e)), remedy)
+    };
+    let json = &mut serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut *json).map_err(|e| {
+        // Of an unknown or a missing key the message says which.
+        let data = e.inner().is_data() && e.inner().to_string().starts_with("invalid");
+        let key = e.path().iter().next().is_some() && data;
+        wrong(e.inner(), key.then(|| e.path().to_string()))
+    })?;
+    json.end().map_err(|e| wrong(&e, None))?;
+    Ok(value)
 }
 
 /// serde's message without its position; for an unknown name, the nearest known one, or all of them

@@ -39,7 +39,7 @@
 //! | `figures` | pictures, in run directories too | [`figure`] |
 //! | `report` | pages of HTML about runs; implies `data` and `figures` | [`report`] |
 //! | `export` | event files, Parquet, JSON and CSV of runs; implies `data` | [`export`] |
-//! | `data` | what the program trains: models, datasets, the loop, the configuration | [`config`], [`data`], [`experiment`], [`model`], [`problem`], [`train`], [`rundir::StoredRun`] |
+//! | `data` | what the program trains: models, datasets, the loop, the configuration | [`config`], [`data`], [`experiment`], [`model`], [`objective`], [`problem`], [`train`], [`rundir::StoredRun`] |
 //!
 //! [`experiment::compare`] and [`experiment::doctor`] take both `data` and `figures`.
 
@@ -74,6 +74,8 @@ pub mod linalg;
 #[cfg(feature = "data")]
 pub mod model;
 mod names;
+#[cfg(feature = "data")]
+pub mod objective;
 pub mod optim;
 pub mod prelude;
 #[cfg(feature = "data")]
@@ -89,6 +91,8 @@ pub mod record;
 pub mod report;
 pub mod rng;
 pub mod rundir;
+#[cfg(feature = "cli")]
+mod serve;
 pub mod stability;
 #[cfg(feature = "data")]
 pub mod train;

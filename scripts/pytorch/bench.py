@@ -469,6 +469,8 @@ def main() -> None:
     """Runs the mode that the command line names."""
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
+    # Convolutions would be rounded to ten bits, which the others are not.
+    torch.backends.cudnn.allow_tf32 = False
     torch.set_default_device(arguments.device)
     where = f"{arguments.threads} threads"
     if arguments.device == "cuda":

@@ -9,6 +9,7 @@ use super::export::ExportArgs;
 use super::flags::Read;
 use super::landscape::args::LandscapeArgs;
 use super::shell::{CompletionsArgs, ManArgs};
+use super::watch::WatchArgs;
 use crate::config::{CompareSettings, Settings};
 use crate::curvature::Matrix;
 use crate::device::BackendChoice;
@@ -44,6 +45,8 @@ pub(super) enum Command {
     Branch(Box<BranchArgs>),
     /// Write one page of HTML about runs, to be opened in a browser
     Report(ReportArgs),
+    /// Follow a run on the terminal, under way or ended
+    Watch(WatchArgs),
     /// Read events off a run's steps.csv anew, one JSON object a line
     Events(EventsArgs),
     /// Write a run's tables for other programs: TensorBoard, Parquet, JSON, CSV
@@ -52,7 +55,7 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// List the adapters that can be used, and which one 'auto' takes
     Devices(DevicesArgs),
-    /// List models, datasets, activations and optimizers
+    /// List models, datasets, objectives, activations and optimizers
     List(ListArgs),
     /// Print what a shell completes commands and flags by
     Completions(CompletionsArgs),
@@ -66,17 +69,20 @@ pub(super) struct RunArgs {
     /// JSON file of settings; its keys are the flags below, underscores for dashes, and flags win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Draw the run on the terminal while it goes on, in place of the bar
+    #[arg(long)]
+    pub watch: bool,
     #[command(flatten)]
     pub settings: Settings,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     pub json: bool,
 }
 
 /// Arguments of `report`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ReportArgs {
-    /// Run directories, RUN@STEP for one as it stood then, or folders of comparisons
+    /// Run directories, RUN@STEP for one as it stood then, folders of comparisons, or results of landscape
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
     /// The page
@@ -91,6 +97,21 @@ pub(super) struct ReportArgs {
     /// Replace a page that is there already
     #[arg(long)]
     pub force: bool,
+    /// Serve the page to browsers instead of writing it, and follow runs and comparisons as they grow
+    #[arg(long, conflicts_with_all = ["out", "force"])]
+    pub serve: bool,
+    /// Port to serve at [default: any that is free]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        requires = "serve"
+    )]
+    pub port: u16,
+    /// Address to serve at; one other than this machine's own lets others read the page
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1", requires = "serve")]
+    pub host: String,
 }
 
 /// Arguments of `events`.
@@ -122,7 +143,8 @@ pub(super) struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Optimizer, its numbers, --lr, --batch-size, --schedule and --warmup take \
                         several values, separated by commas; what is run is their product, for each \
-                        seed. The same command with the same --out goes on where it was stopped.")]
+                        seed. The same command with the same --out goes on where it was stopped. Several \
+                        processes, on machines that share --out, do it with --cell or --shard.")]
 pub(super) struct CompareArgs {
     /// JSON file of settings; its keys are the flags below, underscores for dashes, and flags win
     #[arg(long, value_name = "FILE")]
@@ -132,6 +154,38 @@ pub(super) struct CompareArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub cells: CellArgs,
+}
+
+/// Arguments of `compare` for several processes that do its runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cells, for several processes")]
+#[group(multiple = false, id = "cells")]
+pub(super) struct CellChoice {
+    /// Print the command of each run, a line each, and do none
+    #[arg(long)]
+    pub list: bool,
+    /// Do the run of this number only, from 1
+    #[arg(long, value_name = "N")]
+    pub cell: Option<usize>,
+    /// Do each N-th run only, beginning with the I-th: I of 1 to N
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+    /// Write tables and pictures of the runs that are there, and do none
+    #[arg(long)]
+    pub collect: bool,
+}
+
+/// Which runs a process does, and when it takes one over.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cells, for several processes")]
+pub(super) struct CellArgs {
+    #[command(flatten)]
+    pub choice: CellChoice,
+    /// Take over a run whose process, on another machine, has been silent for so many seconds [default: 120]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub take_over_after: Option<f64>,
 }
 
 /// Arguments of `spectrum`.

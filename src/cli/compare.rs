@@ -1,5 +1,7 @@
 //! `sharpscope compare`.
 
+mod cells;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -25,8 +27,39 @@ pub(super) fn compare(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<
         Some(path) => CompareSettings::read(path)?,
         None => CompareSettings::default(),
     };
-    let comparison = Comparison::plan(args.settings.or(from_file))?;
+    let settings = args.settings.or(from_file);
+    if cells::are_asked_for(&args.cells, &settings) {
+        return cells::do_cells(&args.cells, settings, args.json, terminal);
+    }
+    let comparison = Comparison::plan(settings)?;
     let interrupted = watch_for_interrupts();
+    describe(&comparison, terminal);
+    let progress = Progress::start(terminal, &comparison, comparison.members.len());
+    let end = comparison.run(&progress, &interrupted);
+    progress.finish();
+    let end = end?;
+    tell(&comparison, &end, args.json, terminal)?;
+    Ok(end.exit_code())
+}
+
+/// The table, or its numbers as JSON.
+fn tell(
+    comparison: &Comparison,
+    end: &ComparisonEnd,
+    json: bool,
+    terminal: &Terminal,
+) -> anyhow::Result<()> {
+    match json {
+        true => {
+            let written = Source::of_comparison(&comparison.directory, &["summary"])?;
+            terminal.json(&document(&written))?;
+        }
+        false => report(comparison, end, terminal),
+    }
+    Ok(())
+}
+
+fn describe(comparison: &Comparison, terminal: &Terminal) {
     terminal.note(&format!("data: {}", comparison.data));
     terminal.note(&format!(
         "{}: {} settings, {} runs of {} steps{}, in {}",
@@ -41,19 +74,10 @@ pub(super) fn compare(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<
         },
         comparison.directory.display(),
     ));
-    let progress = Progress::start(terminal, &comparison);
-    let end = comparison.run(&progress, &interrupted);
-    progress.finish();
-    let end = end?;
-    match args.json {
-        true => {
-            let written = Source::of_comparison(&comparison.directory, &["summary"])?;
-            terminal.json(&document(&written))?;
-        }
-        false => report(&comparison, &end, terminal),
-    }
-    Ok(end.exit_code())
 }
+
+/// Settings of which a line is printed.
+const MOST_LINES: usize = 200;
 
 /// Mean of a number over a setting's completed runs.
 fn mean(summaries: &[&Summary], value: impl Fn(&Summary) -> Option<f64>) -> String {
@@ -71,12 +95,13 @@ fn report(comparison: &Comparison, end: &ComparisonEnd, terminal: &Terminal) {
         "{:width$}  {:>9}  {:>9}  {:>9}  {:>7}  {:>9}  {:>9}  {:>8}",
         "setting", "runs", "sharpness", "peak", "at edge", "loss", "val. loss", "val. acc"
     ));
-    for (index, setting) in comparison.settings.iter().enumerate() {
-        let statuses = || {
-            let all = comparison.members.iter().zip(&end.statuses);
-            all.filter(move |(member, _)| member.setting == index).map(|(_, status)| status)
-        };
-        let completed: Vec<&Summary> = statuses()
+    let mut by_setting: Vec<Vec<&MemberStatus>> = vec![Vec::new(); comparison.settings.len()];
+    for (member, status) in comparison.members.iter().zip(&end.statuses) {
+        by_setting[member.setting].push(status);
+    }
+    for (setting, statuses) in comparison.settings.iter().zip(&by_setting).take(MOST_LINES) {
+        let completed: Vec<&Summary> = statuses
+            .iter()
             .filter(|status| status.name() == "completed")
             .filter_map(|status| match status {
                 MemberStatus::Done { summary, .. } => Some(&**summary),
@@ -87,7 +112,7 @@ fn report(comparison: &Comparison, end: &ComparisonEnd, terminal: &Terminal) {
         terminal.result(&format!(
             "{:width$}  {:>9}  {:>9}  {:>9}  {:>7}  {:>9}  {:>9}  {:>8}",
             setting.label,
-            format!("{} of {}", completed.len(), statuses().count()),
+            format!("{} of {}", completed.len(), statuses.len()),
             mean(|s| s.final_sharpness),
             mean(|s| s.peak_sharpness),
             mean(|s| s.share_at_edge),
@@ -95,6 +120,9 @@ fn report(comparison: &Comparison, end: &ComparisonEnd, terminal: &Terminal) {
             mean(|s| s.final_val_loss),
             mean(|s| s.final_val_accuracy),
         ));
+    }
+    if let Some(more) = comparison.settings.len().checked_sub(MOST_LINES + 1) {
+        terminal.result(&format!("and {} more settings, in summary.csv", more + 1));
     }
     if end.interrupted {
         let path = comparison.directory.display();
@@ -126,9 +154,9 @@ struct State {
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Progress {
-    fn start(terminal: &Terminal, comparison: &Comparison) -> Self {
+    /// Of so many of a comparison's runs.
+    fn start(terminal: &Terminal, comparison: &Comparison, total: usize) -> Self {
         let steps = comparison.members[0].config.steps as u64;
-        let total = comparison.members.len();
         let bar = terminal.is_interactive().then(|| steps_bar(terminal, steps * total as u64));
         Self {
             terminal: terminal.clone(),
@@ -201,7 +229,8 @@ impl ComparisonObserver for Progress {
                 self.terminal.error(&format!("{name}: {reason}"));
                 "failed".to_string()
             }
-            MemberStatus::Unfinished => "stopped".to_string(),
+            MemberStatus::Unfinished | MemberStatus::Missing => "stopped".to_string(),
+            MemberStatus::Running { by } => format!("being run by {by}"),
         };
         self.terminal.note(&format!("{ended}/{} {name}: {what}", self.total));
     }

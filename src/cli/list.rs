@@ -11,14 +11,16 @@ use super::logging::Terminal;
 use crate::config::flag;
 use crate::data::{DataOptions, Dataset, InputShape, dataset_list};
 use crate::model::{Activation, ModelSpec, preset_names};
+use crate::objective::{NAMES, ObjectiveSpec};
 use crate::optim::ENTRIES;
 
-/// Prints what can be named: models, datasets, activations, optimizers.
+/// Prints what can be named: models, datasets, objectives, activations, optimizers.
 pub(super) fn list(args: &ListArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     let models = models(args.dataset.as_deref().unwrap_or("digits"))?;
+    let objectives = objectives()?;
     match args.json {
-        true => terminal.json(&as_json(&models))?,
-        false => drop(terminal.output(&as_text(&models)?)),
+        true => terminal.json(&as_json(&models, &objectives))?,
+        false => drop(terminal.output(&as_text(&models, &objectives)?)),
     }
     Ok(0)
 }
@@ -61,7 +63,23 @@ fn models(dataset: &str) -> crate::Result<Vec<Model>> {
         .collect()
 }
 
-fn as_json(models: &[Model]) -> Value {
+/// Each objective with its usual numbers; `None` for the one that has none.
+type Objectives = Vec<(&'static str, Option<ObjectiveSpec>)>;
+
+fn objectives() -> crate::Result<Objectives> {
+    let usual = |&name: &&'static str| match name {
+        "expression" => Ok((name, None)),
+        name => ObjectiveSpec::load(name).map(|spec| (name, Some(spec))),
+    };
+    NAMES.iter().map(usual).collect()
+}
+
+/// What an objective is, in a line.
+fn about(spec: Option<&ObjectiveSpec>) -> &'static str {
+    spec.map_or("a formula of your own, in a JSON file", |spec| spec.facts().about())
+}
+
+fn as_json(models: &[Model], objectives: &Objectives) -> Value {
     let models: Vec<Value> = models
         .iter()
         .map(|model| {
@@ -88,28 +106,48 @@ fn as_json(models: &[Model]) -> Value {
             })
         })
         .collect();
+    let objectives: Vec<Value> = objectives
+        .iter()
+        .map(|(name, spec)| {
+            let variables = spec.as_ref().map(|spec| spec.facts().dimension());
+            json!({
+                "name": name, "about": about(spec.as_ref()), "spec": spec, "variables": variables
+            })
+        })
+        .collect();
     json!({
-        "models": models, "datasets": datasets, "activations": Activation::NAMES,
+        "models": models, "datasets": datasets, "objectives": objectives, "activations": Activation::NAMES,
         "optimizers": optimizers
     })
 }
 
-fn as_text(models: &[Model]) -> anyhow::Result<String> {
+/// A JSON object without its quotes.
+fn plain(value: &impl serde::Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string(value)?;
+    Ok(text.replace('"', "").replace(',', ", ").replace(':', ": "))
+}
+
+fn as_text(models: &[Model], objectives: &Objectives) -> anyhow::Result<String> {
     let mut text = String::from("models (--model)\n");
     for model in models {
         let count = match &model.parameters {
             Some((count, dataset)) => format!("{count} parameters on {dataset}"),
             None => "reads other data".to_string(),
         };
-        let mut spec = serde_json::to_string(&model.spec)?;
-        spec = spec.replace('"', "").replace(',', ", ").replace(':', ": ");
-        writeln!(text, "  {:18} {count:34} {spec}", model.name)?;
+        writeln!(text, "  {:18} {count:34} {}", model.name, plain(&model.spec)?)?;
     }
     text += "\ndatasets (--dataset)\n";
     for data in dataset_list() {
         let samples = format!("{} samples", data.samples);
         writeln!(text, "  {:18} {samples:16} {}, {}", data.name, data.inputs, data.targets)?;
         writeln!(text, "  {:18} {}", "", data.licence)?;
+    }
+    text += "\nobjectives (--objective)\n";
+    for (name, spec) in objectives {
+        writeln!(text, "  {name:20} {}", about(spec.as_ref()))?;
+        if let Some(spec) = spec {
+            writeln!(text, "  {:20} {}", "", plain(spec)?)?;
+        }
     }
     writeln!(text, "\nactivations (in a model's JSON)\n  {}", Activation::NAMES.join(" "))?;
     text += "\noptimizers (--optimizer)\n";

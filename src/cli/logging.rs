@@ -20,7 +20,22 @@ pub(super) struct Terminal {
     verbosity: Verbosity,
     /// What kept standard output from being written.
     lost: Arc<Mutex<Option<io::Error>>>,
+    /// Lines that wait while a screen is drawn on the terminal.
+    held: Arc<Mutex<Option<Vec<String>>>>,
 }
+
+/// Lines wait until this is dropped, and are printed then.
+pub(super) struct Held(Terminal);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let lines = self.0.held.lock().ok().and_then(|mut held| held.take());
+        lines.into_iter().flatten().for_each(|line| self.0.print(&line));
+    }
+}
+
+/// So many of the latest lines are kept for then.
+const MOST_HELD: usize = 1000;
 
 impl Terminal {
     /// Sets up logging too; call it once.
@@ -29,8 +44,8 @@ impl Terminal {
             Verbosity::Quiet => ProgressDrawTarget::hidden(),
             _ => ProgressDrawTarget::stderr(),
         };
-        let terminal =
-            Self { bars: MultiProgress::with_draw_target(target), verbosity, lost: Arc::default() };
+        let bars = MultiProgress::with_draw_target(target);
+        let terminal = Self { bars, verbosity, lost: Arc::default(), held: Arc::default() };
         terminal.start_logging();
         terminal
     }
@@ -121,7 +136,24 @@ impl Terminal {
         false
     }
 
+    /// Has lines wait.
+    pub fn hold(&self) -> Held {
+        if let Ok(mut held) = self.held.lock() {
+            held.get_or_insert_default();
+        }
+        Held(self.clone())
+    }
+
     fn print(&self, line: &str) {
+        if let Ok(mut held) = self.held.lock()
+            && let Some(lines) = held.as_mut()
+        {
+            if lines.len() == MOST_HELD {
+                lines.remove(0);
+            }
+            lines.push(line.to_string());
+            return;
+        }
         self.bars.suspend(|| {
             let _ = writeln!(io::stderr(), "{line}");
         });
@@ -163,7 +195,8 @@ pub(super) struct LogLine<'a> {
 
 impl Write for LogLine<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.terminal.bars.suspend(|| io::stderr().write_all(bytes))?;
+        let text = String::from_utf8_lossy(bytes);
+        self.terminal.print(text.strip_suffix('\n').unwrap_or(&text));
         Ok(bytes.len())
     }
 

@@ -20,6 +20,7 @@ mod shell;
 mod signals;
 mod spectrum;
 mod usage;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Landscape(args) => landscape::landscape(*args, &terminal),
         Command::Branch(args) => branch::branch(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
+        Command::Watch(args) => watch::watch(&args, &terminal),
         Command::Events(args) => events::events(&args, &terminal),
         Command::Export(args) => export::export(&args, &terminal),
         Command::Doctor(args) => doctor::doctor(&args, &terminal),

@@ -8,14 +8,20 @@ use super::args::RunArgs;
 use super::logging::Terminal;
 use super::progress::Progress;
 use super::signals::watch_for_interrupts;
+use super::watch::LiveScreen;
 use crate::config::{RunConfig, Settings};
 use crate::error::Error;
 use crate::experiment::{Finished, Prepared, prepare, resume};
+use crate::objective::ObjectiveSpec;
+use crate::profile::Observer;
 use crate::record::{ExitStatus, Summary, short};
 use crate::rundir::StoredRun;
 
 /// Runs and returns the exit code.
 pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
+    if args.watch {
+        LiveScreen::check()?;
+    }
     let from_file = match &args.config {
         Some(path) => Settings::read(path)?,
         None => Settings::default(),
@@ -32,7 +38,9 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     for notice in [prepared.device.notice(), prepared.notice.as_deref()].into_iter().flatten() {
         terminal.note(notice);
     }
-    terminal.note(&format!("data: {}", prepared.dataset.description()));
+    if prepared.config.objective().is_none() {
+        terminal.note(&format!("data: {}", prepared.dataset.description()));
+    }
     terminal.note(&describe(started.prepared()));
     started.notices().iter().for_each(|notice| terminal.note(notice));
     if let Some(remark) = started.prepared().config.learning_rate().remark() {
@@ -52,9 +60,15 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
             config.optimizer
         ));
     }
-    let progress = Progress::start(terminal, config.steps, formula.as_deref());
-    let finished = started.train(vec![Box::new(progress)], &interrupted)?;
+    let shown: Box<dyn Observer> = match args.watch {
+        true => Box::new(LiveScreen::new(terminal, &interrupted)),
+        false => Box::new(Progress::start(terminal, config.steps, formula.as_deref())),
+    };
+    let finished = started.train(vec![shown], &interrupted)?;
     report(&finished, formula.as_deref(), args.json, terminal)?;
+    if let Some(line) = next_line(&finished).filter(|_| !args.json) {
+        terminal.result(&line);
+    }
     match finished.error {
         Some(error) => Err(error.into()),
         None => Ok(finished.summary.status.code()),
@@ -63,6 +77,9 @@ pub(super) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<u8> {
 
 pub(super) fn describe(prepared: &Prepared) -> String {
     let config = &prepared.config;
+    if let Some(objective) = config.objective() {
+        return describe_objective(prepared, objective);
+    }
     let test = match prepared.split.test.len() {
         0 => String::new(),
         test => format!(" ({test} for a test)"),
@@ -78,6 +95,23 @@ pub(super) fn describe(prepared: &Prepared) -> String {
         config.loss,
         config.optimizer,
         config.batch_size.describe(),
+        config.lr,
+        config.seed,
+        prepared.device.backend(),
+        prepared.device.adapter(),
+        config.precision,
+    )
+}
+
+fn describe_objective(prepared: &Prepared, objective: &ObjectiveSpec) -> String {
+    let config = &prepared.config;
+    format!(
+        "{}: {} of {} variables, {}; {}, lr {}, seed {}, on {} ({}, {})",
+        config.place.name,
+        objective.kind(),
+        prepared.theta.len(),
+        objective.facts().about(),
+        config.optimizer,
         config.lr,
         config.seed,
         prepared.device.backend(),
@@ -111,6 +145,40 @@ struct Told<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
     written: &'a Path,
+}
+
+/// What to look at next, by how the run ended.
+fn next_line(finished: &Finished) -> Option<String> {
+    let Finished { summary, directory, error } = finished;
+    if matches!(error, Some(Error::Io { .. })) {
+        return None;
+    }
+    let run = in_shell(&directory.display().to_string());
+    let suspect = summary.unconverged_rows > 0
+        || ["precision_suspect", "curvature_non_finite", "curvature_repaired"]
+            .iter()
+            .any(|kind| summary.events.contains_key(*kind));
+    Some(match summary.status {
+        ExitStatus::Interrupted => {
+            format!("next       sharpscope run --resume {run}    goes on where it was stopped")
+        }
+        ExitStatus::Diverged | ExitStatus::Failed => {
+            format!("next       sharpscope events {run}    what was seen before it ended")
+        }
+        _ if suspect => {
+            format!("next       sharpscope doctor {run}    is it fit to draw conclusions from?")
+        }
+        _ => format!("next       sharpscope report {run}    a page with its curves and events"),
+    })
+}
+
+/// A path as a shell takes it.
+fn in_shell(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/\\._-+=:,@%".contains(c);
+    match !path.is_empty() && path.chars().all(plain) {
+        true => path.to_string(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
+    }
 }
 
 fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {

@@ -13,6 +13,7 @@ use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::{Error, Result};
 use crate::linalg::Solver;
 use crate::model::ModelSpec;
+use crate::objective::ObjectiveSpec;
 use crate::optim::{Averaged, Optimizer, OptimizerSpec, Schedule, ScheduleKind};
 use crate::problem::Loss;
 use crate::profile::Realized;
@@ -143,6 +144,12 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
+    /// The objective that is descended, where a formula gives it: then there are neither samples nor layers, and
+    /// what is said of those here has no part in the run.
+    pub fn objective(&self) -> Option<&ObjectiveSpec> {
+        self.model.objective()
+    }
+
     /// Fills in defaults and checks every value that can be checked without the data.
     ///
     /// # Errors
@@ -281,6 +288,18 @@ impl RunConfig {
         Ok(Value::Object(object))
     }
 
+    /// Problem, optimizer and seed in a line: "mlp on digits, mse, sgd, lr 0.2, full batch, seed 0".
+    pub fn in_words(&self) -> String {
+        let (model, dataset, loss) = (self.model.kind(), &self.dataset, self.loss);
+        let batch =
+            self.batch_size.0.map_or("full batch".to_string(), |n| format!("batches of {n}"));
+        let (optimizer, lr, seed) = (&self.optimizer.name, self.lr, self.seed);
+        if let Some(objective) = self.objective() {
+            return format!("{}, {optimizer}, lr {lr}, seed {seed}", objective.kind());
+        }
+        format!("{model} on {dataset}, {loss}, {optimizer}, lr {lr}, {batch}, seed {seed}")
+    }
+
     /// What the run computes, by key, wherever it is written.
     ///
     /// # Errors
@@ -292,12 +311,47 @@ impl RunConfig {
                 if self.batch_size.0.is_some() && self.sharpness_batches.is_none() {
                     what.insert("sharpness_batches".to_string(), json!(0));
                 }
+                if let Some(objective) = self.objective() {
+                    what = of_objective(what, objective)?;
+                }
                 Ok(what)
             }
             Ok(other) => Err(not_written(&other)),
             Err(error) => Err(not_written(&error)),
         }
     }
+}
+
+/// The keys of a run over samples that one of an objective does not have.
+const OF_SAMPLES: [&str; 20] = [
+    "model",
+    "dataset",
+    "validation",
+    "test",
+    "loss",
+    "train_size",
+    "validation_size",
+    "standardize",
+    "points",
+    "degree",
+    "classes",
+    "noise",
+    "label_noise",
+    "header",
+    "target",
+    "regression",
+    "batch_size",
+    "samples",
+    "sharpness_batches",
+    "sharpness_error",
+];
+
+/// The objective first, and nothing of samples.
+fn of_objective(what: Map<String, Value>, objective: &ObjectiveSpec) -> Result<Map<String, Value>> {
+    let objective = serde_json::to_value(objective).map_err(|error| not_written(&error))?;
+    let others = what.into_iter();
+    let others = others.filter(|(key, _)| !OF_SAMPLES.contains(&key.as_str()) && key != "chunk");
+    Ok([("objective".to_string(), objective)].into_iter().chain(others).collect())
 }
 
 /// Full batches have no order.
@@ -338,6 +392,8 @@ mod tests {
             json!({"dataset": "blobs", "noise": 0.5, "classes": 4, "label_noise": 0.1, "standardize": true}),
             json!({"dataset": "digits", "standardize": false, "validation_size": 0, "model": "linear"}),
             json!({"dataset": "diabetes", "standardize": false, "chunk": 9, "memory": 64}),
+            json!({"objective": "rosenbrock", "start": [0.5, -1], "optimizer": "adam"}),
+            json!({"objective": {"kind": "quadratic", "spectrum": [3, 1e-3], "rotation": null}}),
         ] {
             let given: Settings = serde_json::from_value(settings.clone()).unwrap();
             let config = RunConfig::resolve(given).unwrap();

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::setting::{self, Unfit, settings};
-use super::{BatchSize, ModelChoice, Numbers, Quantities, Solver, TargetColumn, TestSet, Values};
+use super::{
+    BatchSize, ModelChoice, Numbers, ObjectiveChoice, Quantities, Solver, TargetColumn, TestSet,
+    Values,
+};
 use crate::data::Header;
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::Result;
@@ -20,6 +23,12 @@ settings! {
         "Problem" {
             /// Model preset, or JSON file [default: mlp, a tanh MLP with two hidden layers of 64]
             model: ModelChoice;
+            /// Objective that a formula gives, in the place of model, dataset and loss: a name of
+            /// 'sharpscope list', or JSON file [default: none]
+            objective: ObjectiveChoice;
+            /// Point that an objective starts from, a number for each variable [default: the
+            /// file's, or drawn from --seed]
+            start: Values<f64>, shown "X,Y,…";
             /// Dataset, or file: CSV whose last column is the class, text for a transformer, .npy or
             /// .npz, images in IDX format with their labels beside them, or MNIST's or CIFAR's folder
             /// [default: digits]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer};
 
-use super::{BatchSize, ModelChoice, Seeds};
+use super::{BatchSize, ModelChoice, ObjectiveChoice, Seeds};
 use crate::names::Choice;
 
 /// What a flag of a type looks like.
@@ -116,6 +116,7 @@ plain! {
     BatchSize: Number, "N|full", str::parse;
     Seeds: Number, "N|LIST", str::parse;
     ModelChoice: Word, "NAME|FILE.json", named_model;
+    ObjectiveChoice: Word, "NAME|FILE.json", named_objective;
 }
 
 fn as_it_is<T: for<'a> From<&'a str>>(text: &str) -> Result<T, String> {
@@ -141,6 +142,10 @@ fn real(text: &str) -> Result<f64, String> {
 
 fn named_model(name: &str) -> Result<ModelChoice, String> {
     Ok(ModelChoice::Named(name.to_string()))
+}
+
+fn named_objective(name: &str) -> Result<ObjectiveChoice, String> {
+    Ok(ObjectiveChoice::Named(name.to_string()))
 }
 
 impl<T: Choice> Value for T {

@@ -17,8 +17,9 @@ use crate::rundir::{RunDirectory, RunWriter, StoredRun};
 
 /// What is the run's own, whatever a branch of it changes: model, data and loss, and the numbers drawn from
 /// the seed.
-const KEPT: [&str; 20] = [
+const KEPT: [&str; 21] = [
     "model",
+    "objective",
     "dataset",
     "init",
     "loss",

@@ -10,12 +10,18 @@ use crate::data::{DataOptions, Dataset, Inputs, Split, Standardisation, Targets}
 use crate::device::Precision;
 use crate::digest::digest;
 use crate::error::{Error, Message, Result};
+use crate::objective::ObjectiveSpec;
 use crate::problem::Loss;
 use crate::rng::{self, Stream};
 
 /// The samples, scaled and with the label noise asked for, and which of them train, validate and are kept
 /// for a test. Fills in what the configuration leaves to the data.
 pub(super) fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
+    if let Some(objective) = config.objective() {
+        let constants = constants(objective, config)?;
+        (config.train_size, config.validation_size) = (Some(1), Some(0));
+        return Ok((constants, Split { train: vec![0], validation: vec![], test: vec![] }));
+    }
     let (mut dataset, data) = Dataset::load_with(
         &config.dataset,
         &config.data,
@@ -47,6 +53,26 @@ pub(super) fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
     config.train_size = Some(split.train.len());
     config.validation_size = Some(split.validation.len());
     Ok((dataset, split))
+}
+
+/// An objective's constants, as the one thing that it reads.
+fn constants(objective: &ObjectiveSpec, config: &RunConfig) -> Result<Dataset> {
+    if let Some(quantity) = config.measure.as_ref().and_then(Quantities::of_classes) {
+        let problem = "an objective has no classes";
+        return Err(Error::setting("--measure", quantity, problem, "leave it out"));
+    }
+    let mut constants = objective.facts().constants();
+    if constants.is_empty() {
+        constants.push(0.0);
+    }
+    let unusable = |x: &&f64| !config.precision.round(**x).is_finite();
+    if let Some(constant) = constants.iter().find(unusable) {
+        let problem = format!("{constant:?} is no finite number in {}", config.precision);
+        let remedy = "give smaller numbers, or --precision f64";
+        return Err(Error::setting("--objective", objective.kind(), problem, remedy));
+    }
+    let count = constants.len();
+    Dataset::from_values(objective.kind(), constants, count, vec![0.0], 1)
 }
 
 /// Refuses choices that these data do not go with.

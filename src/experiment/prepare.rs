@@ -10,7 +10,7 @@ use crate::autodiff::Objective;
 use crate::config::{Quantities, RunConfig};
 use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, SpectrumMeter};
 use crate::data::{Dataset, Split, Targets};
-use crate::device::Device;
+use crate::device::{BackendChoice, Device};
 use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Extremes, StochasticLanczos};
 use crate::model::initial_parameters;
@@ -132,12 +132,45 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
             device.adapter()
         )
     });
-    let notices = [renamed, notice].into_iter().flatten().collect::<Vec<_>>();
+    let small = (config.backend == BackendChoice::Auto && device.backend() != "cpu")
+        .then(|| likely_faster_on_the_cpu(parameters, train_size))
+        .flatten();
+    let notices = [renamed, notice, small].into_iter().flatten().collect::<Vec<_>>();
     let notice = (!notices.is_empty()).then(|| notices.join("; "));
     Ok(Prepared { config, device, dataset, split, curvature_samples, problem, theta, notice })
 }
 
+/// Parameters times samples up to which the CPU was the faster one beside every GPU that was measured
+/// (docs/speed.md): kernels are then launched more slowly than they are computed.
+const SMALL: usize = 50_000_000;
+
+/// A word on a problem that keeps no GPU busy.
+fn likely_faster_on_the_cpu(parameters: usize, samples: usize) -> Option<String> {
+    (parameters.saturating_mul(samples) <= SMALL).then(|| {
+        format!(
+            "{parameters} parameters and {samples} samples keep no GPU busy: --backend cpu is likely faster"
+        )
+    })
+}
+
 impl Prepared {
+    /// The configuration of a run of the same problem that only its update rule, its rate and its batches set
+    /// apart, with what the data decide filled in as here, and checked as [`prepare`] does.
+    #[cfg(feature = "figures")]
+    pub(super) fn sibling(&self, config: RunConfig) -> Result<RunConfig> {
+        let train_size = self.split.train.len();
+        check_at_most("--batch-size", config.batch_size.0, train_size, "training samples")?;
+        let own = self.config.clone();
+        Ok(RunConfig {
+            data: own.data,
+            train_size: own.train_size,
+            validation_size: own.validation_size,
+            samples: own.samples,
+            chunk: own.chunk,
+            ..config
+        })
+    }
+
     /// The loss over these rows of the dataset, at most as many at a time as configured.
     ///
     /// # Errors
@@ -150,6 +183,14 @@ impl Prepared {
         });
         let chunk = self.device.chunk(&*task, samples.len(), self.config.chunk)?;
         supervised(&self.device, &task, samples.to_vec(), chunk)
+    }
+
+    /// Numbers of the training samples; an objective has none.
+    pub fn train_samples(&self) -> &[usize] {
+        match self.config.objective() {
+            Some(_) => &[],
+            None => &self.split.train,
+        }
     }
 
     /// The training samples of each class, by position, where a quantity is about them.
@@ -259,5 +300,16 @@ fn check_at_most(flag: &str, value: Option<usize>, most: usize, of_what: &str) -
             Err(Error::setting(flag, value, problem, format!("give at most {most}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::likely_faster_on_the_cpu;
+
+    #[test]
+    fn the_default_run_is_small_and_large_ones_are_not() {
+        assert!(likely_faster_on_the_cpu(8_970, 1000).is_some());
+        assert!(likely_faster_on_the_cpu(199_210, 1000).is_none());
     }
 }

@@ -55,16 +55,17 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
     stored.check_same_problem(&run)?;
 
     let mut table = match stored.has_table()? {
-        true => stored.table()?.clone(),
+        true => stored.table_in_order()?,
         false => StepTable::empty(stored.directory().file("steps.csv"), &run.columns),
     };
     let mut optimizer = prepared.config.build_optimizer(prepared.problem.train.layout());
     let ending = Ending::of(stored, &table)?;
     let (mut state, notices) = match &ending {
         Some(_) => {
+            stored.check_tables(&table)?;
             (TrainingState { step: table.cells.len(), ..start(stored, &prepared)? }, Vec::new())
         }
-        None => point(stored, forced, table.cells.len(), &prepared, &mut *optimizer)?,
+        None => point(stored, forced, &table, &prepared, &mut *optimizer)?,
     };
     let step = state.step;
     table.cells.truncate(step);
@@ -112,10 +113,11 @@ fn prepare_there(stored: &StoredRun, config: RunConfig) -> Result<Prepared> {
 fn point(
     stored: &StoredRun,
     forced: bool,
-    rows: usize,
+    table: &StepTable,
     prepared: &Prepared,
     optimizer: &mut dyn Optimizer,
 ) -> Result<(TrainingState, Vec<String>)> {
+    let rows = table.cells.len();
     if let Some(named) = stored.named_step() {
         check_named(stored, named, forced, rows)?;
     }
@@ -130,7 +132,8 @@ fn point(
         if !stored.directory().has_head(step) {
             continue;
         }
-        match stored.state(step, layout, optimizer) {
+        let tables = stored.check_tables_at(step, table);
+        match tables.and_then(|_| stored.state(step, layout, optimizer)) {
             Ok(state) => {
                 let mut notices: Vec<String> =
                     damaged.iter().map(|(later, why)| passed_over(*later, why)).collect();

@@ -97,7 +97,11 @@ impl Prepared {
         })
     }
 
+    /// None of an objective.
     fn zero_output_loss(&self) -> Option<f64> {
+        if self.config.objective().is_some() {
+            return None;
+        }
         let (model, data) = (self.config.model.clone(), Arc::clone(&self.dataset));
         let task = Supervised { model, data, loss: self.config.loss };
         Some(task.zero_output_loss(&self.split.train))
@@ -116,10 +120,13 @@ impl Prepared {
             seed: config.seed,
             backend: self.device.backend().to_string(),
             adapter: self.device.adapter().to_string(),
-            data: self.dataset.described(),
+            data: match config.objective() {
+                Some(_) => serde_json::Value::Null,
+                None => self.dataset.described(),
+            },
             dataset_sha256: self.dataset.sha256.clone(),
             zero_output_loss: self.zero_output_loss(),
-            train_samples: self.split.train.clone(),
+            train_samples: self.train_samples().to_vec(),
             validation_samples: self.split.validation.clone(),
             test_samples: self.split.test.clone(),
             curvature_samples: self.curvature_samples.clone(),
@@ -192,6 +199,12 @@ impl Started {
 
 fn title(prepared: &Prepared) -> String {
     let config = &prepared.config;
+    if config.objective().is_some() {
+        let (name, optimizer, lr, seed) =
+            (&config.place.name, &config.optimizer, config.lr, config.seed);
+        let variables = prepared.theta.len();
+        return format!("{name}: {variables} variables, {optimizer}, lr {lr}, seed {seed}");
+    }
     format!(
         "{}: {} samples, {} {}, lr {}, seed {}",
         config.place.name,

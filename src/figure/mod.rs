@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use canvas::{Canvas, HEIGHT, SIZE, WIDTH, fitting, printable, px};
 
 pub use comparison::{
-    ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
+    ComparedRun, ComparisonFigure, ComparisonFigures, Quantiles, comparison_png, comparison_svg,
 };
 pub use landscape::{
     ContourFigure, MatrixFigure, PathCurve, PathFigure, PathPanel, Scale, Stroke, contour_png,

@@ -41,6 +41,7 @@ fn comparison(rates: &[f64], seeds: u64, steps: usize) -> ComparisonFigures {
         title: "mlp <all>\u{1}".to_string(),
         settings: rates.iter().map(|lr| format!("gd & η={lr}")).collect(),
         runs: (0..rates.len()).flat_map(|i| (0..seeds).map(move |seed| run(i, seed))).collect(),
+        quantiles: false,
     }
 }
 

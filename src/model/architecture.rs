@@ -116,7 +116,7 @@ macro_rules! architectures {
         $(pub use $file::{$Network, $Spec};)+
 
         /// An architecture, without the input and output sizes, which come from the data.
-        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[serde(tag = "kind")]
         pub enum ModelSpec {
             $(

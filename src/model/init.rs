@@ -62,5 +62,9 @@ pub fn initial_parameters<R: Rng>(
     outputs: usize,
     rng: &mut R,
 ) -> Result<Vec<f64>> {
-    Ok(spec.tensors(inputs, outputs)?.iter().flat_map(|tensor| tensor.draw(rng)).collect())
+    let tensors = spec.tensors(inputs, outputs)?;
+    if let Some(objective) = spec.objective() {
+        return Ok(objective.start_point(rng));
+    }
+    Ok(tensors.iter().flat_map(|tensor| tensor.draw(rng)).collect())
 }

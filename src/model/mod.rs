@@ -7,6 +7,7 @@
 //! is a file in `models/` and a line in `spec.rs`.
 
 mod activation;
+mod analytic;
 mod architecture;
 mod cnn;
 mod init;
@@ -29,4 +30,5 @@ architecture::architectures! {
     mlp: Mlp, MlpSpec = "mlp";
     cnn: Cnn, CnnSpec = "cnn";
     transformer: Transformer, TransformerSpec = "transformer";
+    analytic: Analytic, AnalyticSpec = "objective";
 }

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::keys::ModelFields;
-use super::{ModelSpec, ParameterTensor};
+use super::{AnalyticSpec, ModelSpec, ParameterTensor};
 use crate::autodiff::UnitGroup;
 use crate::data::InputShape;
 use crate::error::{Error, Result};
 use crate::input;
+use crate::objective::ObjectiveSpec;
 
 /// Most parameters that a model may have: vectors are held on the host in double precision.
 const MOST_PARAMETERS: usize = 100_000_000;
@@ -124,6 +125,14 @@ impl ModelSpec {
     /// The hidden units that may change places, signs or scales without changing the function.
     pub fn unit_groups(&self) -> Vec<UnitGroup> {
         self.architecture().unit_groups()
+    }
+
+    /// The objective, where it is one that a formula gives: it has no samples, and its output is its loss.
+    pub fn objective(&self) -> Option<&ObjectiveSpec> {
+        match self {
+            ModelSpec::Analytic(AnalyticSpec { objective }) => Some(objective),
+            _ => None,
+        }
     }
 
     /// Its kind, as in JSON.

@@ -1,4 +1,5 @@
-//! Learning what a dataset says of its samples: their classes, numbers, or the next tokens.
+//! Learning what a dataset says of its samples: their classes, numbers, or the next tokens. An objective that a
+//! formula gives is a model that reads its constants, and its output is the loss.
 
 use std::sync::Arc;
 
@@ -47,6 +48,14 @@ impl Supervised {
             }
             // One-hot.
             (Loss::Mse, _) => 0.5,
+        }
+    }
+
+    /// The mean loss over the rows of outputs, of shape `[1]`.
+    fn mean<B: Backend>(&self, outputs: Tensor<B, 2>, targets: &Tensor<B, 2>) -> Tensor<B, 1> {
+        match self.model.objective() {
+            Some(_) => outputs.mean(),
+            None => self.loss.mean(outputs, targets.clone()),
         }
     }
 
@@ -124,7 +133,7 @@ impl Task for Supervised {
     }
 
     fn loss<B: Backend>(&self, model: &Network<B>, batch: &SampleBatch<B>) -> Tensor<B, 1> {
-        self.loss.mean(model.forward(batch.inputs.clone()), batch.targets.clone())
+        self.mean(model.forward(batch.inputs.clone()), &batch.targets)
     }
 
     fn evaluate<B: Backend>(
@@ -142,7 +151,7 @@ impl Task for Supervised {
                 several => rows / several as f64,
             }
         });
-        (self.loss.mean(outputs, batch.targets.clone()), correct)
+        (self.mean(outputs, &batch.targets), correct)
     }
 
     fn outputs<B: Backend>(
@@ -150,7 +159,8 @@ impl Task for Supervised {
         model: &Network<B>,
         batch: &SampleBatch<B>,
     ) -> Option<Tensor<B, 2>> {
-        Some(model.forward(batch.inputs.clone()))
+        // An objective is its loss, with nothing before that.
+        self.model.objective().is_none().then(|| model.forward(batch.inputs.clone()))
     }
 
     fn loss_of_outputs<B: Backend>(
@@ -158,11 +168,11 @@ impl Task for Supervised {
         outputs: Tensor<B, 2>,
         batch: &SampleBatch<B>,
     ) -> Option<Tensor<B, 1>> {
-        Some(self.loss.mean(outputs, batch.targets.clone()))
+        Some(self.mean(outputs, &batch.targets))
     }
 
     fn likelihood(&self) -> Option<Likelihood> {
-        Some(match self.loss {
+        self.model.objective().is_none().then_some(match self.loss {
             Loss::Mse => Likelihood::Gaussian,
             Loss::Ce => Likelihood::Categorical,
         })

@@ -15,6 +15,7 @@ pub(crate) use codec::optional;
 pub use event::{Event, EventKind, PrecisionReason, WarningAction};
 pub use phase::Phase;
 pub(crate) use sentence::short;
+pub(crate) use step::is_time;
 pub use step::{
     COLUMNS, Column, Columns, StepRow, cells, column_names, column_of, columns_in_markdown,
     row_of_cells,

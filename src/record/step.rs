@@ -256,6 +256,11 @@ impl Column {
     }
 }
 
+/// Whether a column holds a time, which no two runs have in common.
+pub(crate) fn is_time(name: &str) -> bool {
+    COLUMNS.iter().any(|column| column.name == name && column.unit == "ms")
+}
+
 /// The columns of `steps.csv` in order.
 pub fn column_names(columns: &Columns) -> Vec<String> {
     let known = COLUMNS

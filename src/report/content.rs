@@ -1,6 +1,7 @@
 //! What stands on a page.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
@@ -9,12 +10,14 @@ use serde_json::json;
 
 use super::Subject;
 use super::packed::Packed;
+use super::results::results;
 use super::settings::settings;
 use super::spectra::{PageSpectrum, spectra};
+use crate::config::{RunConfig, Settings};
 use crate::error::{Error, Result};
 use crate::experiment::doctor::{self, Finding};
 use crate::record::{COLUMNS, Event, StepRow, Summary, short};
-use crate::rundir::{StepTable, StoredRun};
+use crate::rundir::{ManifestHead, StepTable, StoredRun};
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
@@ -26,6 +29,8 @@ const SCRIPTS: [&str; 4] = [
     include_str!("page/spectra.js"),
     include_str!("page/page.js"),
 ];
+/// What a page that is served has as well.
+const FOLLOWER: &str = include_str!("page/follow.js");
 
 /// A run's numbers, for the page's script.
 #[derive(Serialize)]
@@ -34,6 +39,7 @@ struct RunData {
     /// How its threshold goes ("2/η").
     threshold: String,
     steps: usize,
+    ended: bool,
     columns: BTreeMap<String, Packed>,
     /// Steps whose eigenvalues did not converge.
     unconverged: Vec<usize>,
@@ -43,11 +49,23 @@ struct RunData {
     spectra: Vec<PageSpectrum>,
 }
 
+/// An event, for the page's script.
 #[derive(Serialize)]
-struct PageEvent {
+pub(super) struct PageEvent {
     step: usize,
     kind: String,
     text: String,
+}
+
+impl PageEvent {
+    /// Of a run whose threshold goes so.
+    pub fn of(event: &Event, threshold: &str) -> Self {
+        Self {
+            step: event.step,
+            kind: event.kind.name().to_string(),
+            text: event.kind.sentence(threshold),
+        }
+    }
 }
 
 /// A column in the legend of charts.
@@ -70,23 +88,35 @@ struct Overview {
     findings: Vec<Finding>,
 }
 
-/// Writes a page about these runs. With `thorough`, the checklist repeats suspicious steps in double precision
-/// ([`doctor::examine`]); else it holds what can be read off.
+/// What a page is of, and how it is made.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// The runs.
+    pub subjects: &'a [Subject],
+    /// What was named: comparisons and results among it stand on the page as well.
+    pub named: &'a [PathBuf],
+    /// Its title.
+    pub title: &'a str,
+    /// Whether the checklist repeats suspicious steps in double precision ([`doctor::examine`]); else it holds what
+    /// can be read off.
+    pub thorough: bool,
+    /// Whether a server sends it, which it then asks for what comes to its runs. One that is not asks nobody.
+    pub is_served: bool,
+}
+
+/// Writes a page.
 ///
 /// # Errors
 /// [`Error::File`] for a run's file that is not what runs write.
-pub fn page(subjects: &[Subject], title: &str, thorough: bool) -> Result<String> {
+pub fn page(page: &Page) -> Result<String> {
+    let Page { subjects, named, title, thorough, is_served } = *page;
     let runs = subjects.iter().map(run_data).collect::<Result<Vec<_>>>()?;
     let overview = subjects.iter().map(|s| overview(s, thorough)).collect::<Result<Vec<_>>>()?;
     let columns: Vec<ColumnWords> = COLUMNS
         .iter()
         .map(|c| ColumnWords { name: c.name, unit: c.unit, about: c.about.trim().to_string() })
         .collect();
-    let kinds: BTreeMap<&str, &str> = subjects
-        .iter()
-        .flat_map(|s| s.run.events().into_iter().flatten())
-        .map(|event| (event.kind.name(), event.kind.about()))
-        .collect();
+    let kinds = kinds(subjects.iter().flat_map(|s| s.run.events().into_iter().flatten()));
     let data = json!({ "columns": columns, "kinds": kinds, "runs": runs });
     let (differing, same): (Vec<_>, Vec<_>) =
         settings(subjects).into_iter().partition(|row| row.differs);
@@ -94,13 +124,15 @@ pub fn page(subjects: &[Subject], title: &str, thorough: bool) -> Result<String>
         "title": title,
         "version": env!("CARGO_PKG_VERSION"),
         "measures": MEASURES,
+        "is_served": is_served,
         "runs": overview,
+        "results": results(named, subjects)?,
         "differing": differing,
         "same": same,
         "data": in_script(&data.to_string()),
         "style": format!("{CHARTS_STYLE}\n{STYLE}"),
         "charts": CHARTS,
-        "scripts": SCRIPTS.concat(),
+        "scripts": SCRIPTS.concat() + if is_served { FOLLOWER } else { "" },
     });
     rendered(&context)
 }
@@ -122,28 +154,38 @@ fn in_script(json: &str) -> String {
 fn run_data(subject: &Subject) -> Result<RunData> {
     let run = &subject.run;
     let rows = run.rows()?;
-    let config = run.config().ok();
-    let threshold = config.and_then(|config| config.optimizer.build().formula());
-    let threshold = threshold.unwrap_or_else(|| "threshold".to_string());
-    let event = |event: &Event| PageEvent {
-        step: event.step,
-        kind: event.kind.name().to_string(),
-        text: event.kind.sentence(&threshold),
-    };
+    let threshold = threshold_of(run.head());
     Ok(RunData {
         label: subject.label.clone(),
         steps: rows.len(),
+        // To one that is looked at before its end nothing comes.
+        ended: run.named_step().is_some() || run.has_ended(),
         columns: columns(run.table()?),
         unconverged: unconverged(rows).collect(),
         phases: phases(rows),
-        events: run.events()?.iter().map(event).collect(),
+        events: run.events()?.iter().map(|event| PageEvent::of(event, &threshold)).collect(),
         spectra: spectra(run)?,
         threshold,
     })
 }
 
+/// How a run's threshold goes ("2/η").
+pub(super) fn threshold_of(head: Option<&ManifestHead>) -> String {
+    let settings = head.and_then(|head| Settings::of_manifest(&head.config).ok());
+    let config = settings.and_then(|settings| RunConfig::resolve(settings).ok());
+    let formula = config.and_then(|config| config.optimizer.build().formula());
+    formula.unwrap_or_else(|| "threshold".to_string())
+}
+
+/// What events of these kinds are.
+pub(super) fn kinds<'a>(
+    events: impl IntoIterator<Item = &'a Event>,
+) -> BTreeMap<&'static str, &'static str> {
+    events.into_iter().map(|event| (event.kind.name(), event.kind.about())).collect()
+}
+
 /// The columns of numbers that have any.
-fn columns(table: &StepTable) -> BTreeMap<String, Packed> {
+pub(super) fn columns(table: &StepTable) -> BTreeMap<String, Packed> {
     let column = |(index, name): (usize, &String)| {
         let cells = table.cells.iter().map(|row| row.get(index)?.parse().ok());
         Some((name.clone(), Packed::of(cells)?))
@@ -157,11 +199,13 @@ fn columns(table: &StepTable) -> BTreeMap<String, Packed> {
         .collect()
 }
 
-fn unconverged(rows: &[StepRow]) -> impl Iterator<Item = usize> {
+/// Steps whose eigenvalues did not converge.
+pub(super) fn unconverged(rows: &[StepRow]) -> impl Iterator<Item = usize> {
     rows.iter().filter(|row| row.converged == Some(false)).map(|row| row.step)
 }
 
-fn phases(rows: &[StepRow]) -> Vec<(usize, String)> {
+/// Where phases begin.
+pub(super) fn phases(rows: &[StepRow]) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     for (step, phase) in
         rows.iter().filter_map(|row| Some((row.step, row.phase?.name().to_string())))
@@ -194,7 +238,7 @@ fn overview(subject: &Subject, thorough: bool) -> Result<Overview> {
     Ok(Overview {
         label: subject.label.clone(),
         path: run.path().display().to_string(),
-        what: what(run),
+        what: run.config().map(|config| config.in_words()).unwrap_or_default(),
         status: summary.map_or_else(|| "not ended".to_string(), |summary| words(&summary.status)),
         cells,
         notes: notes(run, rows),
@@ -224,18 +268,6 @@ fn measures(summary: &Summary) -> Vec<String> {
     ]
 }
 
-/// "mlp-tanh on digits, mse, sgd, lr 0.2, full batch, seed 0".
-fn what(run: &StoredRun) -> String {
-    let Ok(config) = run.config() else { return String::new() };
-    let batch = config.batch_size.0.map_or("full batch".to_string(), |n| format!("batches of {n}"));
-    let (dataset, loss) = (&config.dataset, config.loss);
-    let (optimizer, lr, seed) = (&config.optimizer.name, config.lr, config.seed);
-    format!(
-        "{} on {dataset}, {loss}, {optimizer}, lr {lr}, {batch}, seed {seed}",
-        config.model.kind()
-    )
-}
-
 /// What a reader of the figures must know of how they were made.
 fn notes(run: &StoredRun, rows: &[StepRow]) -> Vec<String> {
     let mut notes = Vec::new();
@@ -259,6 +291,9 @@ fn notes(run: &StoredRun, rows: &[StepRow]) -> Vec<String> {
     notes.push(match &head.curvature_indices {
         Some(some) => format!("curvature of {} of the {samples} training samples", some.len()),
         None if samples > 0 => format!("curvature of all {samples} training samples"),
+        None if head.config.get("objective").is_some() => {
+            "curvature of the objective, which has no samples".to_string()
+        }
         None => "the samples are those of the user's own loop".to_string(),
     });
     notes.push(format!("computed in {}", words(&run.precision())));

@@ -5,10 +5,13 @@
 //! code is part of the page.
 
 mod content;
+mod follower;
 mod packed;
+mod results;
 mod settings;
 mod spectra;
 mod subject;
 
-pub use content::page;
+pub use content::{Page, page};
+pub use follower::{Follower, Held, News};
 pub use subject::{Subject, subjects};

@@ -36,7 +36,7 @@ pub(super) fn settings(subjects: &[Subject]) -> Vec<SettingRow> {
 }
 
 /// A value as text; of a model, what sets it apart.
-fn shown(value: Option<&Value>) -> String {
+pub(super) fn shown(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::packed::Packed;
 use crate::error::Result;
-use crate::rundir::{StoredRun, StoredSpectrum};
+use crate::rundir::{RunDirectory, SPECTRA, StoredRun, StoredSpectrum};
 
 /// One spectrum.
 #[derive(Debug, Serialize)]
@@ -40,6 +40,21 @@ pub(super) struct Layer {
 /// As [`StoredRun::spectra`].
 pub(super) fn spectra(run: &StoredRun) -> Result<Vec<PageSpectrum>> {
     Ok(run.spectra()?.into_iter().map(page_spectrum).collect())
+}
+
+/// How many a run under way has.
+pub(super) fn count(run: &RunDirectory) -> usize {
+    stems(run).len()
+}
+
+/// The names of their files, without an ending. A spectrum's table is written before its numbers.
+fn stems(run: &RunDirectory) -> Vec<String> {
+    let entries = std::fs::read_dir(run.file(SPECTRA)).into_iter().flatten().flatten();
+    let stem = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".json").filter(|stem| stem.starts_with("step-")).map(str::to_string)
+    };
+    entries.filter_map(stem).collect()
 }
 
 fn page_spectrum(spectrum: StoredSpectrum) -> PageSpectrum {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::results::is_result;
 use crate::error::{Error, Result};
-use crate::experiment::compare::{self, ComparisonManifest};
+use crate::experiment::compare::{self, ComparisonManifest, ListedMember};
 use crate::rundir::StoredRun;
 
 /// A run with the name that it goes by on the page.
@@ -16,42 +17,62 @@ pub struct Subject {
     pub run: StoredRun,
 }
 
-/// The runs that were named, those of a comparison's folder in its place.
+/// Where a run is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// `RUN` or `RUN@STEP`.
+    pub path: PathBuf,
+    /// What a comparison calls it.
+    label: Option<String>,
+}
+
+/// The runs that were named, those of a comparison's folder in its place. Results of `landscape` are none.
 ///
 /// # Errors
-/// [`Error::File`] for what is neither, and for a comparison without a run; [`Error::Setting`] where one is named twice.
-pub fn subjects(paths: &[PathBuf]) -> Result<Vec<Subject>> {
+/// [`Error::File`] for what is neither, and, unless more may come, for a comparison without a run; [`Error::Setting`]
+/// where one is named twice.
+pub fn subjects(paths: &[PathBuf], more_may_come: bool) -> Result<Vec<Subject>> {
     let mut found = Vec::new();
-    for path in paths {
-        if compare::is_comparison(path) {
-            members(path, &mut found)?;
-        } else {
-            let run = StoredRun::open(path)?;
-            run.rows()?;
-            found.push(Subject { label: name(&run), run });
-        }
+    for place in places(paths)? {
+        let run = StoredRun::open(&place.path)?;
+        run.rows()?;
+        found.push(Subject { label: place.label.unwrap_or_else(|| name(&run)), run });
+    }
+    let empty =
+        |path: &&PathBuf| compare::is_comparison(path) && members(path).is_ok_and(|m| m.is_empty());
+    if let Some(folder) = paths.iter().find(empty).filter(|_| !more_may_come) {
+        let remedy = "wait until one of its runs has begun";
+        return Err(Error::file(folder, None, "none of the comparison's runs is there", remedy));
     }
     check_twice(&found)?;
     tell_apart(&mut found);
     Ok(found)
 }
 
-/// The runs of a comparison that have begun.
-fn members(folder: &Path, found: &mut Vec<Subject>) -> Result<()> {
-    let before = found.len();
-    for member in ComparisonManifest::read(folder)?.members {
-        let path = folder.join(&member.folder);
-        if path.join("steps.csv").is_file() {
-            let run = StoredRun::open(&path)?;
-            run.rows()?;
-            found.push(Subject { label: format!("{}, seed {}", member.setting, member.seed), run });
+/// The runs that are there of what was named.
+///
+/// # Errors
+/// As [`ComparisonManifest::read`].
+pub(super) fn places(paths: &[PathBuf]) -> Result<Vec<Place>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if compare::is_comparison(path) {
+            found.extend(members(path)?);
+        } else if !is_result(path)? {
+            found.push(Place { path: path.clone(), label: None });
         }
     }
-    if found.len() == before {
-        let remedy = "wait until one of its runs has begun";
-        return Err(Error::file(folder, None, "none of the comparison's runs is there", remedy));
-    }
-    Ok(())
+    Ok(found)
+}
+
+/// The runs of a comparison that have begun.
+fn members(folder: &Path) -> Result<Vec<Place>> {
+    let members = ComparisonManifest::read(folder)?.members.into_iter();
+    let place = |member: ListedMember| Place {
+        path: folder.join(&member.folder),
+        label: Some(format!("{}, seed {}", member.setting, member.seed)),
+    };
+    Ok(members.map(place).filter(|place| place.path.join("steps.csv").is_file()).collect())
 }
 
 /// As its settings name it, else as its folder.

@@ -14,7 +14,39 @@ const SUFFIX: &str = ".tmp";
 
 /// Replaces the content of `path` at once.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
+    write_with(path, |out| out.write_all(bytes).map_err(|source| failed(path, source)))
+}
+
+/// Replaces the content of `path` at once by what `content` writes, which need not be in memory as a whole.
+pub(crate) fn write_with(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<()> {
+    let mut file = unfinished(path)?;
+    content(&mut file)?;
+    file.persist(path).map_err(|e| failed(path, e.error))?;
+    Ok(())
+}
+
+/// Writes a file that is not there yet, of several that try just one; the others' content is lost.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut file = unfinished(path)?;
+    file.write_all(bytes).map_err(|source| failed(path, source))?;
+    match file.persist_noclobber(path) {
+        Err(e) if e.error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(path, e.error)),
+        _ => Ok(()),
+    }
+}
+
+fn failed(path: &Path, source: std::io::Error) -> Error {
+    Error::Io { action: "write", path: path.to_path_buf(), source }
+}
+
+/// A file beside `path` that is to become it.
+fn unfinished(path: &Path) -> Result<NamedTempFile> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
@@ -24,14 +56,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         // Temporary files are private by default; results are to be read by others.
         builder.permissions(std::fs::Permissions::from_mode(0o644));
     }
-    let mut file: NamedTempFile = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
+    builder.tempfile_in(folder).map_err(|source| failed(path, source))
 }
 
 /// Whether a file of that name is one that was to become another.
-pub(super) fn is_unfinished(name: &std::ffi::OsStr) -> bool {
+pub(crate) fn is_unfinished(name: &std::ffi::OsStr) -> bool {
     let name = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
     name.is_some_and(|random| {
         random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric())

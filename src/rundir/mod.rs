@@ -6,6 +6,8 @@
 mod atomic;
 mod basis;
 mod checkpoint;
+#[cfg(feature = "data")]
+mod growing;
 mod json;
 mod lines;
 mod manifest;
@@ -21,6 +23,7 @@ mod spectrum_tables;
 mod stored;
 #[cfg(feature = "data")]
 mod stored_spectra;
+mod table_sums;
 mod watched;
 mod weights;
 mod weights_in;
@@ -28,10 +31,14 @@ mod writer;
 
 pub use crate::record::cells;
 pub(crate) use atomic::write as write_at_once;
+#[cfg(feature = "figures")]
+pub(crate) use atomic::{is_unfinished, write_new};
 pub use checkpoint::{
     CheckpointState, OptimizerHead, RandomState, RunFacts, ScheduleHead, checkpoint_file,
     preconditioner_file,
 };
+#[cfg(feature = "data")]
+pub use growing::{GrowingRun, Growth};
 pub(crate) use json::to_bytes as to_json;
 pub(crate) use lines::Lines;
 pub use manifest::{Manifest, Resumption};
@@ -48,6 +55,7 @@ pub use spectrum_tables::{spectrum_csv, spectrum_json};
 pub use stored::StoredRun;
 #[cfg(feature = "data")]
 pub use stored_spectra::StoredSpectrum;
+pub use table_sums::TableSums;
 pub use weights::to_safetensors;
 pub(crate) use weights_in::given as weights_of_bytes;
 use weights_in::parse_safetensors;

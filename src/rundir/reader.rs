@@ -19,6 +19,9 @@ pub struct ManifestHead {
     /// Version of the files' layout; 1 where it is not said.
     #[serde(default = "first_version")]
     pub schema_version: u32,
+    /// Version of sharpscope.
+    #[serde(default)]
+    pub version: Option<String>,
     /// The resolved configuration.
     pub config: Value,
     /// The process exit code; `None` where the run is under way or was killed.
@@ -177,11 +180,16 @@ impl RunDirectory {
     /// # Errors
     /// [`Error::File`] with the line that is not an event.
     pub fn events(&self) -> Result<Vec<Event>> {
+        events(&self.events_text()?, &self.file("events.jsonl"))
+    }
+
+    /// The text of `events.jsonl`, empty if there is no such file.
+    pub(super) fn events_text(&self) -> Result<String> {
         let path = self.file("events.jsonl");
-        if !path.is_file() {
-            return Ok(Vec::new());
+        match path.is_file() {
+            true => input::read_text(&path, REMEDY),
+            false => Ok(String::new()),
         }
-        events(&input::read_text(&path, REMEDY)?, &path)
     }
 
     /// Whether there is a table in `steps.csv`, with its header at least.
@@ -300,7 +308,7 @@ impl StepTable {
     }
 
     /// In version 1 batch sharpness, where there was any, was the ratio of means.
-    fn take_names_of_version_2(&mut self) {
+    pub(super) fn take_names_of_version_2(&mut self) {
         for (at, name) in self.columns.iter_mut().enumerate() {
             let measured = || self.cells.iter().any(|record| record.get(at) != Some(""));
             match name.strip_prefix("batch_sharpness") {

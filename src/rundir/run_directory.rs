@@ -209,6 +209,19 @@ impl RunDirectory {
         atomic::write(&self.file(name), bytes)
     }
 
+    /// As [`RunDirectory::write`], of a file that need not be in memory as a whole.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and those of `content`.
+    #[cfg(feature = "figures")]
+    pub(crate) fn write_with(
+        &self,
+        name: &str,
+        content: impl FnOnce(&mut dyn std::io::Write) -> Result<()>,
+    ) -> Result<()> {
+        atomic::write_with(&self.file(name), content)
+    }
+
     /// Makes a folder in it, if it is not there.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ impl StoredRun {
         let path = self.directory.file("manifest.json");
         let wrong = |problem: String| Error::file(&path, None, problem, REMEDY);
         let head = self.head.as_ref().ok_or_else(|| self.no_manifest())?;
-        if head.config.get("model").is_none() {
+        if self.is_own_loop() {
             return Err(wrong("it does not say which model was trained".to_string()));
         }
         let settings = Settings::of_manifest(&head.config)
@@ -180,11 +180,15 @@ impl StoredRun {
         self.directory.has_steps()
     }
 
+    /// Whether its manifest says how it ended.
+    pub fn has_ended(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.exit_code.is_some())
+    }
+
     /// Whether it has ended, with all files that are written then.
     pub fn is_closed(&self) -> bool {
-        let told = self.head.as_ref().is_some_and(|head| head.exit_code.is_some());
         let there = |name: &&str| self.directory.file(name).is_file();
-        told && there(&"summary.json") && pictures::NAMES.iter().all(there)
+        self.has_ended() && there(&"summary.json") && pictures::NAMES.iter().all(there)
     }
 
     /// Its table of steps.
@@ -196,11 +200,63 @@ impl StoredRun {
         if let Some(table) = self.table.get() {
             return Ok(table);
         }
+        let table = self.table_in_order()?;
+        self.check_tables(&table)?;
+        Ok(self.table.get_or_init(|| table))
+    }
+
+    /// Its table of steps, whose steps are those that should be there.
+    ///
+    /// # Errors
+    /// As [`StoredRun::table`].
+    pub(crate) fn table_in_order(&self) -> Result<StepTable> {
         let table = self.table_as_it_is()?;
         // A loop of somebody else's may profile some of its steps only.
-        let own_loop = self.head.as_ref().is_none_or(|head| head.config.get("model").is_none());
-        table.check_steps(!own_loop)?;
-        Ok(self.table.get_or_init(|| table))
+        table.check_steps(!self.is_own_loop())?;
+        Ok(table)
+    }
+
+    /// That rows and events are those that were written before the last checkpoint that tells.
+    ///
+    /// # Errors
+    /// [`Error::File`] naming the table that is not.
+    pub(crate) fn check_tables(&self, table: &StepTable) -> Result<()> {
+        let steps = self.checkpoints().into_iter().rev();
+        let mut told = steps.map(|step| self.check_tables_at(step, table));
+        told.find(|told| !matches!(told, Ok(false))).map_or(Ok(()), |told| told.map(drop))
+    }
+
+    /// The same before the checkpoint at `step`; whether it tells.
+    ///
+    /// # Errors
+    /// As [`StoredRun::check_tables`].
+    pub(crate) fn check_tables_at(&self, step: usize, table: &StepTable) -> Result<bool> {
+        let head = self.directory.sound_head(step);
+        let Some(sums) = head.and_then(|head| head.tables) else { return Ok(false) };
+        let wrong = |name: &str, what: String| {
+            let problem = format!(
+                "{what} before step {step} are not what was written, by their checksum in the checkpoint there"
+            );
+            let remedy =
+                "put the file back as it was, go on from an earlier checkpoint, or run again";
+            Err(Error::file(self.directory.file(name), None, problem, remedy))
+        };
+        match sums.are_of(table) {
+            None => return Ok(false),
+            Some(false) => return wrong("steps.csv", format!("the {} rows", sums.rows)),
+            Some(true) => {}
+        }
+        match sums.are_of_events(&self.directory.events_text()?) {
+            true => Ok(true),
+            false => wrong("events.jsonl", format!("the {} events", sums.events)),
+        }
+    }
+
+    /// Whether it is of a loop of somebody else's: neither a model nor an objective is known.
+    fn is_own_loop(&self) -> bool {
+        let says =
+            |key: &str| self.head.as_ref().is_some_and(|head| head.config.get(key).is_some());
+        !says("model") && !says("objective")
     }
 
     fn table_as_it_is(&self) -> Result<StepTable> {

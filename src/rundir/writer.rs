@@ -3,6 +3,7 @@
 use super::checkpoint::write_checkpoint;
 use super::lines::Lines;
 use super::pictures::RunPicture;
+use super::table_sums::Written;
 use super::watched::Watched;
 use super::{
     Manifest, ManifestHead, Resumption, RunDirectory, StepTable, json, to_safetensors,
@@ -38,6 +39,9 @@ struct Files {
     layout: ParameterLayout,
     steps: Lines,
     events: Lines,
+    /// What is in both, and what was before the latest row.
+    written: Written,
+    before: Written,
     /// Both, and where they were made.
     watched: [Watched; 2],
     picture: RunPicture,
@@ -86,7 +90,8 @@ impl Files {
         let (events, mut steps) = (lines("events.jsonl")?, lines("steps.csv")?);
         let columns = column_names(&run.columns);
         steps.append(&table_bytes([&columns])?)?;
-        Self::of(directory, manifest, run, columns, (steps, events))
+        let written = Written::new(&columns);
+        Self::of(directory, manifest, run, columns, (steps, events), written)
     }
 
     /// Cuts the tables down to what is kept, and opens them.
@@ -131,8 +136,11 @@ impl Files {
         }
         let lines =
             |name: &str| Ok::<_, Error>(Lines::new(directory.file(name), directory.append(name)?));
-        let (steps, events) = (lines("steps.csv")?, lines("events.jsonl")?);
-        Self::of(directory, manifest, run, table.columns, (steps, events))
+        let tables = (lines("steps.csv")?, lines("events.jsonl")?);
+        let mut written = Written::new(&table.columns);
+        table.cells.iter().for_each(|row| written.row(row));
+        written.told(&events);
+        Self::of(directory, manifest, run, table.columns, tables, written)
     }
 
     fn of(
@@ -141,6 +149,7 @@ impl Files {
         run: &RunInfo,
         columns: Vec<String>,
         (steps, events): (Lines, Lines),
+        written: Written,
     ) -> Result<Self> {
         let threshold_label = run.formula.clone().unwrap_or_else(|| "threshold".to_string());
         let picture = RunPicture::of(run, &threshold_label);
@@ -155,6 +164,8 @@ impl Files {
             layout,
             steps,
             events,
+            before: written.clone(),
+            written,
             watched,
             picture,
         })
@@ -211,19 +222,29 @@ impl Observer for RunWriter {
     }
 
     fn row(&mut self, row: &StepRow) -> Result<()> {
-        let Files { columns, steps, picture, .. } = self.files()?;
-        steps.append(&table_bytes([cells(row, columns)])?)?;
+        let Files { columns, steps, picture, written, before, .. } = self.files()?;
+        let cells = cells(row, columns);
+        steps.append(&table_bytes([&cells])?)?;
+        before.clone_from(written);
+        written.row(&cells);
         picture.take(row);
         Ok(())
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {
-        self.files()?.events.append(&line(event)?)
+        let Files { events, written, .. } = self.files()?;
+        let line = line(event)?;
+        events.append(&line)?;
+        written.told(&line);
+        Ok(())
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint<'_>) -> Result<()> {
-        let Files { directory, layout, manifest, seed, .. } = self.files()?;
-        write_checkpoint(directory, layout, manifest, *seed, checkpoint)
+        let Files { directory, layout, manifest, seed, written, before, .. } = self.files()?;
+        // The row of the step itself is taken again where a run goes on.
+        let ahead = written.rows() > checkpoint.state.step;
+        let tables = if ahead { before } else { written }.sums();
+        write_checkpoint(directory, layout, manifest, *seed, checkpoint, tables)
     }
 
     fn spectrum(&mut self, spectrum: &Spectrum) -> Result<()> {

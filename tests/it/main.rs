@@ -26,6 +26,7 @@ mod linalg;
 mod linearisation;
 mod model;
 mod models;
+mod objectives;
 mod optim;
 mod profiler;
 mod quantities;

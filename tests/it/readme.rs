@@ -119,8 +119,10 @@ fn shortened<'a>(words: &[&'a str]) -> String {
     match words[0] {
         "run" | "compare" if !given("--resume") => {
             add("--backend", "cpu");
-            add("--samples", "4");
-            add("--validation-size", "2");
+            if !given("--objective") {
+                add("--samples", "4");
+                add("--validation-size", "2");
+            }
             if !given("--checkpoint-every") {
                 add("--steps", "2");
             }
@@ -264,6 +266,7 @@ fn every_flag_is_one_of_a_command() {
         "landscape interpolate",
         "landscape slice",
         "landscape average",
+        "landscape basins",
         "branch",
         "landscape connect",
         "landscape align",

@@ -328,7 +328,7 @@ pub mod running {
             // What is ignored where the tests were started is not to be ignored by the program.
             if cfg!(target_os = "linux") {
                 command = Command::new("env");
-                command.arg("--default-signal=HUP,INT,TERM").arg(program);
+                command.arg("--default-signal=HUP,INT,TERM,USR1").arg(program);
             }
             let child = command
                 .current_dir(place.cwd.path())
@@ -370,13 +370,19 @@ pub mod running {
             })
         }
 
+        /// Waits for the end.
+        #[cfg(unix)]
+        pub fn wait(&mut self) -> std::process::ExitStatus {
+            self.wait_for("the end", |running| running.0.try_wait().unwrap())
+        }
+
         /// Sends a signal, and waits for the end.
         #[cfg(unix)]
         pub fn signal(&mut self, name: &str) -> std::process::ExitStatus {
             let id = self.0.id().to_string();
             let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
             assert!(sent.success());
-            self.wait_for("the end", |running| running.0.try_wait().unwrap())
+            self.wait()
         }
     }
 }

@@ -28,6 +28,8 @@ pub(in crate::cli) enum LandscapeCommand {
     Average(AverageArgs),
     /// The loss along one direction or over a plane: eigenvectors, random directions, three runs, a trajectory
     Slice(SliceArgs),
+    /// Which minimum each start of a grid reaches; of several runs, which share a basin
+    Basins(BasinsArgs),
     /// A curve of low loss between two runs, and whether it is one
     Connect(ConnectArgs),
     /// One run's hidden units in the order, the signs and the scales of another's
@@ -82,21 +84,21 @@ pub(in crate::cli) struct SliceArgs {
     /// Run directory, RUN or RUN@STEP; three for --along plane
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
-    /// Directions: eigenvectors (of the Hessian), random (scaled as the weights), plane (through three runs) or trajectory
-    /// (principal components of the checkpoints) [default: eigenvectors]
+    /// Directions: eigenvectors (of the Hessian), random (scaled as the weights), plane (through three runs), trajectory
+    /// (principal components of the checkpoints) or coordinates (variables themselves) [default: eigenvectors]
     #[arg(long, value_name = Along::BARRED, value_parser = Read::<Along>::new(), hide_possible_values = true)]
     pub along: Option<Along>,
     /// 1 for a line along each direction, 2 for a plane
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub dimensions: usize,
-    /// Which eigenvectors, by falling eigenvalue from 1
+    /// Which eigenvectors, by falling eigenvalue from 1; which variables, for coordinates
     #[arg(long, value_name = "K,…", value_delimiter = ',', default_value = "1,2")]
     pub which: Vec<usize>,
     /// Points on each axis [default: 51 on a line, 25 in a plane]
     #[arg(long, value_name = "N")]
     pub points: Option<usize>,
     /// Half-width: for eigenvectors in units of sqrt(2 dL/|lambda|), for random directions of the direction [default: 1];
-    /// for planes and trajectories, what is shown around the points as a share of their extent [default: 0.25]
+    /// for planes, trajectories and coordinates, what is shown around the points as a share of their extent [default: 0.25]
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub range: Option<f64>,
     /// dL, the rise that eigenvectors' units are made of [default: the training loss there]
@@ -105,6 +107,35 @@ pub(in crate::cli) struct SliceArgs {
     /// Seed of random directions [default: the run's]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    #[command(flatten)]
+    pub result: ResultArgs,
+}
+
+/// Arguments of `landscape basins`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BasinsArgs {
+    /// One run of an objective, RUN or RUN@STEP, for a map of where its starts lead; or several runs of one problem
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// The two variables of a map; the others are the run's
+    #[arg(long, value_name = "I,J", value_delimiter = ',', default_value = "1,2")]
+    pub which: Vec<usize>,
+    /// Starts on each side of a map, points on each line between runs [default: 25]
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    pub points: usize,
+    /// Middle of a map [default: that of the objective's region]
+    #[arg(long, value_name = "X,Y", value_delimiter = ',', allow_negative_numbers = true)]
+    pub center: Vec<f64>,
+    /// Half the width of a map [default: that of the objective's region]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    pub range: Option<f64>,
+    /// Updates from each start [default: the run's]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Barrier up to which two runs share a basin: of the error or, where errors are not counted, of the loss as a
+    /// share of that at the first run's start [default: 0.02]
+    #[arg(long, value_name = "B", default_value_t = 0.02, allow_negative_numbers = true)]
+    pub barrier: f64,
     #[command(flatten)]
     pub result: ResultArgs,
 }

@@ -1,20 +1,19 @@
 //! `sharpscope landscape connect`.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::json;
 
 use super::args::ResultArgs;
+use super::progress::Progress;
 use super::{barrier_line, describe, tell};
 use crate::cli::doctor::finding_line;
 use crate::cli::flags::{Read, settings_of};
 use crate::cli::logging::Terminal;
-use crate::cli::progress::steps_bar;
 use crate::cli::signals::watch_for_interrupts;
 use crate::experiment::landscape::connect::{
-    Connected, Connection, Descending, Measured, Method, TrainedStep, write,
+    Connected, Connection, Descending, Measured, Method, write,
 };
 use crate::experiment::landscape::{Compared, Output};
 use crate::landscape::curve::Descent;
@@ -78,8 +77,10 @@ pub(super) fn connect(args: &ConnectArgs, terminal: &Terminal) -> anyhow::Result
     asked.check_samples(&compared)?;
     describe(&compared, terminal);
     let interrupted = watch_for_interrupts();
-    let mut progress = Progress::start(terminal, asked.descending.steps);
-    let found = asked.find(&mut compared, &interrupted, &mut |step| progress.show(step))?;
+    let mut progress = Progress::start(terminal, "step", asked.descending.steps);
+    let found = asked.find(&mut compared, &interrupted, &mut |step| {
+        progress.show(step.step + 1, || format!("loss on the curve {}", short(step.loss)));
+    })?;
     progress.end();
     let mut described = compared.described()?;
     described["settings"] = settings(&asked);
@@ -138,41 +139,4 @@ fn report(asked: &Connection, found: &Connected) -> Vec<String> {
     }
     lines.extend(found.findings.iter().map(finding_line));
     lines
-}
-
-/// A bar, or a line now and then where there is no terminal.
-struct Progress<'a> {
-    terminal: &'a Terminal,
-    bar: Option<indicatif::ProgressBar>,
-    steps: usize,
-    last: Instant,
-}
-
-impl<'a> Progress<'a> {
-    fn start(terminal: &'a Terminal, steps: usize) -> Self {
-        let bar = terminal.is_interactive().then(|| steps_bar(terminal, steps as u64));
-        Self { terminal, bar, steps, last: Instant::now() }
-    }
-
-    fn show(&mut self, step: &TrainedStep) {
-        const INTERVAL: Duration = Duration::from_secs(5);
-        let state = || format!("loss on the curve {}", short(step.loss));
-        match &self.bar {
-            Some(bar) => {
-                bar.set_position(step.step as u64 + 1);
-                bar.set_message(state());
-            }
-            None if self.last.elapsed() > INTERVAL => {
-                self.last = Instant::now();
-                self.terminal.note(&format!("step {}/{}: {}", step.step, self.steps, state()));
-            }
-            None => {}
-        }
-    }
-
-    fn end(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }

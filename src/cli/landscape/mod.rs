@@ -3,9 +3,11 @@
 mod align;
 pub(super) mod args;
 mod average;
+mod basins;
 mod connect;
 mod instability;
 mod interpolate;
+mod progress;
 mod slice;
 
 use std::path::Path;
@@ -21,6 +23,7 @@ use crate::record::short;
 pub(super) fn landscape(args: LandscapeArgs, terminal: &Terminal) -> anyhow::Result<u8> {
     match args.command {
         LandscapeCommand::Align(args) => align::align(&args, terminal),
+        LandscapeCommand::Basins(args) => basins::basins(&args, terminal),
         LandscapeCommand::Connect(args) => connect::connect(&args, terminal),
         LandscapeCommand::Instability(args) => instability::instability(&args, terminal),
         LandscapeCommand::Interpolate(args) => interpolate::interpolate(&args, terminal),
@@ -36,17 +39,25 @@ fn describe(compared: &Compared, terminal: &Terminal) {
         terminal.note(notice);
     }
     let names: Vec<&str> = compared.members.iter().map(|member| &member.name[..]).collect();
+    let device = format!(
+        "on {} ({}, {})",
+        prepared.device.backend(),
+        prepared.device.adapter(),
+        prepared.config.precision
+    );
+    if let Some(objective) = prepared.config.objective() {
+        let (names, kind, variables) = (names.join(", "), objective.kind(), prepared.theta.len());
+        terminal.note(&format!("{names}: {kind} of {variables} variables, {device}"));
+        return;
+    }
     terminal.note(&format!(
-        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, on {} ({}, {})",
+        "{}: {} parameters, {} training and {} validation samples of {}, {} loss, {device}",
         names.join(", "),
         prepared.theta.len(),
         prepared.split.train.len(),
         prepared.split.validation.len(),
         prepared.config.dataset,
         prepared.config.loss,
-        prepared.device.backend(),
-        prepared.device.adapter(),
-        prepared.config.precision,
     ));
     compared.notes.iter().for_each(|note| terminal.note(note));
 }

@@ -19,6 +19,13 @@ pub enum MemberStatus {
     },
     /// It was stopped by the user, or has not started.
     Unfinished,
+    /// Another process is at it.
+    Running {
+        /// Which.
+        by: String,
+    },
+    /// Nobody has begun it.
+    Missing,
 }
 
 impl MemberStatus {
@@ -31,7 +38,14 @@ impl MemberStatus {
             MemberStatus::Done { .. } => "completed",
             MemberStatus::Failed { .. } => "failed",
             MemberStatus::Unfinished => "unfinished",
+            MemberStatus::Running { .. } => "running",
+            MemberStatus::Missing => "missing",
         }
+    }
+
+    /// Whether nothing more will be done for it.
+    pub fn is_over(&self) -> bool {
+        matches!(self, MemberStatus::Done { .. } | MemberStatus::Failed { .. })
     }
 }
 
@@ -45,6 +59,11 @@ pub struct ComparisonEnd {
 }
 
 impl ComparisonEnd {
+    /// Whether it has ended, or was stopped, and is not one whose other members are still to come.
+    pub fn is_over(&self) -> bool {
+        self.interrupted || self.statuses.iter().all(MemberStatus::is_over)
+    }
+
     /// The process exit code that reports it: 0 where every member ended (divergence is a result
     /// here), 1 where one failed, 130 where the user stopped it.
     pub fn exit_code(&self) -> u8 {

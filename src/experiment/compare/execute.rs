@@ -19,6 +19,11 @@ pub trait ComparisonObserver: Sync {
     /// A step of a member was taken.
     fn row(&self, member: &Member, row: &StepRow);
 
+    /// Something that the user should know of a member, in a line.
+    fn note(&self, _member: &Member, text: &str) {
+        tracing::warn!("{text}");
+    }
+
     /// A member has ended, or was found on disk.
     fn ended(&self, member: &Member, status: &MemberStatus);
 }
@@ -57,14 +62,7 @@ impl Comparison {
         };
         match self.jobs {
             1 => work(),
-            jobs => {
-                let pools = pools(jobs.min(self.members.len()).max(1))?;
-                thread::scope(|scope| {
-                    for pool in &pools {
-                        scope.spawn(|| pool.install(work));
-                    }
-                });
-            }
+            jobs => at_a_time(jobs.min(self.members.len()).max(1), &work)?,
         }
         let status = |slot: Mutex<Option<MemberStatus>>| {
             slot.into_inner().ok().flatten().unwrap_or(MemberStatus::Unfinished)
@@ -78,7 +76,7 @@ impl Comparison {
     }
 
     /// A member that is done already.
-    fn found(&self, member: &Member) -> Option<MemberStatus> {
+    pub(super) fn found(&self, member: &Member) -> Option<MemberStatus> {
         if self.force {
             return None;
         }
@@ -96,6 +94,17 @@ impl Comparison {
     }
 }
 
+/// Does the work `jobs` times at once, each on its share of the machine's cores.
+pub(super) fn at_a_time(jobs: usize, work: &(impl Fn() + Sync)) -> Result<()> {
+    let pools = pools(jobs)?;
+    thread::scope(|scope| {
+        for pool in &pools {
+            scope.spawn(|| pool.install(work));
+        }
+    });
+    Ok(())
+}
+
 /// Threads for `jobs` runs at a time, which share the machine's cores.
 fn pools(jobs: usize) -> Result<Vec<rayon::ThreadPool>> {
     let threads = (rayon::current_num_threads() / jobs).max(1);
@@ -109,7 +118,7 @@ fn pools(jobs: usize) -> Result<Vec<rayon::ThreadPool>> {
 }
 
 impl Member {
-    fn run(
+    pub(super) fn run(
         &self,
         force: bool,
         observer: &dyn ComparisonObserver,
@@ -133,7 +142,8 @@ impl Member {
                 Err(error @ Error::Output { .. }) => return Err(error),
                 Err(error) => {
                     let folder = self.directory.display();
-                    tracing::warn!("{folder} cannot be gone on with and is begun anew: {error}");
+                    let why = format!("{folder} cannot be gone on with and is begun anew: {error}");
+                    observer.note(self, &why);
                     self.start()?
                 }
                 Ok(started) => {
@@ -141,7 +151,7 @@ impl Member {
                     started
                         .notices()
                         .iter()
-                        .for_each(|notice| tracing::warn!("{folder}: {notice}"));
+                        .for_each(|notice| observer.note(self, &format!("{folder}: {notice}")));
                     started
                 }
             },

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::end::{ComparisonEnd, MemberStatus};
-use super::plan::{Comparison, MANIFEST, Member};
+use super::plan::{Comparison, MANIFEST, Member, member_folder};
 use crate::error::Result;
 use crate::input;
 use crate::rundir::{SCHEMA_VERSION, check_schema, now};
@@ -51,7 +51,7 @@ pub struct ListedMember {
     pub seed: u64,
     /// Its run directory, from the comparison's folder.
     pub folder: String,
-    /// `completed`, `diverged`, `failed` or `unfinished`.
+    /// `completed`, `diverged`, `failed`, `unfinished`, `running` or `missing`.
     pub status: String,
     /// Why it failed.
     pub error: Option<String>,
@@ -79,8 +79,8 @@ impl ComparisonManifest {
             version: env!("CARGO_PKG_VERSION").to_string(),
             name: comparison.name.clone(),
             started: started.to_string(),
-            finished: end.map(|_| now()),
-            exit_code: end.map(ComparisonEnd::exit_code),
+            finished: end.filter(|end| end.is_over()).map(|_| now()),
+            exit_code: end.filter(|end| end.is_over()).map(ComparisonEnd::exit_code),
             settings: comparison
                 .settings
                 .iter()
@@ -98,7 +98,7 @@ fn listed_member(comparison: &Comparison, member: &Member, status: &MemberStatus
     ListedMember {
         setting: setting.label.clone(),
         seed: member.config.seed,
-        folder: format!("{}/seed-{}", setting.slug, member.config.seed),
+        folder: member_folder(setting, member.config.seed),
         status: status.name().to_string(),
         error: match status {
             MemberStatus::Failed { reason } => Some(reason.clone()),

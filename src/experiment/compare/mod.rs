@@ -2,12 +2,15 @@
 //! runs of one seed share data split and initial weights.
 //!
 //! [`Comparison::plan`] makes the list of runs, [`Comparison::run`] does those that are not done
-//! yet, and what is on disk at the end becomes tables and figures.
+//! yet, and what is on disk at the end becomes tables and figures. [`sweep`] does the same by several processes.
 
 mod end;
 mod execute;
+mod groups;
 mod manifest;
+mod pictures;
 mod plan;
+pub mod sweep;
 mod tables;
 
 pub use end::{ComparisonEnd, MemberStatus};

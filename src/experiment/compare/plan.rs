@@ -1,17 +1,20 @@
 //! Which runs a comparison is made of.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use super::ComparisonManifest;
 use crate::config::{CompareSettings, Place, RunConfig, Seeds, Settings};
 use crate::data;
 use crate::error::{Error, Result, reason};
-use crate::experiment::{prepare, timestamped};
+use crate::experiment::{Prepared, prepare, timestamped};
 use crate::optim::ScheduleKind;
 use crate::optim::help::short;
 use crate::record::WarningAction;
-use crate::rundir::RunDirectory;
+use crate::rundir::{ManifestHead, RunDirectory};
 
 /// A comparison about to start, or to go on.
 #[derive(Debug, Clone)]
@@ -62,9 +65,19 @@ impl Comparison {
     /// Lists the runs and checks all of them, and what is on disk, before anything is written.
     ///
     /// # Errors
-    /// Every error of a run's input; [`Error::Setting`] where there is nothing to compare or the
-    /// same is named twice; [`Error::Output`] for a folder that holds something else.
+    /// As [`Comparison::list`]; [`Error::Output`] for a folder that holds something else.
     pub fn plan(compare: CompareSettings) -> Result<Self> {
+        let comparison = Self::list(compare)?;
+        comparison.check_directory()?;
+        Ok(comparison)
+    }
+
+    /// Lists the runs and checks their settings; what is on disk is not looked at.
+    ///
+    /// # Errors
+    /// Every error of a run's input; [`Error::Setting`] where there is nothing to compare or the
+    /// same is named twice.
+    pub fn list(compare: CompareSettings) -> Result<Self> {
         let seeds = seeds(&compare)?;
         let jobs = compare.jobs.unwrap_or(1);
         if jobs == 0 {
@@ -96,7 +109,7 @@ impl Comparison {
         let (out, name) = (shared.out.clone(), shared.name.clone());
         let force = shared.force.unwrap_or(false);
 
-        let (mut configs, mut dataset_sha256, mut data) = (Vec::new(), None, None);
+        let (mut configs, mut problem) = (Vec::new(), None);
         for group in groups {
             for settings in group.product()? {
                 let settings = Settings {
@@ -106,17 +119,22 @@ impl Comparison {
                     force: None,
                     ..settings
                 };
-                let prepared = prepare(RunConfig::resolve(settings)?)?;
-                if jobs > 1 && prepared.device.backend() != "cpu" {
-                    let problem = format!("{} runs one at a time", prepared.device.adapter());
-                    let remedy = "leave it out, or use --backend cpu";
-                    return Err(Error::setting("--jobs", jobs, problem, remedy));
-                }
-                dataset_sha256 = Some(prepared.dataset.sha256.clone());
-                data.get_or_insert_with(|| prepared.dataset.description());
-                configs.push(prepared.config);
+                let config = RunConfig::resolve(settings)?;
+                configs.push(match &problem {
+                    // All are of one problem, which need not be put on a device for each.
+                    Some(first) => Prepared::sibling(first, config)?,
+                    None => {
+                        let first = prepare(config)?;
+                        check_jobs(jobs, &first)?;
+                        let config = first.config.clone();
+                        problem = Some(first);
+                        config
+                    }
+                });
             }
         }
+        let dataset_sha256 = problem.as_ref().map(|first| first.dataset.sha256.clone());
+        let data = problem.map(|first| first.dataset.description()).unwrap_or_default();
         if configs.is_empty() {
             let remedy = "name at least one group of settings, or leave 'runs' out";
             return Err(Error::setting("runs", "[]", "nothing to compare", remedy));
@@ -137,30 +155,40 @@ impl Comparison {
             .enumerate()
             .flat_map(|(index, setting)| seeds.iter().map(move |&seed| (index, setting, seed)))
             .map(|(index, setting, seed)| {
-                let folder = directory.join(&setting.slug).join(format!("seed-{seed}"));
+                let folder = directory.join(member_folder(setting, seed));
                 let out = Some(folder.clone());
                 let place = Place { out, ..setting.config.place.clone() };
                 let config = RunConfig { seed, place, ..setting.config.clone() };
                 Member { setting: index, config, directory: folder }
             })
             .collect();
-        let data = data.unwrap_or_default();
-        let comparison =
-            Self { name, directory, settings, members, data, jobs, force, dataset_sha256 };
-        comparison.check_directory()?;
-        Ok(comparison)
+        Ok(Self { name, directory, settings, members, data, jobs, force, dataset_sha256 })
     }
 
     /// Refuses a folder that holds something else, or a run of other settings under a member's name.
     fn check_directory(&self) -> Result<()> {
-        let problem = |path: &Path, problem: String, remedy: &str| Error::Output {
-            path: path.to_path_buf(),
+        self.check_folder()?;
+        if self.force {
+            return Ok(());
+        }
+        for member in &self.members {
+            if let Some(head) = RunDirectory::at(&member.directory).manifest_head()? {
+                self.check_member(member, &head)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a folder that holds something else than a comparison.
+    pub(super) fn check_folder(&self) -> Result<()> {
+        let problem = |problem: String, remedy: &str| Error::Output {
+            path: self.directory.clone(),
             problem,
             remedy: remedy.to_string(),
         };
         if self.directory.to_str().is_none() {
             let text = "its name is not UTF-8, and could not be written down".to_string();
-            return Err(problem(&self.directory, text, "choose another --out"));
+            return Err(problem(text, "choose another --out"));
         }
         let used = match std::fs::read_dir(&self.directory) {
             Ok(mut entries) => entries.next().is_some(),
@@ -168,58 +196,79 @@ impl Comparison {
             Err(e) => {
                 let text = format!("it cannot be used ({})", reason(&e));
                 let remedy = "choose a folder that you may write to with --out";
-                return Err(problem(&self.directory, text, remedy));
+                return Err(problem(text, remedy));
             }
         };
         if used && ComparisonManifest::read(&self.directory).is_err() {
             let text = "it holds something else than a comparison".to_string();
-            return Err(problem(&self.directory, text, "choose another --out"));
+            return Err(problem(text, "choose another --out"));
         }
-        if self.force {
-            return Ok(());
+        Ok(())
+    }
+
+    /// Refuses a run of other settings, or of other data, under a member's name.
+    pub(super) fn check_member(&self, member: &Member, head: &ManifestHead) -> Result<()> {
+        let problem = |problem: String, remedy: &str| Error::Output {
+            path: member.directory.clone(),
+            problem,
+            remedy: remedy.to_string(),
+        };
+        // Made-up data are another for each seed, and follow from what is compared below.
+        let is_file = !data::is_builtin(&member.config.dataset);
+        let there = head.dataset_sha256.as_ref();
+        if is_file && there.is_some_and(|sum| Some(sum) != self.dataset_sha256.as_ref()) {
+            let remedy = "put the dataset back as it was, choose another --out, or do all runs \
+                          again with --force";
+            return Err(problem(holds_other_data(&member.config.dataset), remedy));
         }
-        for member in &self.members {
-            let head = RunDirectory::at(&member.directory).manifest_head()?;
-            let there = head.as_ref().and_then(|head| head.dataset_sha256.as_ref());
-            // Made-up data are another for each seed, and follow from what is compared below.
-            let is_file = !data::is_builtin(&member.config.dataset);
-            if is_file && there.is_some_and(|sum| Some(sum) != self.dataset_sha256.as_ref()) {
-                let text = format!(
-                    "it holds a run of other data: {} has changed since",
-                    member.config.dataset
-                );
-                let remedy = "put the dataset back as it was, choose another --out, or do all runs \
-                              again with --force";
-                return Err(problem(&member.directory, text, remedy));
-            }
-            if let Some((key, there, wanted)) =
-                head.and_then(|head| member.difference(&head.config))
-            {
-                let text = format!("it holds a run with {key} = {there}, not {wanted}");
-                let remedy = "choose another --out, or do all runs again with --force";
-                return Err(problem(&member.directory, text, remedy));
-            }
+        if let Some((key, there, wanted)) = other_config(&head.config, &member.config) {
+            let text = format!("it holds a run with {key} = {there}, not {wanted}");
+            let remedy = "choose another --out, or do all runs again with --force";
+            return Err(problem(text, remedy));
         }
         Ok(())
     }
 }
 
-impl Member {
-    /// The first key in which a run's configuration on disk is not this member's, with both values. One
-    /// that it lacks, being made by an earlier version, is at its default.
-    fn difference(&self, config: &serde_json::Value) -> Option<(String, String, String)> {
-        let null = serde_json::Value::Null;
-        let defaults = RunConfig::resolve(Settings::default()).ok()?.what().ok()?;
-        let all = self.config.what().ok()?.into_iter();
-        let there = |key: &str| config.get(key).or(defaults.get(key)).unwrap_or(&null);
-        all.map(|(key, wanted)| (there(&key), key, wanted))
-            // An earlier version wrote null for none.
-            .filter(|(there, key, wanted)| {
-                !(key == "sharpness_batches" && there.is_null() && *wanted == 0)
-            })
-            .find(|(there, _, wanted)| *there != wanted)
-            .map(|(there, key, wanted)| (key, there.to_string(), wanted.to_string()))
+/// What is wrong with runs of a dataset that has changed.
+pub(super) fn holds_other_data(dataset: &str) -> String {
+    format!("it holds a run of other data: {dataset} has changed since")
+}
+
+/// Where a member is, from the comparison's folder.
+pub(super) fn member_folder(setting: &Setting, seed: u64) -> String {
+    format!("{}/seed-{seed}", setting.slug)
+}
+
+/// Devices other than the CPU do one run at a time.
+fn check_jobs(jobs: usize, prepared: &Prepared) -> Result<()> {
+    if jobs > 1 && prepared.device.backend() != "cpu" {
+        let problem = format!("{} runs one at a time", prepared.device.adapter());
+        let remedy = "leave it out, or use --backend cpu";
+        return Err(Error::setting("--jobs", jobs, problem, remedy));
     }
+    Ok(())
+}
+
+/// The first key in which a configuration on disk is not the one wanted, with both values. One that it lacks,
+/// being made by an earlier version, is at its default.
+pub(super) fn other_config(config: &Value, wanted: &RunConfig) -> Option<(String, String, String)> {
+    let all = wanted.what().ok()?.into_iter();
+    let defaults = OnceCell::new();
+    let default = |key: &str| {
+        let defaults = defaults.get_or_init(|| {
+            RunConfig::resolve(Settings::default()).and_then(|config| config.what()).ok()
+        });
+        defaults.as_ref().and_then(|defaults| defaults.get(key)).unwrap_or(&Value::Null)
+    };
+    let there = |key: &str| config.get(key).unwrap_or_else(|| default(key));
+    all.map(|(key, wanted)| (there(&key), key, wanted))
+        // An earlier version wrote null for none.
+        .filter(|(there, key, wanted)| {
+            !(key == "sharpness_batches" && there.is_null() && *wanted == 0)
+        })
+        .find(|(there, _, wanted)| *there != wanted)
+        .map(|(there, key, wanted)| (key, there.to_string(), wanted.to_string()))
 }
 
 /// Most seeds of a comparison, its most runs, and the most of them at a time.
@@ -309,20 +358,38 @@ fn parts(config: &RunConfig) -> Vec<Part> {
     rate.into_iter().chain(numbers).chain(rest).collect()
 }
 
+/// Whether each part has several values among these settings.
+fn varies<'a>(mut settings: impl Iterator<Item = &'a Vec<Part>>) -> Vec<bool> {
+    let Some(first) = settings.next() else { return Vec::new() };
+    let mut varies = vec![false; first.len()];
+    for parts in settings {
+        for (key, part) in parts.iter().enumerate() {
+            varies[key] |= part.value != first[key].value;
+        }
+    }
+    varies
+}
+
 /// Settings with labels that say how they differ.
 fn label(configs: Vec<RunConfig>) -> Result<Vec<Setting>> {
     let all: Vec<_> = configs.iter().map(parts).collect();
     let optimizers: Vec<String> = configs.iter().map(|c| c.optimizer.to_string()).collect();
+    let among_all = varies(all.iter());
+    let mut of_optimizer: BTreeMap<&str, Vec<&Vec<Part>>> = BTreeMap::new();
+    for (parts, optimizer) in all.iter().zip(&optimizers) {
+        of_optimizer.entry(optimizer).or_default().push(parts);
+    }
+    let among_same: BTreeMap<&str, Vec<bool>> = of_optimizer
+        .into_iter()
+        .map(|(optimizer, parts)| (optimizer, varies(parts.into_iter())))
+        .collect();
     let mut slugs = BTreeSet::new();
     let mut settings = Vec::new();
     for ((config, own), optimizer) in configs.into_iter().zip(&all).zip(&optimizers) {
         let mut label = optimizer.clone();
+        let among_same = &among_same[optimizer.as_str()];
         for (key, part) in own.iter().enumerate() {
-            let among = |same: bool| {
-                let others = all.iter().zip(&optimizers).filter(|(_, o)| !same || *o == optimizer);
-                others.map(|(parts, _)| &parts[key].value).any(|value| *value != part.value)
-            };
-            let tells_apart = among(true) || (among(false) && !part.is_default);
+            let tells_apart = among_same[key] || (among_all[key] && !part.is_default);
             if let (Some(value), true) = (&part.value, tells_apart) {
                 label += &format!(" {}{value}", part.symbol);
             }

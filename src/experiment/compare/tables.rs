@@ -2,18 +2,19 @@
 //! it is made from the run directories, so that a comparison that was interrupted and taken up again
 //! leaves what one in a single go leaves.
 
+use std::collections::BTreeSet;
+use std::io::Write;
+
 use statrs::statistics::Statistics;
 
 use super::end::{ComparisonEnd, MemberStatus};
+use super::pictures::Pictures;
 use super::plan::MANIFEST;
 use super::{Comparison, ComparisonManifest, Member, Setting};
 use crate::error::{Error, Result};
 use crate::experiment::csv_table::Table;
-use crate::figure::{
-    ComparedRun, ComparisonFigure, ComparisonFigures, comparison_png, comparison_svg,
-};
-use crate::record::{ExitStatus, StepRow, Summary, optional};
-use crate::rundir::{RunDirectory, StepTable, StoredRun, now, to_json};
+use crate::record::{ExitStatus, Summary, optional};
+use crate::rundir::{RunDirectory, StoredRun, now, to_json};
 
 /// A comparison's directory, once it is made.
 pub(super) struct Directory {
@@ -35,55 +36,41 @@ pub(super) fn start(comparison: &Comparison) -> Result<Directory> {
     Ok(directory)
 }
 
-/// Writes tables and figures of the members that are done.
+/// The directory of a comparison that was begun then, or when its manifest says.
+pub(super) fn reopen(comparison: &Comparison, started: Option<String>) -> Result<Directory> {
+    let path = &comparison.directory;
+    let started = match started {
+        Some(started) => started,
+        None => ComparisonManifest::read(path)?.started,
+    };
+    Ok(Directory { directory: RunDirectory::at(path), started })
+}
+
+/// Writes tables and figures of the members that are done. Runs are read one after the other, and none is kept.
 pub(super) fn finish(
     comparison: &Comparison,
     directory: &Directory,
     end: &ComparisonEnd,
 ) -> Result<()> {
-    let done: Vec<Finished> = comparison
-        .members
-        .iter()
-        .zip(&end.statuses)
+    let members = comparison.members.iter().zip(&end.statuses);
+    let done: Vec<Finished> = members
         .filter_map(|(member, status)| match status {
-            MemberStatus::Done { summary, .. } => Some((member, &**summary)),
+            MemberStatus::Done { summary, .. } => Some(Finished { member, summary }),
             _ => None,
         })
-        .map(|(member, summary)| Finished::read(member, summary))
-        .collect::<Result<_>>()?;
-    directory.write("compare.csv", &long_table(comparison, &done)?)?;
+        .collect();
+    let mut pictures = Pictures::of(comparison, done.len(), end);
+    directory
+        .directory
+        .write_with("compare.csv", |out| long_table(comparison, &done, out, &mut pictures))?;
     directory.write("summary.csv", &summary_table(comparison, &done, end)?)?;
-    let figures = ComparisonFigures {
-        title: format!("{}: {} runs", comparison.name, done.len()),
-        settings: comparison.settings.iter().map(|setting| setting.label.clone()).collect(),
-        runs: done
-            .into_iter()
-            .map(|done| ComparedRun {
-                setting: done.member.setting,
-                seed: done.member.config.seed,
-                diverged: done.summary.status == ExitStatus::Diverged,
-                rows: done.rows,
-            })
-            .collect(),
-    };
-    for figure in ComparisonFigure::ALL {
-        // The tables are there; a picture can be drawn from them at any time.
-        if let Err(error) = directory.draw(&figures, figure) {
-            tracing::warn!("the picture {} is missing: {error}", figure.stem());
-        }
-    }
+    pictures.draw(directory);
     directory.write_manifest(comparison, Some(end))
 }
 
 impl Directory {
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.directory.write(name, bytes)
-    }
-
-    fn draw(&self, figures: &ComparisonFigures, figure: ComparisonFigure) -> Result<()> {
-        let svg = comparison_svg(figures, figure)?;
-        self.write(&format!("{}.svg", figure.stem()), svg.as_bytes())?;
-        self.write(&format!("{}.png", figure.stem()), &comparison_png(figures, figure)?)
     }
 
     fn write_manifest(&self, comparison: &Comparison, end: Option<&ComparisonEnd>) -> Result<()> {
@@ -96,20 +83,16 @@ impl Directory {
 struct Finished<'a> {
     member: &'a Member,
     summary: &'a Summary,
-    table: StepTable,
-    rows: Vec<StepRow>,
 }
 
-impl<'a> Finished<'a> {
-    fn read(member: &'a Member, summary: &'a Summary) -> Result<Self> {
-        let stored = StoredRun::open(&member.directory)?;
-        let (table, rows) = (stored.table()?.clone(), stored.rows()?.to_vec());
-        Ok(Self { member, summary, table, rows })
+impl Finished<'_> {
+    fn diverged(&self) -> bool {
+        self.summary.status == ExitStatus::Diverged
     }
 }
 
 /// What tells a setting from others: columns with their cells.
-fn setting_columns(setting: &Setting) -> Vec<(&'static str, String)> {
+pub(super) fn setting_columns(setting: &Setting) -> Vec<(&'static str, String)> {
     let config = &setting.config;
     let optimizer = &config.optimizer;
     let base = optimizer.hyperparameters.base;
@@ -140,31 +123,44 @@ fn setting_names(comparison: &Comparison) -> Vec<&'static str> {
     columns.into_iter().map(|(name, _)| name).collect()
 }
 
-/// Every step of every run, under the columns that any of them has.
-fn long_table(comparison: &Comparison, done: &[Finished<'_>]) -> Result<Vec<u8>> {
-    let mut columns: Vec<&str> = Vec::new();
-    for name in done.iter().flat_map(|done| &done.table.columns) {
-        if !columns.contains(&name.as_str()) {
-            columns.push(name);
-        }
-    }
+/// Every step of every run, under the columns that any of them has; each run is shown to the pictures on the way.
+fn long_table(
+    comparison: &Comparison,
+    done: &[Finished<'_>],
+    out: &mut dyn Write,
+    pictures: &mut Pictures,
+) -> Result<()> {
+    let columns = columns(done)?;
     let names = setting_names(comparison).into_iter().chain(["seed", "status"]);
-    let mut table = Table::new(names.chain(columns.iter().copied()))?;
+    let mut table = Table::over(out, names.chain(columns.iter().map(String::as_str)))?;
     for done in done {
-        let status =
-            if done.summary.status == ExitStatus::Diverged { "diverged" } else { "completed" };
+        let stored = StoredRun::open(&done.member.directory)?;
+        let own = stored.table()?;
+        let status = if done.diverged() { "diverged" } else { "completed" };
         let mut before = setting_cells(&comparison.settings[done.member.setting]);
         before.extend([done.member.config.seed.to_string(), status.to_string()]);
-        let places: Vec<Option<usize>> = columns
-            .iter()
-            .map(|name| done.table.columns.iter().position(|own| own == name))
-            .collect();
-        for record in &done.table.cells {
+        let places: Vec<Option<usize>> =
+            columns.iter().map(|name| own.columns.iter().position(|own| own == name)).collect();
+        for record in &own.cells {
             let cells = places.iter().map(|place| place.and_then(|i| record.get(i)).unwrap_or(""));
             table.write(before.iter().map(String::as_str).chain(cells))?;
         }
+        pictures.take(done.member, done.diverged(), stored.rows()?);
     }
-    table.finish()
+    table.flush()
+}
+
+/// The columns that any of the runs has, in the order in which they come.
+fn columns(done: &[Finished<'_>]) -> Result<Vec<String>> {
+    let (mut columns, mut seen) = (Vec::new(), BTreeSet::new());
+    for done in done {
+        let own = StoredRun::open(&done.member.directory)?.table()?.columns.clone();
+        if seen.insert(own.clone()) {
+            let new = own.into_iter().filter(|name| !columns.contains(name));
+            columns.extend(new.collect::<Vec<_>>());
+        }
+    }
+    Ok(columns)
 }
 
 /// What `summary.csv` averages over seeds.
@@ -204,19 +200,21 @@ fn summary_table(
     let counts = ["completed", "diverged", "failed", "unfinished"];
     let columns = setting_names(comparison).into_iter().chain(counts);
     let mut table = Table::new(columns.chain(metric_columns.iter().map(String::as_str)))?;
-    for (index, setting) in comparison.settings.iter().enumerate() {
+    let mut statuses: Vec<[usize; 4]> = vec![[0; 4]; comparison.settings.len()];
+    for (member, status) in comparison.members.iter().zip(&end.statuses) {
+        // What is still to come is unfinished, whoever is at it.
+        let place = counts.iter().position(|name| *name == status.name()).unwrap_or(3);
+        statuses[member.setting][place] += 1;
+    }
+    let mut completed: Vec<Vec<&Summary>> = vec![Vec::new(); comparison.settings.len()];
+    for done in done.iter().filter(|done| done.summary.status == ExitStatus::Completed) {
+        completed[done.member.setting].push(done.summary);
+    }
+    for (setting, (statuses, completed)) in
+        comparison.settings.iter().zip(statuses.iter().zip(&completed))
+    {
         let mut cells = setting_cells(setting);
-        let members = comparison.members.iter().zip(&end.statuses);
-        let statuses: Vec<&str> =
-            members.filter(|(m, _)| m.setting == index).map(|(_, status)| status.name()).collect();
-        cells
-            .extend(counts.map(|name| statuses.iter().filter(|s| **s == name).count().to_string()));
-        let completed: Vec<&Summary> = done
-            .iter()
-            .filter(|done| done.member.setting == index)
-            .map(|done| done.summary)
-            .filter(|summary| summary.status == ExitStatus::Completed)
-            .collect();
+        cells.extend(statuses.map(|count| count.to_string()));
         for (_, metric) in METRICS {
             let values: Vec<f64> = completed.iter().filter_map(|summary| metric(summary)).collect();
             let n = values.len();

@@ -16,6 +16,7 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let unknown = |check, why: &str| Finding::new(check, Verdict::NotKnown, None, why);
     let mut findings = match &run.config {
+        Ok(config) if config.objective().is_some() => return of_objective(run, config, prepared),
         Ok(config) => vec![batch(run, config), objective(run, config), metrics(run, config)],
         Err(why) => ["batch", "objective", "metrics"].map(|check| unknown(check, why)).into(),
     };
@@ -25,6 +26,20 @@ pub(super) fn findings(
     }
     findings.push(untouched());
     findings
+}
+
+/// Those of an objective that a formula gives.
+fn of_objective(
+    run: &Run<'_>,
+    config: &RunConfig,
+    prepared: &std::result::Result<Prepared, String>,
+) -> Vec<Finding> {
+    let variables = match prepared {
+        Ok(prepared) => prepared.theta.len() as f64,
+        Err(why) => return vec![Finding::new("objective", Verdict::NotKnown, None, why)],
+    };
+    let batch = "an objective has no samples: every update has its exact gradient";
+    vec![Finding::new("batch", Verdict::Pass, variables, batch), objective(run, config)]
 }
 
 fn batch(run: &Run<'_>, config: &RunConfig) -> Finding {
@@ -55,7 +70,10 @@ fn objective(run: &Run<'_>, config: &RunConfig) -> Finding {
     let penalty = decay.filter(|_| !decoupled).zip(norm);
     let penalty = penalty.map(|(decay, norm)| decay / 2.0 * norm * norm);
     let loss = config.loss;
-    let mut text = format!("train_loss is the mean {loss} loss over the training samples");
+    let mut text = match config.objective() {
+        Some(objective) => format!("train_loss is the value of {}", objective.facts().about()),
+        None => format!("train_loss is the mean {loss} loss over the training samples"),
+    };
     match given.rho.filter(|&rho| rho > 0.0) {
         Some(rho) => text += &format!("; descended is its gradient up the slope (rho {rho})"),
         None => text += ", and its gradient is descended",

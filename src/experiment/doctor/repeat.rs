@@ -62,8 +62,11 @@ pub(super) fn finding(run: &Run<'_>, prepared: Prepared) -> Result<Finding> {
         texts.push(format!("step {step} ({why}): {text}"));
     }
     let text = format!(
-        "single against double precision on {} samples: {}",
-        pair.samples,
+        "single against double precision{}: {}",
+        match run.config.as_ref().is_ok_and(|config| config.objective().is_some()) {
+            true => String::new(),
+            false => format!(" on {} samples", pair.samples),
+        },
         texts.join("; ")
     );
     Ok(match worst {

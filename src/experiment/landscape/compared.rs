@@ -99,14 +99,14 @@ impl Compared {
         let runs: Vec<Value> = self.members.iter().map(Member::described).collect();
         Ok(json!({
             "model": serde_json::to_value(&config.model).map_err(encode)?,
-            "dataset": config.dataset,
+            "dataset": config.objective().is_none().then_some(&config.dataset),
             "dataset_sha256": self.prepared.dataset.sha256,
-            "loss": config.loss.to_string(),
+            "loss": config.objective().is_none().then(|| config.loss.to_string()),
             "parameters": self.prepared.problem.train.dim(),
             "backend": self.prepared.device.backend(),
             "adapter": self.prepared.device.adapter(),
             "precision": config.precision,
-            "train_indices": self.prepared.split.train,
+            "train_indices": self.prepared.train_samples(),
             "validation_indices": self.prepared.split.validation,
             "curvature_indices": self.prepared.curvature_samples,
             "notes": self.notes,

@@ -2,6 +2,7 @@
 
 pub mod align;
 pub mod average;
+pub mod basins;
 mod compared;
 pub mod connect;
 pub mod instability;

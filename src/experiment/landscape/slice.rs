@@ -25,6 +25,8 @@ choices! {
         Plane = "plane",
         /// The principal components of a run's checkpoints.
         Trajectory = "trajectory",
+        /// Two variables themselves, with a run's checkpoints on them.
+        Coordinates = "coordinates",
     }
 }
 
@@ -35,7 +37,7 @@ pub struct Request {
     pub along: Along,
     /// One direction at a time, or two at once.
     pub dimensions: usize,
-    /// Which eigenvectors, from 1 by falling eigenvalue.
+    /// Which eigenvectors, from 1 by falling eigenvalue, or which variables.
     pub which: Vec<usize>,
     /// Points on each axis; `None` for 51 on a line and 25 on each side of a grid.
     pub points: Option<usize>,
@@ -93,7 +95,8 @@ impl Request {
             let remedy = "give 1 or 2";
             return wrong("--dimensions", self.dimensions.to_string(), "cannot be drawn", remedy);
         }
-        if self.dimensions == 1 && matches!(self.along, Along::Plane | Along::Trajectory) {
+        let planes = [Along::Plane, Along::Trajectory, Along::Coordinates];
+        if self.dimensions == 1 && planes.contains(&self.along) {
             let remedy = "leave it out, or take 'landscape interpolate' for lines between runs";
             return wrong("--dimensions", "1".to_string(), "a plane has two", remedy);
         }
@@ -137,7 +140,8 @@ impl Request {
     pub fn check_against(&self, compared: &Compared) -> Result<()> {
         let parameters = compared.prepared.problem.train.dim();
         let top = self.which.iter().copied().max().unwrap_or(1);
-        if self.along == Along::Eigenvectors && top > parameters {
+        let counted = matches!(self.along, Along::Eigenvectors | Along::Coordinates);
+        if counted && top > parameters {
             let problem = format!("the model has {parameters} parameters");
             return Err(Error::setting("--which", top, problem, "give smaller numbers"));
         }
@@ -150,30 +154,40 @@ impl Request {
         Ok(())
     }
 
-    /// Chooses the directions and measures. Rows of a grid that are done are told with the number of all.
+    /// Points along an axis.
+    fn count(&self) -> usize {
+        self.points.unwrap_or(if self.dimensions == 1 { 51 } else { 25 })
+    }
+
+    /// Rows of a grid, or lines where there is none.
+    pub fn rows(&self) -> usize {
+        if self.dimensions == 1 { self.which.len().max(1) } else { self.count() }
+    }
+
+    /// Chooses the directions and measures. Rows that are done are told.
     ///
     /// # Errors
     /// [`Error::Setting`] where directions cannot be had; or if the device reports failure.
     pub fn measure(
         &self,
         compared: &mut Compared,
-        mut told: impl FnMut(usize, usize),
+        mut told: impl FnMut(usize),
     ) -> Result<Measured> {
         let slice = self.directions(compared)?;
         let mut surface = compared.prepared.problem.surface();
-        let count = self.points.unwrap_or(if self.dimensions == 1 { 51 } else { 25 });
+        let count = self.count();
         let over = |axis: &Axis| spread(axis.ends.0, axis.ends.1, count);
         let mut cuts = Vec::new();
         if self.dimensions == 1 {
             for axis in &slice.axes {
                 let xs = over(axis);
+                told(cuts.len());
                 let values = slice_1d(&mut surface, &slice.center, &axis.direction, &xs)?;
                 cuts.push(Cut { xs, ys: Vec::new(), values });
             }
         } else if let [first, second] = &slice.axes[..] {
             let (xs, ys) = (over(first), over(second));
             let pair = [&first.direction[..], &second.direction[..]];
-            let told = |row| told(row, count);
             let values = slice_2d(&mut surface, &slice.center, pair, &xs, &ys, told)?;
             cuts.push(Cut { xs, ys, values });
         }

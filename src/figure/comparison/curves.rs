@@ -3,6 +3,7 @@
 use plotters::prelude::*;
 
 use super::ComparisonFigure;
+use super::quantiles::SHARES;
 use super::range::{Kind, choose_range};
 use super::settings::{MEDIAN, PALE, SEED, Setting};
 use crate::error::Result;
@@ -13,6 +14,9 @@ use crate::figure::panel::{Panel, stack};
 use crate::figure::series::{Line, Point, Role, Steps, top};
 use crate::record::StepRow;
 
+/// What thick and thin lines are called.
+const MEDIAN_KEY: &str = "median over seeds";
+const SEED_KEY: &str = "each seed";
 /// Lines that can be in full detail before the SVG grows too long.
 const DETAILED: f64 = 16.0;
 /// How thresholds are broken.
@@ -23,6 +27,7 @@ pub(super) fn draw<DB: DrawingBackend>(
     canvas: &Canvas<DB>,
     settings: &[Setting],
     figure: ComparisonFigure,
+    quantiles: bool,
     above: f64,
 ) -> Result<()> {
     let rows = settings.iter().flat_map(|setting| &setting.runs).flat_map(|run| &run.rows);
@@ -42,6 +47,9 @@ pub(super) fn draw<DB: DrawingBackend>(
     let lines: usize = panels.iter().map(|panel| panel.lines.len()).sum();
     let coarseness = (lines as f64 / DETAILED).max(1.0);
     for panel in &mut panels {
+        if quantiles {
+            panel.key.iter_mut().for_each(name_quantiles);
+        }
         panel.lines.iter_mut().for_each(|line| line.coarseness = coarseness);
     }
     let shares: &[f64] = if panels.len() == 2 { &[0.5, 0.5] } else { &[1.0] };
@@ -118,7 +126,17 @@ fn seeds_key(panel: &Panel) -> Vec<Entry> {
         return Vec::new();
     }
     let entry = |text, width, share| Entry::line(text, Pen::solid(pale(GREY, share), width), false);
-    vec![entry("median over seeds", MEDIAN, 1.0), entry("each seed", SEED, PALE + 0.2)]
+    vec![entry(MEDIAN_KEY, MEDIAN, 1.0), entry(SEED_KEY, SEED, PALE + 0.2)]
+}
+
+/// Names what is drawn of many runs.
+fn name_quantiles(entry: &mut Entry) {
+    let [low, _, high] = SHARES.map(|share| 100.0 * share);
+    match entry.text.as_str() {
+        MEDIAN_KEY => entry.text = "median of the runs".to_string(),
+        SEED_KEY => entry.text = format!("{low:.0}% and {high:.0}% of them"),
+        _ => {}
+    }
 }
 
 /// The threshold of each setting, and whether one is a median of different ones. Dashes of those

@@ -1,6 +1,7 @@
 //! The figures of a comparison: the same problem under several settings, each over several seeds.
 
 mod curves;
+mod quantiles;
 mod range;
 mod scatter;
 mod settings;
@@ -13,6 +14,7 @@ use super::panel::{EDGE, ROOM, TITLE};
 use super::{Picture, headline, png, svg};
 use crate::error::Result;
 use crate::record::StepRow;
+pub use quantiles::Quantiles;
 use settings::Setting;
 #[cfg(test)]
 pub(super) use settings::median;
@@ -39,6 +41,8 @@ pub struct ComparisonFigures {
     pub settings: Vec<String>,
     /// The runs, in any order.
     pub runs: Vec<ComparedRun>,
+    /// Whether the runs are not runs but quantiles over many ([`Quantiles`]).
+    pub quantiles: bool,
 }
 
 /// A figure of a comparison.
@@ -103,7 +107,10 @@ impl Picture for Comparison<'_> {
         let above = TITLE + table.height();
         match self.figure {
             ComparisonFigure::SharpnessAccuracy => scatter::draw(canvas, &settings, above),
-            figure => curves::draw(canvas, &settings, figure, above),
+            figure => {
+                let quantiles = self.figures.quantiles;
+                curves::draw(canvas, &settings, figure, quantiles, above)
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::figure::axis::Axis;
 use crate::figure::canvas::{
     Canvas, GREY, HEIGHT, Mark, Pen, WIDTH, fitting, printable, px, text_width,
 };
-use crate::figure::palette::VERMILLION;
+use crate::figure::palette::{Look, VERMILLION, pale};
 use crate::figure::panel::{Frame, Plot, RIGHT, TITLE};
 use crate::figure::series::quantile;
 use crate::figure::spectrum::short;
@@ -28,6 +28,9 @@ pub struct ContourFigure {
     pub ys: Vec<f64>,
     /// For each of `ys` the values over all of `xs`.
     pub values: Vec<f64>,
+    /// For each of `values` the number of its region, which is shaded in a colour of its own, grey for none; empty
+    /// to shade by value.
+    pub regions: Vec<Option<usize>>,
     /// Points by name and coordinates.
     pub marks: Vec<(String, f64, f64)>,
     /// Whether the points are a path: joined, and named at its ends only.
@@ -83,9 +86,14 @@ impl Picture for ContourFigure {
         let area = canvas.area.margin(px(TITLE - 14.0), px(12.0), px(14.0), px(RIGHT + BAR));
         let plot = frame.draw(canvas, &area)?;
         if let Some(levels) = &levels {
-            self.shade(canvas, &plot, levels)?;
+            match self.regions.is_empty() {
+                true => {
+                    self.shade(canvas, &plot, levels)?;
+                    levels.bar(canvas)?;
+                }
+                false => self.shade_regions(canvas, &plot)?,
+            }
             self.lines(canvas, &plot, levels)?;
-            levels.bar(canvas)?;
         }
         self.marks(canvas, &plot, across, up)?;
         let note = printable(&self.note);
@@ -128,6 +136,29 @@ impl ContourFigure {
                 }
                 start = end;
             }
+        }
+        Ok(())
+    }
+
+    /// A rectangle about each point of the grid.
+    fn shade_regions<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<DB>,
+        plot: &Plot<DB>,
+    ) -> Result<()> {
+        let edges = |places: &[f64], at: usize| {
+            let between = |a: usize, b: usize| 0.5 * (places[a] + places[b]);
+            let last = places.len() - 1;
+            let low = if at == 0 { places[0] } else { between(at - 1, at) };
+            let high = if at == last { places[last] } else { between(at, at + 1) };
+            (low, high)
+        };
+        for (at, region) in self.regions.iter().enumerate() {
+            let (left, right) = edges(&self.xs, at % self.xs.len());
+            let (low, high) = edges(&self.ys, at / self.xs.len());
+            let color = region.map_or(pale(GREY, 0.35), |region| pale(Look::of(region).color, 0.4));
+            let corners = [plot.place(&(left, high)), plot.place(&(right, low))];
+            canvas.area.draw(&Rectangle::new(corners, color.filled())).map_err(failed)?;
         }
         Ok(())
     }

@@ -16,18 +16,9 @@ class Chart {
     const title = element("h3", { id: `${this.id}-title`, textContent: this.title });
     this.logButton = element("button", { type: "button", textContent: "log axis", onclick: () => this.setLog(!this.log) });
     this.logButton.setAttribute("aria-label", `log axis of ${this.title}`);
-    const keys = element("fieldset", { className: "keys" });
-    keys.setAttribute("aria-label", `Columns of ${this.title}`);
-    this.columns.forEach((name, place) => {
-      const box = element("input", { type: "checkbox", checked: this.on.has(name) });
-      box.dataset.column = name;
-      box.onchange = () => { box.checked ? this.on.add(name) : this.on.delete(name); this.draw(); };
-      const sample = element("span", { className: "sample" });
-      sample.setAttribute("aria-hidden", "true");
-      sample.dataset.place = place;
-      const of = unit(name) ? ` (${unit(name)})` : "";
-      keys.append(element("label", { title: about(name) }, box, sample, `${name}${of}`));
-    });
+    this.keys = element("fieldset", { className: "keys" });
+    this.keys.setAttribute("aria-label", `Columns of ${this.title}`);
+    this.keys.append(...this.columns.map((name, place) => this.columnKey(name, place)));
     this.plot = element("div", { className: "plot", tabIndex: 0, id: this.id });
     this.plot.setAttribute("role", "application");
     this.plot.setAttribute("aria-roledescription", "chart");
@@ -36,8 +27,39 @@ class Chart {
     this.plot.addEventListener("keydown", (event) => this.key(event));
     this.readout = element("p", { className: "readout", id: `${this.id}-readout` });
     this.root = element("div", { className: "panel" },
-      element("div", { className: "head" }, title, this.logButton), keys, this.plot, this.readout);
+      element("div", { className: "head" }, title, this.logButton), this.keys, this.plot, this.readout);
     byId("panels").append(this.root);
+  }
+
+  // The box that chooses a column, with a piece of its line.
+  columnKey(name, place) {
+    const box = element("input", { type: "checkbox", checked: this.on.has(name) });
+    box.dataset.column = name;
+    box.onchange = () => { box.checked ? this.on.add(name) : this.on.delete(name); this.draw(); };
+    const sample = element("span", { className: "sample" });
+    sample.setAttribute("aria-hidden", "true");
+    sample.dataset.place = place;
+    const of = unit(name) ? ` (${unit(name)})` : "";
+    return element("label", { title: about(name) }, box, sample, `${name}${of}`);
+  }
+
+  // Columns that have come since.
+  add(columns) {
+    for (const name of columns.filter((name) => !this.columns.includes(name))) {
+      this.columns.push(name);
+      if (drawnAtFirst(name)) this.on.add(name);
+      this.keys.append(this.columnKey(name, this.columns.length - 1));
+    }
+  }
+
+  // Shows rows that have come to what is drawn; the steps that are looked at stay.
+  grow() {
+    if (!this.uplot) return;
+    const range = state.range ?? wholeRange();
+    withoutSharing(() => this.uplot.batch(() => {
+      this.uplot.setData(this.data(this.drawn), false);
+      this.uplot.setScale("x", range);
+    }));
   }
 
   // The series that are drawn: a run's column each, raw, and smoothed as well where that is asked for.
@@ -251,6 +273,15 @@ function lineSample({ stroke, dash }) {
   return svg;
 }
 
+// Makes the charts that there is something for, and the columns of those that are there.
+function arrange() {
+  for (const panel of panels()) {
+    const chart = charts.find((chart) => chart.title === panel.title);
+    if (chart) chart.add(panel.columns);
+    else watcher.observe(new Chart(panel).root);
+  }
+}
+
 let settingRange = false;
 
 function withoutSharing(change) {
@@ -258,9 +289,11 @@ function withoutSharing(change) {
   try { change(); } finally { setTimeout(() => { settingRange = false; }, 0); }
 }
 
+const wholeRange = () => ({ min: 0, max: Math.max(1, longest - 1) });
+
 // Shows these steps in all charts; all steps for null.
 function setRange(range) {
-  const whole = { min: 0, max: Math.max(1, longest - 1) };
+  const whole = wholeRange();
   const wanted = range ?? whole;
   const width = Math.min(Math.max(wanted.max - wanted.min, 2), whole.max - whole.min || 1);
   const min = Math.min(Math.max(wanted.min, whole.min), Math.max(whole.min, whole.max - width));

@@ -1,6 +1,6 @@
 // The page's numbers, and what is shown of them.
 
-const DATA = JSON.parse(document.getElementById("data").textContent);
+let DATA = JSON.parse(document.getElementById("data").textContent);
 
 const byId = (id) => document.getElementById(id);
 
@@ -22,7 +22,7 @@ function unpack(packed, length) {
   });
 }
 
-const unpacked = DATA.runs.map(() => new Map());
+let unpacked = DATA.runs.map(() => new Map());
 
 // A run's column, as long as the run; null where the run does not have it.
 function column(run, name) {
@@ -34,8 +34,17 @@ function column(run, name) {
   return known.get(name);
 }
 
-const names = [...new Set(DATA.runs.flatMap((run) => Object.keys(run.columns)))];
-const longest = Math.max(0, ...DATA.runs.map((run) => run.steps));
+// All columns that a run has, the rows of the longest run, and whether there are several runs.
+let names, longest, several;
+
+function survey() {
+  names = [...new Set(DATA.runs.flatMap((run) => Object.keys(run.columns)))];
+  longest = Math.max(0, ...DATA.runs.map((run) => run.steps));
+  several = DATA.runs.length > 1;
+}
+
+survey();
+
 const numbered = /^lambda_\d+$/;
 
 const words = new Map(DATA.columns.map((column) => [column.name, column]));
@@ -49,7 +58,7 @@ const CHARTS = [
   { title: "Sharpness and what the optimizer can bear", log: false, events: true, rings: true,
     columns: ["preconditioned_sharpness", "sharpness", "threshold", "batch_sharpness", "perturbed_sharpness"] },
   { title: "Edge ratio: sharpness over threshold", columns: ["edge_ratio", "realized_ratio", "realized_ratio_midpoint"], at: 1, events: true },
-  { title: "Eigenvalues of the Hessian", columns: names.filter((n) => numbered.test(n)).concat("lambda_min"), rings: true },
+  { title: "Eigenvalues of the Hessian", columns: ["lambda_min"], numbered: true, rings: true },
   { title: "Accuracy", columns: ["train_accuracy", "val_accuracy"] },
   { title: "Norms", columns: ["grad_norm", "update_norm", "param_norm", "relative_update"], log: true },
   { title: "Gradient along the top eigenvector", columns: ["gradient_alignment"] },
@@ -59,10 +68,15 @@ const CHARTS = [
   { title: "Time", columns: ["step_ms", "curvature_ms"], log: true },
 ];
 
-const listed = new Set(CHARTS.flatMap((chart) => chart.columns).concat("batch_sharpness_se"));
-const panels = CHARTS.concat(names.filter((n) => !listed.has(n)).map((n) => ({ title: n.replaceAll("_", " "), columns: [n] })))
-  .map((chart) => ({ ...chart, columns: chart.columns.filter((n) => names.includes(n)) }))
-  .filter((chart) => chart.columns.length > 0);
+// The charts that there is something for.
+function panels() {
+  const lambdas = names.filter((n) => numbered.test(n));
+  const charts = CHARTS.map((chart) => chart.numbered ? { ...chart, columns: lambdas.concat(chart.columns) } : chart);
+  const listed = new Set(charts.flatMap((chart) => chart.columns).concat("batch_sharpness_se"));
+  return charts.concat(names.filter((n) => !listed.has(n)).map((n) => ({ title: n.replaceAll("_", " "), columns: [n] })))
+    .map((chart) => ({ ...chart, columns: chart.columns.filter((n) => names.includes(n)) }))
+    .filter((chart) => chart.columns.length > 0);
+}
 
 // The sharpness that the threshold does not bound is off at first.
 const drawnAtFirst = (name) => name !== "sharpness" || !names.includes("preconditioned_sharpness");
@@ -81,7 +95,6 @@ const dash = (index) => DASHES[index % 4];
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // Of several runs each has a colour, of one each column.
-const several = DATA.runs.length > 1;
 const look = (run, place) => several
   ? { stroke: color(run), dash: dash(Math.floor(run / 8) + place) }
   : { stroke: color(place), dash: dash(Math.floor(place / 8)) };

@@ -44,14 +44,31 @@ function listEvents() {
   byId("event-rows").replaceChildren(...all.slice(0, MOST_ROWS).map(row));
 }
 
+// What the table of runs does.
+function wireRuns() {
+  byId("all-runs").onclick = () => setRuns(DATA.runs.map(() => true));
+  byId("no-runs").onclick = () => setRuns(DATA.runs.map(() => false));
+  document.querySelectorAll("[data-run]").forEach((box) => {
+    box.onchange = () => setRuns(state.shown.map((on, index) => index === Number(box.dataset.run) ? box.checked : on));
+  });
+}
+
+// The kinds of events that there are.
+function listKinds() {
+  const chosen = byId("event-kind").value;
+  const kinds = [...new Set(DATA.runs.flatMap((run) => run.events.map((event) => event.kind)))].sort();
+  const options = kinds.map((kind) => element("option", { value: kind, textContent: kind.replaceAll("_", " ") }));
+  byId("event-kind").replaceChildren(element("option", { value: "", textContent: "all" }), ...options);
+  byId("event-kind").value = kinds.includes(chosen) ? chosen : "";
+}
+
 function start() {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   document.documentElement.dataset.theme = dark.matches ? "dark" : "light";
   dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
   byId("theme").onclick = () => setTheme(theme() === "dark" ? "light" : "dark");
   byId("theme").setAttribute("aria-pressed", String(dark.matches));
-  panels.forEach((panel) => new Chart(panel));
-  charts.forEach((chart) => watcher.observe(chart.root));
+  arrange();
 
   byId("smoothing").onchange = ({ target }) => {
     state.smoothing = Number(target.value);
@@ -62,22 +79,12 @@ function start() {
   };
   byId("log-steps").onchange = ({ target }) => { state.logSteps = target.checked; drawAll(); };
   byId("whole").onclick = () => setRange(null);
-  byId("all-runs").onclick = () => setRuns(DATA.runs.map(() => true));
-  byId("no-runs").onclick = () => setRuns(DATA.runs.map(() => false));
-  document.querySelectorAll("[data-run]").forEach((box) => {
-    box.onchange = () => setRuns(state.shown.map((on, index) => index === Number(box.dataset.run) ? box.checked : on));
-  });
-
-  const kinds = [...new Set(DATA.runs.flatMap((run) => run.events.map((event) => event.kind)))].sort();
-  byId("event-kind").append(...kinds.map((kind) => element("option", { value: kind, textContent: kind.replaceAll("_", " ") })));
+  wireRuns();
+  listKinds();
   byId("event-kind").onchange = listEvents;
-
-  if (families.length > 0) {
-    byId("spectra").hidden = document.querySelector(".spectra-link").hidden = false;
-    byId("spectrum-of").append(...families.map((family) => element("option", { textContent: family.name })));
-    byId("spectrum-of").onchange = () => { byId("spectrum-index").value = 0; drawSpectrum(); };
-    byId("spectrum-index").oninput = drawSpectrum;
-  }
+  gather();
+  byId("spectrum-of").onchange = () => { byId("spectrum-index").value = 0; drawSpectrum(); };
+  byId("spectrum-index").oninput = drawSpectrum;
   listEvents();
   redraw();
 

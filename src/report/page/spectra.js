@@ -1,14 +1,23 @@
 // The spectra of the runs: one at a time, by step.
 
-const families = [];
-DATA.runs.forEach((run, index) => {
-  for (const spectrum of run.spectra) {
-    const name = several ? `${spectrum.matrix}, ${run.label}` : spectrum.matrix;
-    let family = families.find((family) => family.name === name && family.run === index);
-    if (!family) families.push(family = { name, run: index, spectra: [] });
-    family.spectra.push(spectrum);
-  }
-});
+let families = [];
+
+// Sorts them by what they are of, and offers what there is.
+function gather() {
+  const chosen = byId("spectrum-of").value;
+  families = [];
+  DATA.runs.forEach((run, index) => {
+    for (const spectrum of run.spectra) {
+      const name = several ? `${spectrum.matrix}, ${run.label}` : spectrum.matrix;
+      let family = families.find((family) => family.name === name && family.run === index);
+      if (!family) families.push(family = { name, run: index, spectra: [] });
+      family.spectra.push(spectrum);
+    }
+  });
+  byId("spectra").hidden = document.querySelector(".spectra-link").hidden = families.length === 0;
+  byId("spectrum-of").replaceChildren(...families.map((family) => element("option", { textContent: family.name })));
+  byId("spectrum-of").selectedIndex = Math.max(0, families.findIndex((family) => family.name === chosen));
+}
 
 let spectrumPlot = null;
 

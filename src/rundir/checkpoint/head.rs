@@ -9,7 +9,7 @@ use crate::digest::digest;
 use crate::error::{Error, Result};
 use crate::optim::{Memory, Schedule};
 use crate::profile::BatchPosition;
-use crate::rundir::json;
+use crate::rundir::{TableSums, json};
 
 /// What a checkpoint holds besides vectors of numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct CheckpointState {
     /// SHA-256 of each of the checkpoint's other files, by its name.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+    /// Checksums of the tables' rows before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<TableSums>,
     /// SHA-256 of all that stands above.
     #[serde(default)]
     pub sha256: Option<String>,

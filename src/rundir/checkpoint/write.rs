@@ -17,13 +17,13 @@ use crate::optim::Schedule;
 use crate::profile::Checkpoint;
 use crate::rundir::basis::write_basis;
 use crate::rundir::weights::{Tensors, write_memory, write_tensors};
-use crate::rundir::{Manifest, RunDirectory, to_safetensors};
+use crate::rundir::{Manifest, RunDirectory, TableSums, to_safetensors};
 
 /// Checkpoints that keep what is known of followed eigenvalues, which is many times the weights: the last,
 /// and the one before it in case that the last is damaged.
 const TRACKED: usize = 2;
 
-/// Writes a checkpoint of the run with that manifest and seed.
+/// Writes a checkpoint of the run with that manifest and seed, before which there is that in its tables.
 ///
 /// # Errors
 /// [`Error::Io`], or [`Error::Length`] for vectors that are not the layout's.
@@ -33,6 +33,7 @@ pub(in crate::rundir) fn write_checkpoint(
     manifest: &Manifest,
     seed: u64,
     checkpoint: Checkpoint<'_>,
+    tables: TableSums,
 ) -> Result<()> {
     let step = checkpoint.state.step;
     directory.make_folder(FOLDER)?;
@@ -42,7 +43,10 @@ pub(in crate::rundir) fn write_checkpoint(
         directory.write(&format!("{FOLDER}/{name}"), &bytes)?;
         files.insert(name, digest(&[&bytes]));
     }
-    let head = head(checkpoint, seed, lasting(&manifest.config), files);
+    let head = CheckpointState {
+        tables: Some(tables),
+        ..head(checkpoint, seed, lasting(&manifest.config), files)
+    };
     directory.write(&state_file(step), &head.to_bytes()?)?;
     directory.forget_tracking_before(step)
 }
@@ -102,6 +106,7 @@ fn head(
         random: RandomState { seed, batches: state.batches },
         config,
         files,
+        tables: None,
         sha256: None,
     }
 }
@@ -124,6 +129,8 @@ impl RunDirectory {
         let head = CheckpointState {
             config: lasting(config),
             schedule: ScheduleHead { schedule, rate_factor, next_lr },
+            // Its own may have other columns.
+            tables: None,
             ..head
         };
         self.write(&state_file(step), &head.to_bytes()?)

@@ -92,9 +92,11 @@ fn a_checkpoint_that_says_what_cannot_be_is_refused_by_its_key() {
     let place = stopped();
     let path = place.made("r/checkpoints/step-9.json");
     let sound = json_file(&path);
-    let cases: [(&str, Value, &[&str]); 12] = [
+    let cases: [(&str, Value, &[&str]); 14] = [
         ("/step", json!(8), &["step = 8", "another step"]),
         ("/step", json!(-1), &["step", "-1"]),
+        ("/optimizer/steps", json!("two"), &["optimizer.steps: invalid type"]),
+        ("/random/batches/next", json!([1]), &["random.batches.next: invalid type"]),
         ("/optimizer/accumulators", json!([]), &["optimizer.accumulators", "exp_avg, exp_avg_sq"]),
         ("/optimizer/steps", json!(-3), &["optimizer.steps = -3"]),
         ("/optimizer/steps", Value::Null, &["optimizer.steps = null"]),
@@ -141,6 +143,67 @@ fn rows_that_are_missing_doubled_or_swapped_are_refused() {
             for part in parts {
                 assert!(refusal.contains(part), "{command}: {refusal}");
             }
+        }
+    }
+}
+
+/// A digit of a loss is another one. What a run goes on from has the rows before it as they were written.
+#[test]
+fn a_changed_cell_is_noticed_by_every_command_that_reads_rows() {
+    let place = stopped();
+    let path = place.made("r/steps.csv");
+    let sound = read(&path);
+    let with = |row: usize, column: &str| {
+        let mut lines: Vec<Vec<&str>> =
+            sound.lines().map(|line| line.split(',').collect()).collect();
+        let at = lines[0].iter().position(|name| *name == column).unwrap();
+        let cell = lines[row + 1][at];
+        let digit = if cell.ends_with('1') { "2" } else { "1" };
+        let changed = format!("{}{digit}", &cell[..cell.len() - 1]);
+        lines[row + 1][at] = &changed;
+        lines.iter().map(|cells| cells.join(",") + "\n").collect::<String>()
+    };
+    std::fs::write(&path, with(8, "train_loss")).unwrap();
+    for command in ["events r", "report r --out r.html", "branch r@9 -- --lr 0.01 --steps 12"] {
+        let refusal = place.run(command).refusal().unwrap();
+        for part in ["steps.csv", "9 rows before step 9", "checksum"] {
+            assert!(refusal.contains(part), "{command}: {refusal}");
+        }
+    }
+    let judged = place.run("doctor r");
+    assert!(judged.out.contains("9 rows before step 9 are not what was written"), "{}", judged.out);
+    let done = place.run_well("run --resume r --steps 12");
+    assert!(done.err.contains("the checkpoint at step 9 cannot be used"), "{}", done.err);
+    assert!(done.err.contains("goes on at step 8"), "{}", done.err);
+    let rows = |run: &str| Table::of(place.made(run)).untimed().rows;
+    assert_eq!(rows("r"), rows("whole"));
+    // Nothing is left to go on from where the first rows are others.
+    let again = read(&path);
+    std::fs::write(&path, with(0, "train_loss")).unwrap();
+    let refusal = place.run("run --resume r --steps 13").refusal().unwrap();
+    assert!(refusal.contains("steps.csv") && refusal.contains("checksum"), "{refusal}");
+    // Times are nobody's business.
+    std::fs::write(&path, again).unwrap();
+    place.run_well("events r");
+    place.run_well(&format!("{RUN} --steps 9 --out t"));
+    std::fs::write(place.made("t/steps.csv"), with(3, "step_ms")).unwrap();
+    place.run_well("events t");
+}
+
+#[test]
+fn a_changed_event_is_noticed() {
+    let place = Place::new();
+    let run =
+        "run --backend cpu --model linear --train-size 40 --validation-size 10 --lr 1 --quiet";
+    place.run_well(&format!("{run} --steps 9 --out r"));
+    let path = place.made("r/events.jsonl");
+    let sound = read(&path);
+    assert!(sound.contains("\"step\":0"), "{sound}");
+    std::fs::write(&path, sound.replacen("\"step\":0", "\"step\":1", 1)).unwrap();
+    for command in ["report r --out r.html", "run --resume r --steps 12"] {
+        let refusal = place.run(command).refusal().unwrap();
+        for part in ["events.jsonl", "before step 9", "checksum"] {
+            assert!(refusal.contains(part), "{command}: {refusal}");
         }
     }
 }

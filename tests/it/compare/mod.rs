@@ -15,7 +15,10 @@ use sharpscope::record::StepRow;
 
 use crate::support::{Place, Table, json_file, names_in, read, snapshot};
 
+mod cells;
 mod ends;
+#[cfg(target_os = "linux")]
+mod engines;
 mod plan;
 mod refusals;
 mod resume;

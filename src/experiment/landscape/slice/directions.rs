@@ -27,6 +27,8 @@ pub struct Slice {
     pub cosine: Option<f64>,
     /// Points to be marked on a plane: the runs, or the checkpoints of a trajectory, in their order.
     pub marks: Vec<Mark>,
+    /// Whether they are the points of a path.
+    pub joined: bool,
     /// What has to be said of the directions.
     pub remarks: Vec<String>,
 }
@@ -79,6 +81,7 @@ impl Request {
             Along::Random => self.random(compared),
             Along::Plane => self.plane(compared),
             Along::Trajectory => self.trajectory(compared),
+            Along::Coordinates => self.coordinates(compared),
         }
     }
 
@@ -185,7 +188,7 @@ impl Request {
             marks.push(Mark { name: format!("step {step}"), step: *step, at, off });
         }
         let loss = prepared.problem.surface().values(&member.theta)?.train.loss;
-        let mut slice = Slice { marks, ..Slice::around(member, loss) };
+        let mut slice = Slice { marks, joined: true, ..Slice::around(member, loss) };
         for (k, direction) in components.directions.iter().enumerate() {
             let axis = Axis::new(format!("component {}", k + 1), direction.clone(), (0.0, 0.0));
             slice.axes.push(Axis { share: Some(components.shares[k]), ..axis });
@@ -197,6 +200,31 @@ impl Request {
              random walk hold {one:.0}% and {two:.0}% and draw the same curves (Antognini and Sohl-Dickstein 2018)",
             points.len()
         ));
+        slice.fit(self.range.unwrap_or(0.25));
+        slice.between();
+        Ok(slice)
+    }
+
+    /// Two variables, counted from zero, through the point that the run is at in all others.
+    fn coordinates(&self, compared: &mut Compared) -> Result<Slice> {
+        let Compared { members, prepared, .. } = compared;
+        let member = &members[0];
+        let points = checkpoints(member, prepared.problem.train.layout())?;
+        let loss = prepared.problem.surface().values(&member.theta)?.train.loss;
+        let mut slice = Slice { joined: true, ..Slice::around(member, loss) };
+        let mut center = member.theta.clone();
+        for &variable in &self.which {
+            center[variable - 1] = 0.0;
+            let mut direction = vec![0.0; center.len()];
+            direction[variable - 1] = 1.0;
+            slice.axes.push(Axis::new(format!("x_{variable}"), direction, (0.0, 0.0)));
+        }
+        let [u, v] = &slice.axes[..] else { return Err(on_one_line(&member.name)) };
+        for (step, theta) in &points {
+            let (at, off) = coordinates(&center, [&u.direction, &v.direction], theta)?;
+            slice.marks.push(Mark { name: format!("step {step}"), step: *step, at, off });
+        }
+        slice.center = center;
         slice.fit(self.range.unwrap_or(0.25));
         slice.between();
         Ok(slice)
@@ -233,6 +261,7 @@ impl Slice {
             axes: Vec::new(),
             cosine: None,
             marks: Vec::new(),
+            joined: false,
             remarks: Vec::new(),
         }
     }
@@ -255,6 +284,12 @@ impl Slice {
         };
         let extents = [extent(0), extent(1)];
         let longest = extents.iter().map(|(low, high)| high - low).fold(0.0, f64::max);
+        if longest == 0.0 {
+            // One point alone.
+            let around = extents.map(|(at, _)| (at - 1.0, at + 1.0));
+            self.axes.iter_mut().zip(around).for_each(|(axis, ends)| axis.ends = ends);
+            return;
+        }
         for (axis, (low, high)) in self.axes.iter_mut().zip(extents) {
             let wider = (0.5 * (0.5 * longest - (high - low))).max(0.0) + margin * longest;
             axis.ends = (low - wider, high + wider);

@@ -160,13 +160,14 @@ fn contours(measured: &Measured) -> ContourFigure {
         (_, Some(share)) => format!("{} ({:.0}% of the variance)", axis.name, 100.0 * share),
         _ => axis.name.clone(),
     };
-    let trajectory = slice.marks.len() > 3 || slice.axes[0].share.is_some();
+    let trajectory = slice.marks.len() > 3 || slice.joined;
     ContourFigure {
         title: format!("Training loss around {}", slice.center_name),
         axes: [name(&slice.axes[0]), name(&slice.axes[1])],
         xs: cut.xs.clone(),
         ys: cut.ys.clone(),
         values: cut.values.iter().map(|values| values.train.loss).collect(),
+        regions: Vec::new(),
         marks: match slice.marks.is_empty() {
             true => vec![(slice.center_name.clone(), 0.0, 0.0)],
             false => {
