@@ -77,7 +77,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub settings: Settings,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     pub json: bool,
 }
 

@@ -15,6 +15,8 @@ ENVIRONMENT = {
     # What the tests have compiled is not compiled again.
     "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(TOP / "target")),
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    # Where maturin is.
+    "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
 }
 
 

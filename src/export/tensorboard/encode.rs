@@ -10,6 +10,7 @@ use super::messages::{
     Dim, Event, HParam, HParamKind, HParams, Metadata, PluginData, SessionEnd, SessionStart, Shape,
     SourceMetadata, Summary, Tensor, Value,
 };
+use super::shown::{STEPS, column_about};
 use crate::record::ExitStatus;
 
 /// `DataType` of `tensor.proto`.
@@ -27,8 +28,8 @@ pub(super) struct Encoder {
     told: BTreeSet<String>,
 }
 
-/// Something with its tag and a description.
-pub(super) type Tagged = (String, Shown, String);
+/// Something with its tag and a description, which for `steps/COLUMN` is that of the column.
+pub(super) type Tagged = (String, Shown, &'static str);
 
 /// What is shown under a tag at a step.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Encoder {
         shown: impl IntoIterator<Item = Tagged>,
     ) -> Vec<u8> {
         let value: Vec<Value> =
-            shown.into_iter().map(|(tag, shown, about)| self.value(tag, shown, &about)).collect();
+            shown.into_iter().map(|(tag, shown, about)| self.value(tag, shown, about)).collect();
         match value.is_empty() {
             true => Vec::new(),
             false => summary(wall_time, step, value),
@@ -77,8 +78,11 @@ impl Encoder {
                 ("histograms", TENSOR, doubles(&shape, bins.concat()))
             }
         };
-        let first = self.told.insert(tag.clone());
-        let metadata = first.then(|| metadata(plugin, Vec::new(), class, about));
+        let metadata = (!self.told.contains(&tag)).then(|| {
+            self.told.insert(tag.clone());
+            let about = tag.strip_prefix(STEPS).map_or_else(|| about.to_string(), column_about);
+            metadata(plugin, Vec::new(), class, &about)
+        });
         Value { tag, tensor: Some(tensor), metadata }
     }
 }

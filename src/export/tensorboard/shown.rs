@@ -10,6 +10,8 @@ use crate::export::table::{Table, Values};
 use crate::record::{Event, Kind, StepRow, cells, column_of};
 use crate::rundir::StoredSpectrum;
 
+/// What tags of columns begin with.
+pub(super) const STEPS: &str = "steps/";
 /// The tag of what is each point's step.
 const STEP: &str = "steps/step";
 /// How many bins a spectrum is shown in.
@@ -48,16 +50,16 @@ impl Rows {
     fn word(&mut self, name: &str, word: &str) -> Option<Tagged> {
         let before = self.words.insert(name.to_string(), word.to_string());
         let changed = before.is_none_or(|before| before != word);
-        changed.then(|| (format!("steps/{name}"), Shown::Text(word.to_string()), about(name)))
+        changed.then(|| (format!("{STEPS}{name}"), Shown::Text(word.to_string()), ""))
     }
 }
 
 fn scalar(name: &str, x: f64) -> Tagged {
-    (format!("steps/{name}"), Shown::Scalar(x), about(name))
+    (format!("{STEPS}{name}"), Shown::Scalar(x), "")
 }
 
 /// What a column holds, with its unit.
-fn about(name: &str) -> String {
+pub(super) fn column_about(name: &str) -> String {
     let Some(column) = column_of(name) else { return String::new() };
     match column.unit {
         "" => column.about.trim().to_string(),
@@ -68,7 +70,7 @@ fn about(name: &str) -> String {
 /// An event in words.
 pub(super) fn event_shown(event: &Event) -> Tagged {
     let text = format!("{}\n\nassumes: {}", event.kind.sentence("threshold"), event.kind.assumes());
-    (format!("events/{}", event.kind.name()), Shown::Text(text), event.kind.about().to_string())
+    (format!("events/{}", event.kind.name()), Shown::Text(text), event.kind.about())
 }
 
 /// All settings, as a table.
@@ -79,7 +81,7 @@ pub(super) fn settings_shown(settings: &Value) -> Option<Tagged> {
         let value = value.to_string().replace('|', r"\|");
         text += &format!("| {name} | {value} |\n");
     }
-    Some(("settings".to_string(), Shown::Text(text), "what the run was made with".to_string()))
+    Some(("settings".to_string(), Shown::Text(text), "what the run was made with"))
 }
 
 /// A spectrum: its numbers, how many eigenvalues are where, and its layers.
@@ -90,7 +92,7 @@ pub(super) fn spectrum_shown(spectrum: &StoredSpectrum) -> Vec<Tagged> {
     };
     let mut shown = Vec::new();
     let mut tell = |tag: String, value: &Value| {
-        shown.extend(value.as_f64().map(|x| (tag, Shown::Scalar(x), String::new())));
+        shown.extend(value.as_f64().map(|x| (tag, Shown::Scalar(x), "")));
     };
     for (number, value) in &numbers(spectrum) {
         if number != "step" {
@@ -109,7 +111,7 @@ pub(super) fn spectrum_shown(spectrum: &StoredSpectrum) -> Vec<Tagged> {
     }
     let bins = bins(spectrum);
     if !bins.is_empty() {
-        let about = "how many eigenvalues there are, from the probes' nodes".to_string();
+        let about = "how many eigenvalues there are, from the probes' nodes";
         shown.push((format!("{name}/eigenvalues"), Shown::Histogram(bins), about));
     }
     shown
