@@ -90,7 +90,7 @@ fn large(bench: &mut Bench) -> Result<()> {
 }
 
 fn descent(bench: &mut Bench, mut prepared: Prepared) -> Result<()> {
-    let (theta, lr) = (prepared.theta.clone(), 1e-3);
+    let (theta, lr) = (prepared.theta.clone(), 1e-4);
     let objective = &mut *prepared.problem.train;
     let here = at(objective, &theta)?;
     let g = here.gradient;

@@ -30,7 +30,7 @@ pub(super) const DEMO: Demo = Demo {
         Example {
             name: "factors",
             what: "Two factors near 0: a saddle between signs, as at a small initialisation.",
-            settings: r#"{"objective": "uv", "start": [1e-3, 2e-3], "lr": 0.1, "steps": 200, "smallest": true}"#,
+            settings: r#"{"objective": "uv", "start": [1e-5, 2e-5], "lr": 0.1, "steps": 200, "smallest": true}"#,
             event: Some("saddle"),
         },
     ],

@@ -151,7 +151,12 @@ impl Opened {
             Err(Error::setting("RUN", other.path.display(), problem, remedy))
         };
         let (a, b) = (&self.config, &other.config);
-        if a.model != b.model {
+        // Where an objective starts is no part of what it is.
+        let same = match (a.objective(), b.objective()) {
+            (Some(a), Some(b)) => a.function == b.function && a.offset == b.offset,
+            _ => a.model == b.model,
+        };
+        if !same {
             let shown = |config: &RunConfig| {
                 serde_json::to_string(&config.model)
                     .unwrap_or_else(|_| format!("{:?}", config.model))

@@ -109,8 +109,8 @@ fn commands_take_runs_of_objectives() {
     };
     assert_eq!(losses("a"), losses("b"));
     out(&format!("run {FAST} --objective two-basins --start -0.4,1 --lr 0.05 --steps 40 --out c"));
-    out("branch a@20 --out d -- --lr 0.1 --steps 40");
-    let line = place.run("branch a@20 --out e -- --start 1,1").refusal().unwrap();
+    out("branch a@20 -- --lr 0.1 --steps 40 --out d");
+    let line = place.run("branch a@20 -- --start 1,1 --out e").refusal().unwrap();
     assert!(line.contains("--objective"), "{line}");
     for words in [
         "spectrum a@20",

@@ -44,8 +44,11 @@ fn what_an_objective_does_not_have_is_refused() {
         ("--objective uv --measure class_slope", "class"),
         ("--start 1,2", "--objective"),
         ("--model @/model.json", "--objective"),
-        ("--objective @/broken.json", "line 2: unknown key `spektrum` (did you mean `spectrum`?)"),
-        ("--objective @/type.json", "line 3"),
+        (
+            "--objective @/broken.json",
+            "broken.json:2: unknown key `spektrum` (did you mean `spectrum`?)",
+        ),
+        ("--objective @/type.json", "type.json:3:"),
         ("--objective @/none.json", "kind"),
         ("--objective @/other.json", "did you mean `quadratic`"),
         ("--objective @/formula.json", "character 7: 'z' is not known"),
