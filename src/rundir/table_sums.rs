@@ -79,7 +79,7 @@ impl Written {
         self.steps.update("\n");
     }
 
-    /// Events as they were written, one in a line.
+    /// Events that were told since the latest row, as they were written, one in a line.
     pub fn told(&mut self, lines: &[u8]) {
         self.latest.extend(lines);
     }

@@ -115,9 +115,10 @@ impl Files {
         }
         let mut cells = table_bytes([&table.columns])?;
         cells.extend(table_bytes(&table.cells)?);
-        let mut events = Vec::new();
+        let (mut events, mut latest) = (Vec::new(), Vec::new());
         for event in &run.history.events {
-            events.extend(line(event)?);
+            let after = event.step + 1 >= table.cells.len();
+            if after { &mut latest } else { &mut events }.extend(line(event)?);
         }
         // From here on the run is one that has not ended.
         directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
@@ -129,7 +130,7 @@ impl Files {
             directory.write("init.safetensors", &init)?;
         }
         directory.write("steps.csv", &cells)?;
-        directory.write("events.jsonl", &events)?;
+        directory.write("events.jsonl", &[&events[..], &latest].concat())?;
         if manifest.schema_version != layout {
             manifest.schema_version = layout;
             directory.write("manifest.json", &json::to_bytes(&manifest)?)?;
@@ -140,6 +141,7 @@ impl Files {
         let mut written = Written::new(&table.columns);
         written.told(&events);
         table.cells.iter().for_each(|row| written.row(row));
+        written.told(&latest);
         Self::of(directory, manifest, run, table.columns, tables, written)
     }
 

@@ -19,7 +19,7 @@ several_tables() { [ "$(tables "$2")" -ge "$1" ]; }
 # Stops a program that is in the middle of its cell; `held` and `cell` say which.
 hold() {
     local run rows
-    held=$(pgrep -f "^$program compare .*--cell" | sed -n 1p)
+    held=$(pgrep -f "^$program compare .*--out $out .*--cell" | sed -n 1p)
     if [ -z "$held" ] || ! kill -STOP "$held" 2>/dev/null; then return 1; fi
     cell=$(tr '\0' '\n' 2>/dev/null <"/proc/$held/cmdline" | tail -n 1)
     run=$(sed -n 's/.*, sharpscope [^,]*, //p' "$out/logs/$cell.log" 2>/dev/null | tail -n 1)

@@ -22,7 +22,7 @@ await 'some more' several_tables 6 5
 await 'another program to kill' hold
 # Its jobs are no part of its group.
 kill -KILL -- "-$group"
-pgrep -f "^$program compare .*--cell" | xargs -r kill -KILL || true
+pgrep -f "^$program compare .*--out $out .*--cell" | xargs -r kill -KILL || true
 wait "$group" 2>/dev/null || true
 echo "parallel was killed after $(($(wc -l <jobs.log) - 1)) jobs, in the middle of cell $cell"
 # Those that the log does not have; then those that it has as failed.

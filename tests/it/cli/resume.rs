@@ -286,7 +286,9 @@ fn divergence_is_told_where_a_run_goes_on_as_well() {
 #[test]
 fn a_run_under_way_is_left_alone() {
     let place = Place::new();
-    let words = command("--model linear --steps 2000000 --checkpoint-every 10 --quiet --out r");
+    // At a rate at which it does not diverge meanwhile.
+    let words =
+        command("--model linear --lr 0.01 --steps 2000000 --checkpoint-every 10 --quiet --out r");
     let mut long = Running::start(&place, &words);
     long.wait_for_file(&place.made("r/checkpoints/step-10.json"));
     for words in ["run --resume r --steps 3000000", &small("--force --out r")] {

@@ -133,7 +133,7 @@ fn commands_take_runs_of_objectives() {
     // The path lies on the contours as it was taken.
     let points = read(place.made("own/points.csv"));
     let first: Vec<&str> = points.lines().nth(1).unwrap().split(',').collect();
-    assert_eq!(first[2..4], ["0.4", "1"], "{points}");
+    assert_eq!(first[2..4], ["0.4", "1.0"], "{points}");
     let line = place.run("landscape align a c --out x").refusal().unwrap();
     assert!(line.contains("hidden units"), "{line}");
     let line = place.run("landscape interpolate a cmp/sgd-lr0.1/seed-0 --out x");
