@@ -54,9 +54,9 @@ fn table(checks: &[Check]) -> String {
         .to_string();
     for check in checks {
         let class = if check.holds() { "" } else { " class=\"no\"" };
-        let row = write!(
+        let row = writeln!(
             html,
-            "<tr{class}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.1e}</td><td>{:.0e}</td></tr>\n",
+            "<tr{class}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.1e}</td><td>{:.0e}</td></tr>",
             check.part,
             escaped(&check.what),
             short(check.theory),
