@@ -1,6 +1,6 @@
 //! A run's tables in other programs' formats.
 //!
-//! [`Source`] is what is exported, [`Format`] into which format, [`write`] does it. A format is a file here, which
+//! [`Source`] is what is exported, [`Format`] into which format, [`write()`] does it. A format is a file here, which
 //! turns a source into files, and a line in `formats!`. [`tensorboard::EventWriter`] writes event files for
 //! TensorBoard while a run goes on.
 

@@ -1,6 +1,6 @@
 //! A comparison whose cells, one a run, are done by several processes: of one machine, or of several that share a
-//! folder. Each finds its cells by their numbers, and a [`lease`] on each keeps the others from it. What they
-//! leave is what one process leaves that does all of them; [`collect`] makes the tables and pictures of it.
+//! folder. Each finds its cells by their numbers, and a `lease` on each keeps the others from it. What they
+//! leave is what one process leaves that does all of them; `collect` makes the tables and pictures of it.
 
 mod collect;
 mod holder;
