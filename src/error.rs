@@ -296,6 +296,15 @@ impl Error {
         }
     }
 
+    /// A folder of output that cannot be made or used, and what the system says of it.
+    pub(crate) fn folder(path: &Path, what: &str, error: &std::io::Error) -> Self {
+        Error::Output {
+            path: path.to_path_buf(),
+            problem: format!("it cannot {what} ({})", reason(error)),
+            remedy: "choose a folder that you may write to with --out".to_string(),
+        }
+    }
+
     /// An unknown name, with the nearest of the `known` ones.
     pub fn unknown_name(what: &'static str, name: &str, known: &[&str]) -> Self {
         Error::UnknownName {

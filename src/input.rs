@@ -93,6 +93,23 @@ fn cannot_read(path: &Path, error: &std::io::Error, remedy: &str) -> Error {
     Error::file(path, None, format!("cannot be read ({})", reason(error)), remedy)
 }
 
+/// Header and rows of a table in CSV, the content of `path`.
+#[cfg(any(feature = "export", feature = "report"))]
+pub(crate) fn parse_table(
+    bytes: &[u8],
+    path: &Path,
+    remedy: &str,
+) -> Result<(csv::StringRecord, Vec<csv::StringRecord>)> {
+    let wrong = |e: csv::Error| {
+        let line = e.position().map(csv::Position::line);
+        Error::file(path, line, format!("not a table ({e})"), remedy)
+    };
+    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
+    let header = reader.headers().map_err(wrong)?.clone();
+    let rows = reader.records().collect::<csv::Result<_>>().map_err(wrong)?;
+    Ok((header, rows))
+}
+
 /// The value that the JSON object in `text`, the content of `path`, describes.
 pub(crate) fn parse_json<T: DeserializeOwned>(text: &str, path: &Path, remedy: &str) -> Result<T> {
     // serde would take an array's elements for the fields in their order.

@@ -11,6 +11,7 @@ mod errors;
 mod events;
 mod export;
 mod flags;
+mod in_shell;
 mod landscape;
 mod list;
 mod logging;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::RunArgs;
+use super::in_shell::in_shell;
 use super::logging::Terminal;
 use super::progress::Progress;
 use super::signals::watch_for_interrupts;
@@ -170,15 +171,6 @@ fn next_line(finished: &Finished) -> Option<String> {
         }
         _ => format!("next       sharpscope report {run}    a page with its curves and events"),
     })
-}
-
-/// A path as a shell takes it.
-fn in_shell(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/\\._-+=:,@%".contains(c);
-    match !path.is_empty() && path.chars().all(plain) {
-        true => path.to_string(),
-        false => format!("'{}'", path.replace('\'', "'\\''")),
-    }
 }
 
 fn summary_lines(summary: &Summary, formula: Option<&str>) -> Vec<String> {

@@ -19,6 +19,8 @@ pub use output::{place, write};
 pub use source::Source;
 pub use table::{Column, Table, Values};
 
+/// What `kind` in an export is.
+const KIND: &str = "export";
 /// Version of the layout of exports.
 const SCHEMA_VERSION: u32 = 1;
 
@@ -84,7 +86,7 @@ formats! {
 /// What every export says of itself: where it is from, with its settings, manifest and summary.
 fn head(source: &Source) -> Map<String, Value> {
     let head = json!({
-        "kind": "export",
+        "kind": KIND,
         "schema_version": SCHEMA_VERSION,
         "version": env!("CARGO_PKG_VERSION"),
         "source": { "kind": source.kind, "name": source.name, "path": source.path },

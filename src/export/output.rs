@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{Format, Source, head};
-use crate::error::{Error, Result, reason};
-use crate::rundir::{RunDirectory, to_json, write_at_once};
+use super::{Format, KIND, Source, head};
+use crate::error::{Error, Result};
+use crate::rundir::{ResultKind, to_json, write_at_once};
 
 const MANIFEST: &str = "manifest.json";
+/// A folder of one.
+const EXPORT: ResultKind = ResultKind { kind: KIND, there: "the export", any: "an export" };
 
 /// Where an export goes that nobody placed: the run's folder's name, with the format behind it.
 pub fn place(run: &Path, format: Format) -> PathBuf {
@@ -29,20 +31,17 @@ pub fn place(run: &Path, format: Format) -> PathBuf {
 /// [`Error::Setting`] for what a format does not hold; [`Error::Io`].
 pub fn write(source: &Source, format: Format, out: &Path, force: bool) -> Result<u64> {
     let exporter = format.exporter();
-    let earlier = match exporter.ending {
-        Some(_) => check_file(out, force).map(|()| Vec::new())?,
-        None => check_folder(out, force)?,
-    };
+    match exporter.ending {
+        Some(_) => check_file(out, force)?,
+        None => EXPORT.replaceable(out, force).map(drop)?,
+    }
     let files = (exporter.files)(source)?;
     let size = files.iter().map(|file| file.bytes.len() as u64).sum();
     if exporter.ending.is_some() {
         files.iter().try_for_each(|file| write_at_once(out, &file.bytes))?;
         return Ok(size);
     }
-    std::fs::create_dir_all(out).map_err(|e| cannot(out, "be made", &e))?;
-    let mut directory = RunDirectory::at(out);
-    directory.lock()?;
-    earlier.iter().try_for_each(|name| remove(&directory.file(name)))?;
+    let directory = EXPORT.make(out, force)?;
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     directory.write(MANIFEST, &to_json(&manifest(source, format, &names))?)?;
     for file in &files {
@@ -80,48 +79,4 @@ fn check_file(out: &Path, force: bool) -> Result<()> {
         () => return Ok(()),
     };
     Err(Error::file(out, None, problem.0, problem.1))
-}
-
-/// The files of an earlier export that may be replaced.
-fn check_folder(out: &Path, force: bool) -> Result<Vec<String>> {
-    let refused = |problem: &str, remedy: &str| {
-        let (problem, remedy) = (problem.to_string(), remedy.to_string());
-        Err(Error::Output { path: out.to_path_buf(), problem, remedy })
-    };
-    match std::fs::read_dir(out) {
-        Ok(mut entries) => match entries.next() {
-            None => return Ok(Vec::new()),
-            Some(_) if !force => {
-                let remedy = "choose another --out, or replace the export in it with --force";
-                return refused("it exists already and is not empty", remedy);
-            }
-            Some(_) => {}
-        },
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(cannot(out, "be used", &e)),
-    }
-    match RunDirectory::at(out).result_manifest()? {
-        Some(earlier) if earlier.kind == "export" => Ok(earlier.files),
-        _ => {
-            let problem = "it holds something else than an export, which --force does not touch";
-            refused(problem, "choose another --out")
-        }
-    }
-}
-
-fn cannot(path: &Path, what: &str, error: &std::io::Error) -> Error {
-    Error::Output {
-        path: path.to_path_buf(),
-        problem: format!("it cannot {what} ({})", reason(error)),
-        remedy: "choose a folder that you may write to with --out".to_string(),
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::Io { action: "remove", path: path.to_path_buf(), source })
-        }
-        _ => Ok(()),
-    }
 }

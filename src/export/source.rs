@@ -1,15 +1,15 @@
 //! What is exported: a run, a comparison or a result of `landscape`, as tables.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::spectra::spectra_tables;
 use super::table::{Column, Table, Values};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::input;
 use crate::record::Event;
-use crate::rundir::{RunDirectory, StoredRun, StoredSpectrum, check_schema};
+use crate::rundir::{RunDirectory, StoredRun, StoredSpectrum, check_schema, stays_inside};
 
 const REMEDY: &str = "name the folder of a run, a comparison or a result of landscape";
 /// What a comparison writes besides the folders of its runs.
@@ -67,14 +67,13 @@ impl Source {
         tables.extend(spectra_tables(&spectra));
         let manifest = run.directory().file("manifest.json");
         let manifest = if manifest.is_file() { json_file(&manifest)? } else { Value::Null };
-        let named = manifest["config"]["name"].as_str().map(str::to_string);
-        let folder = run.path().file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = run.directory().run_name(run.head()).unwrap_or_default();
         Ok(Self {
             summary: run.summary().and_then(|summary| serde_json::to_value(summary).ok()),
             tables,
             events,
             spectra,
-            ..Self::bare("run", named.or(folder).unwrap_or_default(), run.path(), manifest)
+            ..Self::bare("run", name, run.path(), manifest)
         })
     }
 
@@ -104,11 +103,8 @@ impl Source {
         let listed = manifest["members"].as_array().into_iter().flatten();
         let listed: Vec<Map<String, Value>> =
             listed.filter_map(Value::as_object).cloned().collect();
-        let begun = |folder: &&str| {
-            let inside =
-                Path::new(folder).components().all(|part| matches!(part, Component::Normal(_)));
-            inside && path.join(folder).join("steps.csv").is_file()
-        };
+        let begun =
+            |folder: &&str| stays_inside(folder) && path.join(folder).join("steps.csv").is_file();
         let folders = listed.iter().filter_map(|member| member["folder"].as_str());
         let members = folders.filter(begun).map(str::to_string).collect();
         let mut found = vec![Table::of_objects("members", &listed)];
@@ -191,13 +187,7 @@ fn json_file(path: &Path) -> Result<Value> {
 /// A table that the program wrote; one that is being written has no last line yet.
 fn csv_table(name: &str, path: &Path) -> Result<Table> {
     let bytes = input::read(path, REMEDY)?;
-    let mut reader = csv::ReaderBuilder::new().from_reader(&bytes[..]);
-    let wrong = |e: csv::Error| {
-        let line = e.position().map(csv::Position::line);
-        Error::file(path, line, format!("not a table ({e})"), "make the result anew")
-    };
-    let columns: Vec<String> =
-        reader.headers().map_err(wrong)?.iter().map(str::to_string).collect();
-    let rows = reader.records().collect::<csv::Result<Vec<_>>>().map_err(wrong)?;
+    let (header, rows) = input::parse_table(&bytes, path, "make the result anew")?;
+    let columns: Vec<String> = header.iter().map(str::to_string).collect();
     Ok(Table::of_cells(name, &columns, &rows))
 }

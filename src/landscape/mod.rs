@@ -20,6 +20,7 @@ pub use components::{Components, RANDOM_WALK_SHARES, principal_components};
 pub use ensemble::{cross_entropy, probabilities, share_right, squared_error};
 pub use follow::{FollowSettings, Sharpness, SharpnessFollower};
 pub use path::{PathPoint, along, combined, distance, evenly, line};
+pub(crate) use slice::moved;
 pub use slice::{
     Plane, coordinates, cosine, filter_normalised, rise_unit, second_difference, slice_1d,
     slice_2d, spread,

@@ -55,7 +55,8 @@ pub fn spread(low: f64, high: f64, count: usize) -> Vec<f64> {
     (0..count).map(|i| (low * (last - i as f64) + high * i as f64) / last).collect()
 }
 
-fn moved(center: &[f64], by: &[(f64, &[f64])]) -> Vec<f64> {
+/// A point, and so much along each direction.
+pub(crate) fn moved(center: &[f64], by: &[(f64, &[f64])]) -> Vec<f64> {
     let mut theta = center.to_vec();
     for (x, direction) in by {
         theta.iter_mut().zip(*direction).for_each(|(w, d)| *w += x * d);

@@ -78,8 +78,8 @@ impl ObjectiveSpec {
             return Err(wrong("kind", format!("kind {kind} is no name")));
         };
         let Some(function) = Function::of_kind(kind, text, path)? else {
-            let near = nearest(kind, NAMES).map(|near| format!(" (did you mean `{near}`?)"));
-            let known = near.unwrap_or_else(|| format!(", known: {}", NAMES.join(", ")));
+            let known =
+                meant(kind, NAMES).unwrap_or_else(|| format!(", known: {}", NAMES.join(", ")));
             return Err(wrong("kind", format!("unknown kind `{kind}`{known}")));
         };
         let Common { start, offset } = input::parse_json(text, path, REMEDY)?;
@@ -90,8 +90,8 @@ impl ObjectiveSpec {
         match given.keys().find(|key| !keys.contains(&key.as_str())) {
             None => Ok(spec),
             Some(key) => {
-                let near = nearest(key, &keys).map(|near| format!(" (did you mean `{near}`?)"));
-                let own = near.unwrap_or_else(|| format!(", {kind} takes {}", keys.join(", ")));
+                let own = meant(key, &keys)
+                    .unwrap_or_else(|| format!(", {kind} takes {}", keys.join(", ")));
                 Err(wrong(key, format!("unknown key `{key}`{own}")))
             }
         }
@@ -151,6 +151,11 @@ impl ObjectiveSpec {
         }
         Ok(map)
     }
+}
+
+/// The nearest of the known words, as it is suggested.
+fn meant(word: &str, known: &[&str]) -> Option<String> {
+    nearest(word, known).map(|near| format!(" (did you mean `{near}`?)"))
 }
 
 impl Serialize for ObjectiveSpec {

@@ -241,14 +241,8 @@ fn picture(folder: &Path, stem: &str) -> Result<Option<Picture>> {
 fn table(folder: &Path, name: &str) -> Result<TableView> {
     let path = folder.join(name);
     let bytes = input::read(&path, REMEDY)?;
-    let wrong = |e: csv::Error| {
-        let line = e.position().map(csv::Position::line);
-        Error::file(&path, line, format!("not a table ({e})"), REMEDY)
-    };
-    let mut reader = csv::ReaderBuilder::new().from_reader(&bytes[..]);
-    let columns: Vec<String> =
-        reader.headers().map_err(wrong)?.iter().map(|name| name.replace('_', " ")).collect();
-    let records = reader.records().collect::<csv::Result<Vec<_>>>().map_err(wrong)?;
+    let (header, records) = input::parse_table(&bytes, &path, REMEDY)?;
+    let columns = header.iter().map(|name| name.replace('_', " ")).collect();
     let row = |record: &csv::StringRecord| record.iter().map(brief).collect();
     let rows = records.iter().take(MOST_ROWS).map(row).collect();
     Ok(TableView {

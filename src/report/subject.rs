@@ -77,10 +77,8 @@ fn members(folder: &Path) -> Result<Vec<Place>> {
 
 /// As its settings name it, else as its folder.
 fn name(run: &StoredRun) -> String {
-    let named = run.head().and_then(|head| head.config["name"].as_str());
-    let folder = || run.path().file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = named.map(str::to_string).or_else(folder);
-    let name = name.unwrap_or_else(|| run.path().display().to_string());
+    let name =
+        run.directory().run_name(run.head()).unwrap_or_else(|| run.path().display().to_string());
     match run.named_step() {
         Some(step) => format!("{name} to step {step}"),
         None => name,

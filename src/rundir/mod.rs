@@ -16,6 +16,8 @@ mod own_loop;
 #[cfg_attr(not(feature = "figures"), path = "no_pictures.rs")]
 mod pictures;
 mod reader;
+#[cfg(feature = "data")]
+mod result_folder;
 mod run_directory;
 mod spectra;
 mod spectrum_tables;
@@ -45,8 +47,12 @@ pub use manifest::{Manifest, Resumption};
 pub(crate) use manifest::{RESULT_SCHEMA_VERSION, SCHEMA_VERSION};
 pub(crate) use own_files::event_file;
 pub(crate) use reader::ResultManifest;
+#[cfg(feature = "export")]
+pub(crate) use reader::stays_inside;
 pub use reader::{ManifestHead, StepTable};
 pub(crate) use reader::{check_schema, events as events_of_text};
+#[cfg(feature = "data")]
+pub(crate) use result_folder::ResultKind;
 pub use run_directory::RunDirectory;
 pub(crate) use spectra::is_table_of;
 pub use spectra::{FOLDER as SPECTRA, spectrum_stem, write_spectrum};
@@ -62,3 +68,5 @@ use weights_in::parse_safetensors;
 pub use weights_in::{GivenWeights, read_given_weights, read_safetensors};
 pub use writer::RunWriter;
 pub(crate) use writer::now;
+#[cfg(feature = "export")]
+pub(crate) use writer::table_bytes;

@@ -80,9 +80,7 @@ pub(super) fn draw_spectrum(
 /// The name in the manifest, or that of the folder.
 fn run_name(directory: &RunDirectory) -> String {
     let head = directory.manifest_head().ok().flatten();
-    let name = head.and_then(|head| Some(head.config.get("name")?.as_str()?.to_string()));
-    let folder = || directory.path().file_name().map(|name| name.to_string_lossy().into_owned());
-    name.or_else(folder).unwrap_or_else(|| "run".to_string())
+    directory.run_name(head.as_ref()).unwrap_or_else(|| "run".to_string())
 }
 
 /// Whose spectrum it is.

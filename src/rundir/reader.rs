@@ -120,12 +120,20 @@ impl ResultManifest {
     }
 }
 
-/// Whether a part of a path goes down from where it is.
-fn is_name(part: Component<'_>) -> bool {
-    matches!(part, Component::Normal(_))
+/// Whether a path in somebody else's file leads down from the folder that it is in.
+pub(crate) fn stays_inside(path: &str) -> bool {
+    Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 impl RunDirectory {
+    /// What its run is called: as its manifest's settings name it, else as the folder.
+    #[cfg(any(feature = "data", feature = "figures"))]
+    pub(crate) fn run_name(&self, head: Option<&ManifestHead>) -> Option<String> {
+        let named = head.and_then(|head| head.config["name"].as_str()).map(str::to_string);
+        let folder = || self.path().file_name().map(|name| name.to_string_lossy().into_owned());
+        named.or_else(folder)
+    }
+
     /// What the folder's `manifest.json` says where it is of a result that was made of runs; `None` where it is a
     /// run's, is not there, or is no such file.
     ///
@@ -140,9 +148,7 @@ impl RunDirectory {
         let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(None) };
         let version = value["schema_version"].as_u64().unwrap_or(1);
         let Ok(manifest) = serde_json::from_value::<ResultManifest>(value) else { return Ok(None) };
-        // A name from somebody else's file does not lead out of the folder.
-        let plain =
-            |name: &String| !name.contains('\\') && Path::new(name).components().all(is_name);
+        let plain = |name: &String| !name.contains('\\') && stays_inside(name);
         if version > u64::from(RESULT_SCHEMA_VERSION) || !manifest.files.iter().all(plain) {
             let problem = format!("schema_version = {version} is not one that this version reads");
             return Err(Error::file(path, None, problem, "read it with a later sharpscope"));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{atomic, own_files};
-use crate::error::{Error, Result, reason};
+use crate::error::{Error, Result};
 
 /// A folder that a run writes into.
 #[derive(Debug, Clone)]
@@ -184,11 +184,7 @@ impl RunDirectory {
     }
 
     fn cannot(&self, what: &str, error: &std::io::Error) -> Error {
-        Error::Output {
-            path: self.path.clone(),
-            problem: format!("it cannot {what} ({})", reason(error)),
-            remedy: "choose a folder that you may write to with --out".to_string(),
-        }
+        Error::folder(&self.path, what, error)
     }
 
     /// The folder.

@@ -203,7 +203,7 @@ fn line(event: &Event) -> Result<Vec<u8>> {
 }
 
 /// Records as lines of a table.
-fn table_bytes<R>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
+pub(crate) fn table_bytes<R>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
 where
     R: IntoIterator<Item: AsRef<[u8]>>,
 {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::args::CellArgs;
+use super::super::in_shell::in_shell;
 use super::super::logging::Terminal;
 use super::super::signals::watch_for_schedulers;
 use super::{Progress, describe, tell};
@@ -129,7 +130,7 @@ fn list(
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
         .filter(|word| !["--list", "--json"].contains(&word.as_str()))
-        .map(|word| quoted(&word))
+        .map(|word| in_shell(&word))
         .collect();
     let command = words.join(" ");
     if json {
@@ -149,15 +150,6 @@ fn list(
         }
     }
     Ok(())
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_string(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
 
 fn collect(
@@ -211,20 +203,5 @@ fn log_of(folder: &Path, cell: usize) -> String {
     match path.is_file() {
         true => format!(" ({})", path.display()),
         false => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(quoted("--lr=0.1,0.2"), "--lr=0.1,0.2");
-        assert_eq!(quoted("my folder"), "'my folder'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("$HOME"), "'$HOME'");
-        assert_eq!(quoted("a#b"), "'a#b'");
     }
 }

@@ -67,11 +67,20 @@ impl ComparisonEnd {
     /// The process exit code that reports it: 0 where every member ended (divergence is a result
     /// here), 1 where one failed, 130 where the user stopped it.
     pub fn exit_code(&self) -> u8 {
-        let failed = |status: &MemberStatus| matches!(status, MemberStatus::Failed { .. });
-        match (self.interrupted, self.statuses.iter().any(failed)) {
-            (true, _) => ExitStatus::Interrupted.code(),
-            (false, true) => ExitStatus::Failed.code(),
-            (false, false) => ExitStatus::Completed.code(),
-        }
+        exit_code(self.interrupted, &self.statuses)
     }
+}
+
+/// The exit code of members that ended so, stopped by the user or not.
+pub(super) fn exit_code<'a>(
+    interrupted: bool,
+    statuses: impl IntoIterator<Item = &'a MemberStatus>,
+) -> u8 {
+    let failed = |status: &MemberStatus| matches!(status, MemberStatus::Failed { .. });
+    let status = match (interrupted, statuses.into_iter().any(failed)) {
+        (true, _) => ExitStatus::Interrupted,
+        (false, true) => ExitStatus::Failed,
+        (false, false) => ExitStatus::Completed,
+    };
+    status.code()
 }

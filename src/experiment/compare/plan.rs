@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::ComparisonManifest;
 use crate::config::{CompareSettings, Place, RunConfig, Seeds, Settings};
 use crate::data;
-use crate::error::{Error, Result, reason};
+use crate::error::{Error, Result};
 use crate::experiment::{Prepared, prepare, timestamped};
 use crate::optim::ScheduleKind;
 use crate::optim::help::short;
@@ -193,11 +193,7 @@ impl Comparison {
         let used = match std::fs::read_dir(&self.directory) {
             Ok(mut entries) => entries.next().is_some(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
-            Err(e) => {
-                let text = format!("it cannot be used ({})", reason(&e));
-                let remedy = "choose a folder that you may write to with --out";
-                return Err(problem(text, remedy));
-            }
+            Err(e) => return Err(Error::folder(&self.directory, "be used", &e)),
         };
         if used && ComparisonManifest::read(&self.directory).is_err() {
             let text = "it holds something else than a comparison".to_string();

@@ -25,11 +25,7 @@ pub(super) struct Directory {
 /// Makes the directory and lists in it what will be done.
 pub(super) fn start(comparison: &Comparison) -> Result<Directory> {
     let path = &comparison.directory;
-    std::fs::create_dir_all(path).map_err(|e| Error::Output {
-        path: path.clone(),
-        problem: format!("it cannot be made ({})", crate::error::reason(&e)),
-        remedy: "choose a folder that you may write to with --out".to_string(),
-    })?;
+    std::fs::create_dir_all(path).map_err(|e| Error::folder(path, "be made", &e))?;
     let directory = Directory { directory: RunDirectory::at(path), started: now() };
     directory.directory.remove_unfinished();
     directory.write_manifest(comparison, None)?;

@@ -95,8 +95,7 @@ impl Bench {
     /// Makes a run: on the CPU in double precision unless told otherwise.
     pub(super) fn train(&self, name: &str, settings: Value) -> Result<StoredRun> {
         let folder = self.folder.join(name);
-        let mut all = usual();
-        all.extend(settings.as_object().cloned().unwrap_or_default());
+        let all = with_usual(settings);
         let file = self.folder.join(format!("{name}.json"));
         let text = serde_json::to_vec_pretty(&all).map_err(|e| encode(&e))?;
         let write = |source| Error::Io { action: "write", path: file.clone(), source };
@@ -119,9 +118,8 @@ impl Bench {
 
     /// A problem to measure on, at its start.
     pub(super) fn problem(&self, settings: Value) -> Result<Prepared> {
-        let mut all = usual();
-        all.extend(settings.as_object().cloned().unwrap_or_default());
-        let settings = serde_json::from_value(Value::Object(all)).map_err(|e| encode(&e))?;
+        let all = Value::Object(with_usual(settings));
+        let settings = serde_json::from_value(all).map_err(|e| encode(&e))?;
         let mut prepared = prepare(RunConfig::resolve(settings)?)?;
         prepared.problem.train.set_parameters(&prepared.theta)?;
         Ok(prepared)
@@ -144,9 +142,15 @@ impl Bench {
     }
 }
 
-fn usual() -> Map<String, Value> {
-    let usual = json!({ "backend": "cpu", "precision": "f64" });
-    usual.as_object().cloned().unwrap_or_default()
+/// Settings with those of all demonstrations, where they do not say otherwise.
+fn with_usual(settings: Value) -> Map<String, Value> {
+    let objects = [json!({ "backend": "cpu", "precision": "f64" }), settings];
+    objects
+        .iter()
+        .filter_map(Value::as_object)
+        .flatten()
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 fn encode(error: &serde_json::Error) -> Error {
@@ -167,9 +171,4 @@ pub(super) fn ends(objective: &dyn Objective, largest: usize) -> Result<Curvatur
         Extremes { largest, smallest, tolerance: 1e-8, max_products: 400 * (largest + 1) };
     let (solver, audit_every) = (Solver::Lanczos, AUDIT_EVERY);
     CurvatureMeter { extremes, solver, audit_every, seed: 0 }.measure(objective, 0)
-}
-
-/// theta + x direction.
-pub(super) fn moved(theta: &[f64], x: f64, direction: &[f64]) -> Vec<f64> {
-    theta.iter().zip(direction).map(|(w, d)| w + x * d).collect()
 }

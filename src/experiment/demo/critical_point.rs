@@ -1,9 +1,10 @@
 //! Critical points.
 
-use super::bench::{Bench, at, ends, moved};
+use super::bench::{Bench, at, ends};
 use super::{Demo, Example, Part};
 use crate::error::Result;
 use crate::experiment::Prepared;
+use crate::landscape::moved;
 use crate::linalg::dot;
 
 pub(super) const DEMO: Demo = Demo {
@@ -96,7 +97,7 @@ fn descent(bench: &mut Bench, mut prepared: Prepared) -> Result<()> {
     let g = here.gradient;
     let curved = dot(&g, &objective.hvp(&g)?);
     let theory = -lr * dot(&g, &g) + 0.5 * lr * lr * curved;
-    let there = at(objective, &moved(&theta, -lr, &g))?;
+    let there = at(objective, &moved(&theta, &[(-lr, &g)]))?;
     let change = there.evaluation.loss - here.evaluation.loss;
     bench.check("change of the loss by a step, -lr |g|^2 + lr^2/2 g'Hg", theory, change, 1e-4);
     Ok(())

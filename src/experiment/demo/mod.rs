@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::csv_table::Table;
 use super::landscape::Output;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result};
 use crate::names::choices;
 use crate::record::optional;
 
@@ -131,12 +131,7 @@ impl Demo {
     pub fn named(name: &str) -> Result<&'static Self> {
         let names: Vec<&str> = DEMOS.iter().map(|demo| demo.name).collect();
         let found = DEMOS.iter().find(|demo| demo.name == name);
-        found.ok_or_else(|| Error::UnknownName {
-            what: "demonstration",
-            name: name.to_string(),
-            nearest: nearest(name, &names).map(str::to_string),
-            known: names.join(", "),
-        })
+        found.ok_or_else(|| Error::unknown_name("demonstration", name, &names))
     }
 
     /// Makes the runs and the checks in a folder: `quick` on objectives alone.

@@ -1,10 +1,10 @@
 //! Sharpness.
 
-use super::bench::{Bench, at, ends, moved};
+use super::bench::{Bench, at, ends};
 use super::{Demo, Example, Part};
 use crate::error::Result;
 use crate::experiment::Prepared;
-use crate::landscape::second_difference;
+use crate::landscape::{moved, second_difference};
 use crate::linalg::dot;
 
 pub(super) const DEMO: Demo = Demo {
@@ -84,7 +84,7 @@ fn along_eigenvector(bench: &mut Bench, mut prepared: Prepared) -> Result<()> {
     bench.check("second difference of the loss along the eigenvector", sharpness, difference, 1e-4);
     // Of directions that are not it, the gradient's among them, none is curved more.
     let gradient = at(objective, &theta)?.gradient;
-    let mixed = moved(&gradient, 0.5, &vector);
+    let mixed = moved(&gradient, &[(0.5, &vector)]);
     let mut worst = f64::NEG_INFINITY;
     for direction in [&gradient, &mixed] {
         let curved = dot(direction, &objective.hvp(direction)?) / dot(direction, direction);

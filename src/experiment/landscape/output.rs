@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::timestamped;
-use crate::rundir::{RESULT_SCHEMA_VERSION, ResultManifest, RunDirectory, now, to_json};
+use crate::rundir::{RESULT_SCHEMA_VERSION, ResultKind, RunDirectory, now, to_json};
 
 /// What `kind` in the manifest is.
 const KIND: &str = "landscape";
 const MANIFEST: &str = "manifest.json";
+const LANDSCAPE: ResultKind =
+    ResultKind { kind: KIND, there: "the result", any: "a result of landscape" };
 
 /// A folder that a result is written into. Its `manifest.json` is written first, with the names of the files as they
 /// come, and completed by [`Output::finish`].
@@ -27,15 +29,7 @@ impl Output {
     /// # Errors
     /// [`Error::Output`].
     pub fn check(out: Option<&Path>, force: bool) -> Result<()> {
-        let Some(path) = out else { return Ok(()) };
-        match std::fs::read_dir(path) {
-            Ok(mut entries) => match entries.next() {
-                Some(_) => Self::earlier(path, force).map(drop),
-                None => Ok(()),
-            },
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(cannot(path, "be used", &e)),
-        }
+        out.map_or(Ok(()), |path| LANDSCAPE.replaceable(path, force).map(drop))
     }
 
     /// Makes the folder: `out`, or `landscapes/TIME-COMMAND`. With `force` an earlier result in it is removed, its
@@ -50,21 +44,10 @@ impl Output {
         command: &str,
         described: &Value,
     ) -> Result<Self> {
-        Self::check(out, force)?;
         let directory = match out {
-            Some(path) => {
-                std::fs::create_dir_all(path).map_err(|e| cannot(path, "be made", &e))?;
-                let mut directory = RunDirectory::at(path);
-                directory.lock()?;
-                directory
-            }
+            Some(path) => LANDSCAPE.make(path, force)?,
             None => RunDirectory::create_numbered(Path::new("landscapes"), &timestamped(command))?,
         };
-        if directory.file(MANIFEST).is_file() {
-            for name in Self::earlier(directory.path(), force)?.files.iter().map(String::as_str) {
-                remove(&directory.file(name))?;
-            }
-        }
         let here = std::env::current_dir().ok();
         let head = json!({
             "kind": KIND,
@@ -82,25 +65,6 @@ impl Output {
         let output = Self { directory, manifest, files: Vec::new() };
         output.write_manifest()?;
         Ok(output)
-    }
-
-    /// The earlier result in a folder that holds something, if it may be replaced.
-    fn earlier(path: &Path, force: bool) -> Result<ResultManifest> {
-        let problem = |problem: &str, remedy: &str| {
-            let (problem, remedy) = (problem.to_string(), remedy.to_string());
-            Err(Error::Output { path: path.to_path_buf(), problem, remedy })
-        };
-        if !force {
-            let remedy = "choose another --out, or replace the result in it with --force";
-            return problem("it exists already and is not empty", remedy);
-        }
-        match RunDirectory::at(path).result_manifest()? {
-            Some(earlier) if earlier.kind == KIND => Ok(earlier),
-            _ => {
-                let what = "it holds something else than a result of landscape, which --force does not touch";
-                problem(what, "choose another --out")
-            }
-        }
     }
 
     /// The folder.
@@ -151,22 +115,5 @@ impl Output {
         let mut manifest = self.manifest.clone();
         manifest.insert("files".to_string(), json!(self.files));
         self.directory.write(MANIFEST, &to_json(&manifest)?)
-    }
-}
-
-fn cannot(path: &Path, what: &str, error: &std::io::Error) -> Error {
-    Error::Output {
-        path: path.to_path_buf(),
-        problem: format!("it cannot {what} ({})", crate::error::reason(error)),
-        remedy: "choose a folder that you may write to with --out".to_string(),
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::Io { action: "remove", path: path.to_path_buf(), source })
-        }
-        _ => Ok(()),
     }
 }

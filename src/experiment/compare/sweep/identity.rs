@@ -12,7 +12,7 @@ use super::super::{Comparison, ComparisonManifest};
 use super::{lease, log};
 use crate::data;
 use crate::digest::digest;
-use crate::error::{Error, Result, reason};
+use crate::error::{Error, Result};
 use crate::input;
 use crate::rundir::{SCHEMA_VERSION, check_schema, is_unfinished, now, to_json, write_new};
 
@@ -77,10 +77,7 @@ impl Sweep {
     /// another version of the program; [`Error::Io`].
     pub fn join(comparison: &Comparison) -> Result<Self> {
         let folder = &comparison.directory;
-        std::fs::create_dir_all(folder).map_err(|e| {
-            let remedy = "choose a folder that you may write to with --out";
-            output(folder, format!("it cannot be made ({})", reason(&e)), remedy)
-        })?;
+        std::fs::create_dir_all(folder).map_err(|e| Error::folder(folder, "be made", &e))?;
         if !has_sweep(folder) {
             check_use(folder)?;
         }
@@ -166,10 +163,8 @@ fn cells_digest(comparison: &Comparison) -> Result<String> {
 fn check_use(folder: &Path) -> Result<()> {
     let begun = std::time::Instant::now();
     loop {
-        let entries = std::fs::read_dir(folder).map_err(|e| {
-            let remedy = "choose a folder that you may write to with --out";
-            output(folder, format!("it cannot be used ({})", reason(&e)), remedy)
-        })?;
+        let entries =
+            std::fs::read_dir(folder).map_err(|e| Error::folder(folder, "be used", &e))?;
         let own = |entry: std::fs::DirEntry| {
             let name = entry.file_name();
             is_unfinished(&name) || name == lease::FOLDER || name == log::FOLDER

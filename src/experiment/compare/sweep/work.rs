@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::super::end::exit_code;
 use super::super::execute::at_a_time;
 use super::super::{Comparison, ComparisonObserver, MemberStatus};
 use super::Part;
@@ -15,7 +16,6 @@ use super::identity::{Sweep, other_version};
 use super::lease::{Lease, Leases, Standing, State, Watch};
 use super::log::CellLog;
 use crate::error::Result;
-use crate::record::ExitStatus;
 use crate::rundir::RunDirectory;
 
 /// How a part of a comparison ended.
@@ -30,13 +30,7 @@ pub struct PartEnd {
 impl PartEnd {
     /// The process exit code that reports it, as that of a whole comparison.
     pub fn exit_code(&self) -> u8 {
-        let failed =
-            |(_, status): &(_, MemberStatus)| matches!(status, MemberStatus::Failed { .. });
-        match (self.interrupted, self.statuses.iter().any(failed)) {
-            (true, _) => ExitStatus::Interrupted.code(),
-            (false, true) => ExitStatus::Failed.code(),
-            (false, false) => ExitStatus::Completed.code(),
-        }
+        exit_code(self.interrupted, self.statuses.iter().map(|(_, status)| status))
     }
 }
 
