@@ -44,7 +44,7 @@ impl Source {
     /// What is in that folder; RUN@STEP is the run as it stood then.
     ///
     /// # Errors
-    /// [`Error::File`] for what is neither a run nor made of runs, or cannot be read.
+    /// [`crate::Error::File`] for what is neither a run nor made of runs, or cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         if path.join(COMPARISON).is_file() {
             return Self::of_comparison(path, &["summary", "compare"]);
@@ -95,7 +95,7 @@ impl Source {
     /// Of a comparison, its runs as they stand in the table `members`, and those of its own tables that are named.
     ///
     /// # Errors
-    /// [`Error::File`] for what is no comparison, or cannot be read.
+    /// [`crate::Error::File`] for what is no comparison, or cannot be read.
     pub fn of_comparison(path: &Path, tables: &[&str]) -> Result<Self> {
         let file = path.join(COMPARISON);
         let manifest = json_file(&file)?;

@@ -27,7 +27,7 @@ impl Output {
     /// Checks, changing nothing, whether [`Output::create`] would refuse that folder.
     ///
     /// # Errors
-    /// [`Error::Output`].
+    /// [`crate::Error::Output`].
     pub fn check(out: Option<&Path>, force: bool) -> Result<()> {
         out.map_or(Ok(()), |path| LANDSCAPE.replaceable(path, force).map(drop))
     }
@@ -36,7 +36,7 @@ impl Output {
     /// own files and nothing else. `described` is an object of what is compared and how.
     ///
     /// # Errors
-    /// [`Error::Output`] for a folder that holds anything, without `force`, or that holds something else than a
+    /// [`crate::Error::Output`] for a folder that holds anything, without `force`, or that holds something else than a
     /// result; nothing is changed then.
     pub fn create(
         out: Option<&Path>,
@@ -75,7 +75,7 @@ impl Output {
     /// Writes a file of it.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`crate::Error::Io`].
     pub fn write(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         if !self.files.iter().any(|known| known == name) {
             self.files.push(name.to_string());
@@ -87,7 +87,7 @@ impl Output {
     /// Writes `NAME.json`.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Encode`].
+    /// [`crate::Error::Io`], [`crate::Error::Encode`].
     pub fn json(&mut self, stem: &str, value: &Value) -> Result<()> {
         self.write(&format!("{stem}.json"), &to_json(value)?)
     }
@@ -95,7 +95,7 @@ impl Output {
     /// Writes a picture, `NAME.svg` and `NAME.png`.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`crate::Error::Io`].
     pub fn picture(&mut self, stem: &str, svg: &str, png: &[u8]) -> Result<()> {
         self.write(&format!("{stem}.svg"), svg.as_bytes())?;
         self.write(&format!("{stem}.png"), png)
@@ -104,7 +104,7 @@ impl Output {
     /// Completes the manifest; the folder's path.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Encode`].
+    /// [`crate::Error::Io`], [`crate::Error::Encode`].
     pub fn finish(mut self) -> Result<PathBuf> {
         self.manifest.insert("finished".to_string(), json!(now()));
         self.write_manifest()?;
