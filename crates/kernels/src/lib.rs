@@ -21,6 +21,7 @@ mod reduction;
 mod softmax;
 mod strides;
 mod tile;
+mod turn;
 mod unary;
 mod vectors;
 

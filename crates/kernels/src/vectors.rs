@@ -5,9 +5,10 @@ use std::ops::AddAssign;
 use pulp::Simd;
 
 use crate::element::Real;
+use crate::turn::Squares;
 
 /// A floating-point type with its vectors.
-pub(crate) trait Vectors: Real + AddAssign {
+pub(crate) trait Vectors: Real + AddAssign + Squares {
     /// Several of it.
     type Vector<S: Simd>: Copy;
     /// The whole vectors at the start of a slice.

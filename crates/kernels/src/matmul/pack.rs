@@ -4,6 +4,7 @@ use pulp::Simd;
 
 use super::product::Matrix;
 use crate::tile::{ROWS, VECTORS, height, load};
+use crate::turn::{SIDE, Turn};
 use crate::vectors::Vectors;
 
 /// Copies `[terms, columns]` of the second factor, from `start` on, into panels of `width` columns, one
@@ -16,6 +17,7 @@ pub(super) fn pack_right<T: Vectors, S: Simd>(
     width: usize,
     to: &mut [T],
 ) {
+    let turn = Turn::new();
     let panels = to.chunks_exact_mut(width * terms);
     for (column, panel) in (0..columns).step_by(width).zip(panels) {
         let used = width.min(columns - column);
@@ -24,11 +26,7 @@ pub(super) fn pack_right<T: Vectors, S: Simd>(
                 let at = start as isize + (column + j) as isize * right.stride;
                 &right.values[at as usize..][..terms]
             };
-            // As many numbers in a row of a square as vectors hold with a fast transpose.
-            match size_of::<T>() {
-                4 => turn::<T, 8>(first, used, width, panel),
-                _ => turn::<T, 4>(first, used, width, panel),
-            }
+            turn_columns(turn, first, used, width, panel);
         } else {
             for (t, to) in panel.chunks_exact_mut(width).enumerate() {
                 let at = (start + column) as isize + t as isize * right.stride;
@@ -46,45 +44,40 @@ pub(super) fn pack_right<T: Vectors, S: Simd>(
 
 /// Copies columns into the start of rows of `width`, by squares.
 #[inline(always)]
-fn turn<'a, T: Vectors, const SIDE: usize>(
+fn turn_columns<'a, T: Vectors>(
+    turn: Turn,
     column: impl Fn(usize) -> &'a [T],
     columns: usize,
     width: usize,
     to: &mut [T],
 ) {
-    let whole = columns - columns % SIDE;
-    for first in (0..whole).step_by(SIDE) {
+    let terms = to.len() / width;
+    if columns < SIDE || terms < SIDE {
+        for j in 0..columns {
+            for (to, from) in to.chunks_exact_mut(width).zip(column(j)) {
+                to[j] = *from;
+            }
+        }
+        return;
+    }
+    let nothing = [T::ZERO; SIDE];
+    // The last squares end with the columns.
+    for left in (0..columns).step_by(SIDE) {
+        let left = left.min(columns - SIDE);
         let from: [&[T]; SIDE] = std::array::from_fn(
             #[inline(always)]
-            |j| column(first + j),
+            |j| &column(left + j)[..terms],
         );
-        let from = from.map(|column| column.as_chunks::<SIDE>());
-        let squares = from[0].0.len();
-        let from: [&[[T; SIDE]]; SIDE] =
-            from.map(|(squares_of_column, _)| &squares_of_column[..squares]);
-        for (square, to) in to.chunks_exact_mut(SIDE * width).enumerate().take(squares) {
-            let square: [[T; SIDE]; SIDE] = std::array::from_fn(
-                #[inline(always)]
-                |j| from[j][square],
-            );
-            for (t, to) in to.chunks_exact_mut(width).enumerate() {
-                let to = &mut to[first..][..SIDE];
-                for j in 0..SIDE {
-                    to[j] = square[j][t];
-                }
+        for top in (0..terms).step_by(SIDE) {
+            let top = top.min(terms - SIDE);
+            let mut square = [&nothing; SIDE];
+            for (part, column) in square.iter_mut().zip(from) {
+                *part = &column[top..].as_chunks().0[0];
             }
-        }
-        let rest = to.len() / width % SIDE;
-        let (terms, from_term) = (to.len() / width, to.len() / width - rest);
-        for t in from_term..terms {
-            for j in 0..SIDE {
-                to[t * width + first + j] = column(first + j)[t];
+            let rows = to[top * width + left..].chunks_mut(width);
+            for (to, row) in rows.zip(T::turned(turn, square)) {
+                to[..SIDE].copy_from_slice(&row);
             }
-        }
-    }
-    for j in whole..columns {
-        for (to, from) in to.chunks_exact_mut(width).zip(column(j)) {
-            to[j] = *from;
         }
     }
 }
