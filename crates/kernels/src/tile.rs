@@ -53,6 +53,21 @@ pub(crate) type Sums<T, S, const M: usize, const V: usize> = [[<T as Vectors>::V
 /// several.
 const STEP: usize = 4;
 
+/// Adds a term to sums of M rows and V vectors: the next vectors of the second factor times the number
+/// of each row. A number is loaded where it is broadcast, so that both are one instruction.
+macro_rules! add_term {
+    ($simd:ident, $sums:ident, $right:ident, $i:ident => $left:expr) => {
+        if let Some(right) = $right.next() {
+            for $i in 0..M {
+                let left = T::splat($simd, $left);
+                for v in 0..V {
+                    $sums[$i][v] = T::mul_add($simd, left, right[v], $sums[$i][v]);
+                }
+            }
+        }
+    };
+}
+
 /// The product of M rows of `left`, from `row` on, with V vectors of each term's row of the second
 /// factor, plus `sums`. Terms are added one after the other.
 #[inline(always)]
@@ -66,48 +81,32 @@ pub(crate) fn accumulate<T: Vectors, S: Simd, const M: usize, const V: usize>(
 ) -> Sums<T, S, M, V> {
     match left {
         Left::Rows(values, start, stride) => {
-            let first = |i: usize| (start as isize + (row + i) as isize * stride) as usize;
-            let rows: [&[T]; M] = std::array::from_fn(|i| &values[first(i)..][..terms]);
-            let steps = terms / STEP;
-            let by_steps: [&[[T; STEP]]; M] =
-                std::array::from_fn(|i| &rows[i].as_chunks::<STEP>().0[..steps]);
-            for step in 0..steps {
-                let left: [&[T; STEP]; M] = std::array::from_fn(|i| &by_steps[i][step]);
-                sums = add_term(simd, sums, left.map(|left| &left[0]), &mut right);
-                sums = add_term(simd, sums, left.map(|left| &left[1]), &mut right);
-                sums = add_term(simd, sums, left.map(|left| &left[2]), &mut right);
-                sums = add_term(simd, sums, left.map(|left| &left[3]), &mut right);
+            let mut by_steps: [&[[T; STEP]]; M] = [&[]; M];
+            let mut rest: [&[T]; M] = [&[]; M];
+            let [steps, terms_left] = [terms / STEP, terms % STEP];
+            for i in 0..M {
+                let first = (start as isize + (row + i) as isize * stride) as usize;
+                let (by_steps_of_row, rest_of_row) = values[first..][..terms].as_chunks();
+                by_steps[i] = &by_steps_of_row[..steps];
+                rest[i] = &rest_of_row[..terms_left];
             }
-            for t in steps * STEP..terms {
-                sums = add_term(simd, sums, rows.map(|row| &row[t]), &mut right);
+            for step in 0..steps {
+                add_term!(simd, sums, right, i => by_steps[i][step][0]);
+                add_term!(simd, sums, right, i => by_steps[i][step][1]);
+                add_term!(simd, sums, right, i => by_steps[i][step][2]);
+                add_term!(simd, sums, right, i => by_steps[i][step][3]);
+            }
+            for t in 0..terms_left {
+                add_term!(simd, sums, right, i => rest[i][t]);
             }
         }
         Left::Columns(values, start, stride) => {
             let mut at = (start + row) as isize;
             for _ in 0..terms {
                 let left = &values[at as usize..][..M];
-                sums = add_term(simd, sums, std::array::from_fn(|i| &left[i]), &mut right);
+                add_term!(simd, sums, right, i => left[i]);
                 at += stride;
             }
-        }
-    }
-    sums
-}
-
-/// Adds a term to the sums. The numbers of `left` are loaded here, so that it is one instruction with
-/// their broadcast.
-#[inline(always)]
-fn add_term<T: Vectors, S: Simd, const M: usize, const V: usize>(
-    simd: S,
-    mut sums: Sums<T, S, M, V>,
-    left: [&T; M],
-    right: &mut impl Iterator<Item = [T::Vector<S>; V]>,
-) -> Sums<T, S, M, V> {
-    let Some(right) = right.next() else { return sums };
-    for i in 0..M {
-        let left = T::splat(simd, *left[i]);
-        for v in 0..V {
-            sums[i][v] = T::mul_add(simd, left, right[v], sums[i][v]);
         }
     }
     sums
@@ -117,5 +116,9 @@ fn add_term<T: Vectors, S: Simd, const M: usize, const V: usize>(
 #[inline(always)]
 pub(crate) fn load<T: Vectors, S: Simd, const V: usize>(values: &[T]) -> [T::Vector<S>; V] {
     let vectors = T::vectors::<S>(&values[..V * T::lanes::<S>()]);
-    std::array::from_fn(|v| vectors[v])
+    let mut loaded = [vectors[0]; V];
+    for v in 1..V {
+        loaded[v] = vectors[v];
+    }
+    loaded
 }

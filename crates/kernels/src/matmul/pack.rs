@@ -3,7 +3,7 @@
 use pulp::Simd;
 
 use super::product::Matrix;
-use crate::tile::{ROWS, VECTORS, height, load};
+use crate::tile::{ROWS, VECTORS, height};
 use crate::turn::{SIDE, Turn};
 use crate::vectors::Vectors;
 
@@ -32,8 +32,10 @@ pub(super) fn pack_right<T: Vectors, S: Simd>(
                 let at = (start + column) as isize + t as isize * right.stride;
                 let from = &right.values[at as usize..][..used];
                 if used == width {
-                    T::vectors_mut::<S>(to)[..VECTORS]
-                        .copy_from_slice(&load::<T, S, VECTORS>(from));
+                    let (to, from) = (T::vectors_mut::<S>(to), T::vectors::<S>(from));
+                    for v in 0..VECTORS {
+                        to[v] = from[v];
+                    }
                 } else {
                     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
                 }
@@ -64,10 +66,10 @@ fn turn_columns<'a, T: Vectors>(
     // The last squares end with the columns.
     for left in (0..columns).step_by(SIDE) {
         let left = left.min(columns - SIDE);
-        let from: [&[T]; SIDE] = std::array::from_fn(
-            #[inline(always)]
-            |j| &column(left + j)[..terms],
-        );
+        let mut from: [&[T]; SIDE] = [&[]; SIDE];
+        for (j, from) in from.iter_mut().enumerate() {
+            *from = &column(left + j)[..terms];
+        }
         for top in (0..terms).step_by(SIDE) {
             let top = top.min(terms - SIDE);
             let mut square = [&nothing; SIDE];

@@ -70,7 +70,13 @@ impl<T: Vectors> WithSimd for Products<'_, T> {
             !right.transposed && right.stride >= n as isize && (m <= tune(3) || rows_fit);
         let direct = if in_place { n - n % width } else { 0 };
         let rows_at_once = (room.min(tune(5)) / 12 * 12).max(12);
-        let columns_at_once = if m <= rows_at_once { width } else { room / width * width };
+        let columns_at_once = if m > rows_at_once {
+            room / width * width
+        } else if right.transposed {
+            (tune(8) * width).min(room / width * width)
+        } else {
+            (tune(7) * width).min(room / width * width)
+        };
         // Which parts the buffers hold.
         let mut packed = [None, None];
         for [l, r, o] in offsets {
@@ -148,7 +154,7 @@ impl<T: Vectors> WithSimd for Products<'_, T> {
 pub(super) fn tune(i: usize) -> usize {
     use std::sync::LazyLock;
     static TUNE: LazyLock<Vec<usize>> = LazyLock::new(|| {
-        let default = "1024,2,4,32,65536,256,256,0,0,0";
+        let default = "512,4,4,32,65536,256,256,4,1,0";
         let given = std::env::var("TUNE").unwrap_or_default();
         let mut v: Vec<usize> = default.split(',').map(|x| x.parse().unwrap()).collect();
         for pair in given.split(',').filter(|x| !x.is_empty()) {
@@ -238,7 +244,11 @@ impl<T: Vectors> Stripe<'_, T> {
                 let rows = T::vectors::<S>(values).as_chunks::<VECTORS>().0;
                 let rows = rows.iter().map(
                     #[inline(always)]
-                    |row| std::array::from_fn(|v| row[v]),
+                    |row| {
+                        let mut vectors = [row[0]; V];
+                        vectors.copy_from_slice(&row[..V]);
+                        vectors
+                    },
                 );
                 accumulate(simd, sums, left, first, self.terms, rows)
             }
