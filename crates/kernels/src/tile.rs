@@ -32,6 +32,8 @@ pub(crate) enum Left<'a, T> {
     Rows(&'a [T], usize, isize),
     /// Row i, term t at `start + t * stride + i`.
     Columns(&'a [T], usize, isize),
+    /// The rows of one tile from the start on, a term's numbers after the other's.
+    Tile(&'a [T]),
 }
 
 impl<'a, T> Left<'a, T> {
@@ -106,6 +108,11 @@ pub(crate) fn accumulate<T: Vectors, S: Simd, const M: usize, const V: usize>(
                 let left = &values[at as usize..][..M];
                 add_term!(simd, sums, right, i => left[i]);
                 at += stride;
+            }
+        }
+        Left::Tile(values) => {
+            for left in &values.as_chunks::<M>().0[..terms] {
+                add_term!(simd, sums, right, i => left[i]);
             }
         }
     }

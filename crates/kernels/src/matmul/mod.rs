@@ -5,6 +5,7 @@
 
 mod pack;
 mod product;
+mod stripe;
 
 use std::cell::RefCell;
 use std::thread::LocalKey;

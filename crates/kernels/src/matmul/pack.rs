@@ -17,29 +17,35 @@ pub(super) fn pack_right<T: Vectors, S: Simd>(
     width: usize,
     to: &mut [T],
 ) {
-    let turn = Turn::new();
-    let panels = to.chunks_exact_mut(width * terms);
-    for (column, panel) in (0..columns).step_by(width).zip(panels) {
-        let used = width.min(columns - column);
-        if right.transposed {
+    let panel = width * terms;
+    if right.transposed {
+        let turn = Turn::new();
+        for (column, to) in (0..columns).step_by(width).zip(to.chunks_exact_mut(panel)) {
             let first = |j: usize| {
                 let at = start as isize + (column + j) as isize * right.stride;
                 &right.values[at as usize..][..terms]
             };
-            turn_columns(turn, first, used, width, panel);
-        } else {
-            for (t, to) in panel.chunks_exact_mut(width).enumerate() {
-                let at = (start + column) as isize + t as isize * right.stride;
-                let from = &right.values[at as usize..][..used];
-                if used == width {
-                    let (to, from) = (T::vectors_mut::<S>(to), T::vectors::<S>(from));
-                    for v in 0..VECTORS {
-                        to[v] = from[v];
-                    }
-                } else {
-                    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            turn_columns(turn, first, width.min(columns - column), width, to);
+        }
+        return;
+    }
+    for t in 0..terms {
+        let at = (start as isize + t as isize * right.stride) as usize;
+        let mut from = &right.values[at..][..columns];
+        let mut at = t * width;
+        while !from.is_empty() {
+            let (part, rest) = from.split_at(width.min(from.len()));
+            let to = &mut to[at..][..width];
+            if part.len() == width {
+                let (to, part) = (T::vectors_mut::<S>(to), T::vectors::<S>(part));
+                for v in 0..VECTORS {
+                    to[v] = part[v];
                 }
+            } else {
+                to.iter_mut().zip(part).for_each(|(to, part)| *to = *part);
             }
+            from = rest;
+            at += panel;
         }
     }
 }
