@@ -8,7 +8,7 @@ use crate::turn::{SIDE, Turn};
 use crate::vectors::Vectors;
 
 /// Copies `[terms, columns]` of the second factor, from `start` on, into panels of `width` columns, one
-/// after the other, a term a row. What is left of the last panel is not overwritten.
+/// after the other, a term a row. What is beyond the last column is any numbers.
 #[inline(always)]
 pub(super) fn pack_right<T: Vectors, S: Simd>(
     right: Matrix<'_, T>,
@@ -17,10 +17,9 @@ pub(super) fn pack_right<T: Vectors, S: Simd>(
     width: usize,
     to: &mut [T],
 ) {
-    let panel = width * terms;
     if right.transposed {
         let turn = Turn::new();
-        for (column, to) in (0..columns).step_by(width).zip(to.chunks_exact_mut(panel)) {
+        for (column, to) in (0..columns).step_by(width).zip(to.chunks_exact_mut(width * terms)) {
             let first = |j: usize| {
                 let at = start as isize + (column + j) as isize * right.stride;
                 &right.values[at as usize..][..terms]
@@ -30,22 +29,19 @@ pub(super) fn pack_right<T: Vectors, S: Simd>(
         return;
     }
     for t in 0..terms {
-        let at = (start as isize + t as isize * right.stride) as usize;
-        let mut from = &right.values[at..][..columns];
-        let mut at = t * width;
-        while !from.is_empty() {
-            let (part, rest) = from.split_at(width.min(from.len()));
-            let to = &mut to[at..][..width];
-            if part.len() == width {
-                let (to, part) = (T::vectors_mut::<S>(to), T::vectors::<S>(part));
+        let row = &right.values[(start as isize + t as isize * right.stride) as usize..];
+        for column in (0..columns).step_by(width) {
+            let from = &row[column..];
+            let to = &mut to[column * terms + t * width..][..width];
+            if from.len() >= width {
+                // Whole vectors, whatever is beyond the row.
+                let (to, from) = (T::vectors_mut::<S>(to), T::vectors::<S>(from));
                 for v in 0..VECTORS {
-                    to[v] = part[v];
+                    to[v] = from[v];
                 }
             } else {
-                to.iter_mut().zip(part).for_each(|(to, part)| *to = *part);
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             }
-            from = rest;
-            at += panel;
         }
     }
 }
