@@ -1,5 +1,5 @@
-//! Gradient, Hessian-vector products (one, a block of four, one by reverse over reverse), a cold
-//! Lanczos solve and the spectral density of tanh networks from 9 thousand to 650 thousand parameters,
+//! Gradient, the gradient linearised (what products at the same parameters share), Hessian-vector
+//! products (one, a block of four, one by reverse over reverse), a cold Lanczos solve and the spectral density of tanh networks from 9 thousand to 650 thousand parameters,
 //! on the CPU backend and on wgpu, and how many gradients a product costs; the latter for other kinds of
 //! network too, on the CPU.
 //!
@@ -25,7 +25,8 @@ use sharpscope::rng::{Stream, stream};
 const WIDTHS: [&[usize]; 5] =
     [&[64, 64], &[128, 128], &[256, 256], &[512, 512, 256], &[768, 640, 160]];
 const SAMPLES: usize = 1000;
-const QUANTITIES: [&str; 6] = ["gradient", "hvp", "block", "reverse", "lanczos", "density"];
+const QUANTITIES: [&str; 7] =
+    ["gradient", "hvp", "block", "linearise", "reverse", "lanczos", "density"];
 /// The density of larger networks takes minutes.
 const DENSITY_WIDTHS: [&[usize]; 2] = [&[64, 64], &[256, 256]];
 
@@ -62,24 +63,29 @@ fn networks() -> Vec<Case> {
 /// Other kinds.
 fn kinds() -> Vec<Case> {
     let case = |(name, dataset, samples): (&str, &'static str, usize)| Case {
-        label: name.to_string(),
+        label: format!("{name}-{samples}"),
         model: ModelSpec::load(name).unwrap(),
         dataset,
         loss: Loss::Ce,
         samples,
-        quantities: vec!["gradient", "hvp", "block", "reverse"],
+        quantities: vec!["gradient", "hvp", "block", "linearise", "reverse"],
     };
     [
+        ("mlp", "digits", SAMPLES),
         ("mlp-relu", "digits", SAMPLES),
         ("mlp-gelu", "digits", SAMPLES),
+        ("fc-tanh", "fashion-mnist", SAMPLES),
         ("cnn-relu", "digits", 200),
+        ("cnn-tanh", "fashion-mnist", 60),
         ("transformer-tiny", "shakespeare", 32),
+        ("transformer-tiny", "shakespeare", 200),
     ]
     .map(case)
     .into()
 }
 
-fn objective(device: &Device, case: &Case, how: Differentiation) -> Box<dyn Objective> {
+/// The loss, and parameters.
+fn objective(device: &Device, case: &Case, how: Differentiation) -> (Box<dyn Objective>, Vec<f64>) {
     let device = &device.clone().with_differentiation(how);
     let (model, options) = (case.model.clone(), DataOptions::default());
     let (data, _) = Dataset::load_with(case.dataset, &options, model.context(), 0).unwrap();
@@ -92,7 +98,7 @@ fn objective(device: &Device, case: &Case, how: Differentiation) -> Box<dyn Obje
     let samples = (0..case.samples).collect();
     let mut objective = supervised(device, &task, samples, chunk).unwrap();
     objective.set_parameters(&theta).unwrap();
-    objective
+    (objective, theta)
 }
 
 fn label(widths: &[usize]) -> String {
@@ -112,7 +118,7 @@ fn bench_device(criterion: &mut Criterion, choice: BackendChoice, cases: &[Case]
     group.sample_size(10).warm_up_time(Duration::from_millis(500));
     group.measurement_time(Duration::from_secs(3));
     for case in cases {
-        let mut made: HashMap<bool, Box<dyn Objective>> = HashMap::new();
+        let mut made: HashMap<bool, (Box<dyn Objective>, Vec<f64>)> = HashMap::new();
         for &quantity in &case.quantities {
             group.bench_function(BenchmarkId::new(&case.label, quantity), |bencher| {
                 let how = match quantity {
@@ -120,7 +126,7 @@ fn bench_device(criterion: &mut Criterion, choice: BackendChoice, cases: &[Case]
                     _ => Differentiation::Forward,
                 };
                 let made = made.entry(quantity == "reverse");
-                let objective = &**made.or_insert_with(|| objective(&device, case, how));
+                let (objective, theta) = made.or_insert_with(|| objective(&device, case, how));
                 let block: Vec<f64> = (0..4)
                     .flat_map(|i| {
                         random_unit_vector(objective.dim(), &mut stream(i, Stream::Split))
@@ -132,14 +138,18 @@ fn bench_device(criterion: &mut Criterion, choice: BackendChoice, cases: &[Case]
                     "gradient" => objective.gradient(Samples::All).unwrap().gradient[0],
                     "hvp" | "reverse" => objective.hvp(&v).unwrap()[0],
                     "block" => objective.hvps(&block).unwrap()[0],
+                    "linearise" => {
+                        objective.set_parameters(theta).unwrap();
+                        objective.gradient_and_hvps(&[]).unwrap().0.gradient[0]
+                    }
                     "density" => {
                         let mut rng = stream(2, Stream::Split);
-                        let mut hessian = Hessian::new(objective);
+                        let mut hessian = Hessian::new(&**objective);
                         DENSITY.run(&mut hessian, &mut rng).unwrap().range().1
                     }
                     _ => {
                         step += 1;
-                        METER.measure(objective, step).unwrap().lambda[0]
+                        METER.measure(&**objective, step).unwrap().lambda[0]
                     }
                 });
             });
@@ -185,7 +195,7 @@ fn print_table(cases: &[Case]) {
                     print!("  {quantity} {median:.2} ({least:.2} to {greatest:.2})");
                 }
             }
-            if let [Some(gradient), Some(hvp), Some(block), Some(reverse), ..] = times {
+            if let [Some(gradient), Some(hvp), Some(block), _, Some(reverse), ..] = times {
                 let ratio = |time: f64| time / gradient.0;
                 print!(
                     "  in gradients: hvp {:.2}, of a block {:.2}, reverse {:.2}",

@@ -32,11 +32,14 @@ pub(super) struct Chunked<B: Backend, A: Backend<Device = B::Device>, T: Task> {
     chunk_size: usize,
     chunks: Chunks<A, T>,
     /// The batch that was asked for last: it is, more than once.
-    batch: Mutex<Option<(Vec<usize>, Chunks<A, T>)>>,
+    batch: Mutex<Option<Batch<A, T>>>,
 }
 
 /// A chunk of a task's samples on a backend.
 pub(super) type ChunkOf<A, T> = Chunk<<T as Task>::Batch<A>>;
+
+/// The positions of a batch's samples, and its chunks.
+type Batch<A, T> = (Vec<usize>, Chunks<A, T>);
 
 /// Chunks of all samples, or of a batch.
 pub(super) type Chunks<A, T> = Arc<[ChunkOf<A, T>]>;
@@ -199,7 +202,7 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
         let task = &self.task;
         let read = self.sum(&self.chunks, model, |model, chunk| {
             let (loss, correct) = task.evaluate(&model, &chunk.batch);
-            joined(Vec::new(), plain(loss), correct.map(&plain), chunk.weight)
+            Parts::evaluated(Vec::new(), plain(loss), correct.map(&plain))
         })?;
         Ok(split_evaluation(read, 0, self.samples.len()).1)
     }
@@ -222,10 +225,10 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
         check_output_matrix(&*self.task, matrix, *self.says.get_or_init(ask))
     }
 
-    /// The sum over chunks of `compute(prepare(chunk), chunk)`, read back at once. As many chunks as
-    /// there are workers are in work at a time; they are added in their own order, so that rounding does
-    /// not depend on that number. What is prepared, on this thread, is a model of the chunk's own: leaves
-    /// of a tape are not shared.
+    /// What `compute(prepare(chunk), chunk)` gives over all chunks, read back at once: means, then
+    /// counts. As many chunks as there are workers are in work at a time; they are added in their own
+    /// order, so that rounding does not depend on that number. What is prepared, on this thread, is a
+    /// model of the chunk's own: leaves of a tape are not shared.
     pub fn sum<M, F>(
         &self,
         chunks: &[ChunkOf<A, T>],
@@ -234,47 +237,60 @@ impl<B: Backend, A: Backend<Device = B::Device>, T: Task> Chunked<B, A, T> {
     ) -> Result<Vec<f64>>
     where
         M: Send,
-        F: Fn(M, &ChunkOf<A, T>) -> Tensor<B, 1> + Sync,
+        F: Fn(M, &ChunkOf<A, T>) -> Parts<B> + Sync,
     {
+        if let [chunk] = chunks {
+            let Parts { mut means, counts } = compute(prepare(chunk), chunk);
+            means.extend(counts);
+            return self.placement.read_all(means);
+        }
         let mut total: Option<Tensor<B, 1>> = None;
         for group in chunks.chunks(self.placement.workers.max(1)) {
             let jobs: Vec<_> = group.iter().map(|chunk| (prepare(chunk), chunk)).collect();
-            let one = |(prepared, chunk): (_, &Chunk<_>)| compute(prepared, chunk);
+            let one =
+                |(prepared, chunk): (_, &Chunk<_>)| compute(prepared, chunk).weighted(chunk.weight);
             let parts: Vec<Tensor<B, 1>> = match jobs.len() {
                 1 => jobs.into_iter().map(one).collect(),
                 _ => jobs.into_par_iter().map(one).collect(),
             };
             total = total.into_iter().chain(parts).reduce(Tensor::add);
         }
-        match total {
-            Some(total) => self.placement.read(total),
-            None => Ok(Vec::new()),
+        self.placement.read_all(total.into_iter().collect())
+    }
+}
+
+/// What is computed of a chunk.
+pub(super) struct Parts<B: Backend> {
+    /// Means over its samples.
+    pub means: Vec<Tensor<B, 1>>,
+    /// Counts of its samples.
+    pub counts: Option<Tensor<B, 1>>,
+}
+
+impl<B: Backend> Parts<B> {
+    /// Means alone.
+    pub fn means(means: Vec<Tensor<B, 1>>) -> Self {
+        Self { means, counts: None }
+    }
+
+    /// `means`, then the loss, and how many answers are correct.
+    pub fn evaluated(
+        mut means: Vec<Tensor<B, 1>>,
+        loss: Tensor<B, 1>,
+        correct: Option<Tensor<B, 1>>,
+    ) -> Self {
+        means.push(loss.reshape([1]));
+        Self { means, counts: correct.map(|correct| correct.reshape([1])) }
+    }
+
+    /// The part of a mean over all chunks, as one tensor: put together by as few kernels as can be.
+    fn weighted(self, weight: f64) -> Tensor<B, 1> {
+        let means = Tensor::cat(self.means, 0).mul_scalar(weight);
+        match self.counts {
+            None => means,
+            Some(counts) => Tensor::cat(vec![means, counts], 0),
         }
     }
-}
-
-/// A chunk's part of a mean; the only chunk is all of it.
-pub(super) fn share<B: Backend>(values: Tensor<B, 1>, weight: f64) -> Tensor<B, 1> {
-    if weight == 1.0 { values } else { values.mul_scalar(weight) }
-}
-
-/// `pieces`, then `[loss, correct]` of one chunk, all but the last weighted: what every evaluation
-/// reads, in one transfer and put together by as few kernels as can be.
-pub(super) fn joined<B: Backend>(
-    mut pieces: Vec<Tensor<B, 1>>,
-    loss: Tensor<B, 1>,
-    correct: Option<Tensor<B, 1>>,
-    weight: f64,
-) -> Tensor<B, 1> {
-    pieces.push(loss.reshape([1]));
-    let correct = correct.map(|correct| correct.reshape([1]));
-    if weight == 1.0 {
-        pieces.extend(correct);
-        return Tensor::cat(pieces, 0);
-    }
-    let mut parts = vec![Tensor::cat(pieces, 0).mul_scalar(weight)];
-    parts.extend(correct);
-    Tensor::cat(parts, 0)
 }
 
 /// Splits what was read into the evaluation and the `dim` numbers before it.

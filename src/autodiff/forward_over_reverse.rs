@@ -8,18 +8,19 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use sharpscope_tangents::{Elementwise, Recording, Tangents, Tape, constant, known, split, value};
+use sharpscope_tangents::{
+    Elementwise, LinearProgram, Recording, Tangents, Tape, constant, known, split, value,
+};
 
-use super::chunked::{Chunk, ChunkOf, Chunked, joined, share, split_evaluation};
+use super::chunked::{Chunk, ChunkOf, Chunked, Parts, split_evaluation};
 use super::linearised::{
     Kepts, Linearised, Noted, Outputs, Parameters, Value, differentiate, plain, with_parameters,
 };
-use super::memory::Memory;
 use super::output_product::{OutputLoss, loss_of, weigh};
 use super::{
     Evaluation, GradientEvaluation, Objective, OutputMatrix, ParameterLayout, Samples, Task,
 };
-use crate::device::Placement;
+use crate::device::{Memory, Placement};
 use crate::error::{Result, check_length};
 
 /// Tensors of `B` with tangents that are noted.
@@ -32,7 +33,8 @@ const MOST_DIRECTIONS: usize = 8;
 pub struct ForwardObjective<B: Elementwise, T: Task> {
     chunked: Chunked<B, Noted<B>, T>,
     memory: Memory,
-    most_directions: usize,
+    /// Elements of the largest tensor that the device holds.
+    largest_tensor: Option<usize>,
     kept: Kepts<B>,
 }
 
@@ -61,7 +63,7 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
         let chunked = Chunked::new(task, placement, samples, chunk_size)?;
         let kept = Kepts::of(chunked.all().len());
         let memory = Memory::default();
-        Ok(Self { chunked, memory, most_directions: MOST_DIRECTIONS, kept })
+        Ok(Self { chunked, memory, largest_tensor: None, kept })
     }
 
     /// The same, keeping linearisations within `memory`; within a quarter of the machine's otherwise.
@@ -69,9 +71,10 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
         Self { memory, ..self }
     }
 
-    /// The same, multiplying at most so many directions at once.
-    pub fn with_most_directions(self, most: usize) -> Self {
-        Self { most_directions: most.clamp(1, MOST_DIRECTIONS), ..self }
+    /// The same on a device that holds no tensor of more elements: as many directions are multiplied at
+    /// once as it holds.
+    pub fn with_largest_tensor(self, elements: usize) -> Self {
+        Self { largest_tensor: Some(elements), ..self }
     }
 
     /// The model at theta.
@@ -83,16 +86,22 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
         Tape::new(&self.chunked.placement.device)
     }
 
-    /// The products with the vectors of `block`, then the gradient, loss and accuracy where they are
-    /// `wanted`; and over how many samples.
-    fn pass(&self, samples: Samples<'_>, block: &[f64], wanted: bool) -> Result<(Vec<f64>, usize)> {
+    /// What is wanted, and over how many samples it is.
+    fn pass(&self, samples: Samples<'_>, wanted: Wanted<'_>) -> Result<(Vec<f64>, usize)> {
         let (chunks, count) = self.chunked.of(samples)?;
-        let directions = self.chunked.stacks("block of vectors", block, self.most_directions)?;
-        let Self { chunked: Chunked { task, layout, .. }, memory, .. } = self;
+        let (block, value) = match wanted {
+            Wanted::Gradient => (&[][..], true),
+            Wanted::Products(block) => (block, false),
+            Wanted::Both(block) => (block, true),
+        };
+        let directions = self.chunked.stacks("block of vectors", block, MOST_DIRECTIONS)?;
+        let Self { chunked: Chunked { task, .. }, memory, largest_tensor, .. } = self;
         let store = self.kept.linearised(samples, chunks.len());
         let prepare = |chunk: &ChunkOf<Noted<B>, T>| match store.get(chunk.number) {
             Some(kept) => Work::Linearised(kept),
-            None if block.is_empty() => Work::Gradient(self.model(Parameters::Leaves)),
+            None if matches!(wanted, Wanted::Gradient) => {
+                Work::Gradient(self.model(Parameters::Leaves))
+            }
             None => {
                 let tape = self.tape();
                 Work::Linearise(self.model(Parameters::ChangingLeaves(&tape)), tape)
@@ -102,7 +111,7 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
             let linearised = match work {
                 Work::Gradient(model) => {
                     let value = differentiate(&**task, &model, &chunk.batch);
-                    return evaluated(Vec::new(), value, chunk.weight);
+                    return evaluated(Vec::new(), value);
                 }
                 Work::Linearised(linearised) => linearised,
                 Work::Linearise(model, tape) => {
@@ -110,39 +119,100 @@ impl<B: Elementwise, T: Task> ForwardObjective<B, T> {
                     store.offer(chunk.number, linearised, memory)
                 }
             };
-            let products = directions
-                .iter()
-                .map(|stack| together(linearised.hessian.apply(stack.clone()), stack, layout));
+            let hessian = &linearised.hessian;
+            let most = largest_tensor.map(|most| most / hessian.largest_tensor().max(1));
+            let products = directions.iter().flat_map(|stack| multiplied(hessian, stack, most));
             let products: Vec<Tensor<B, 1>> = products.collect();
-            match wanted {
-                true => evaluated(products, linearised.value.clone(), chunk.weight),
-                false => share(Tensor::cat(products, 0), chunk.weight),
+            match value {
+                true => evaluated(products, linearised.value.clone()),
+                false => Parts::means(products),
             }
         };
-        Ok((self.chunked.sum(&chunks, prepare, compute)?, count))
+        let mut read = self.chunked.sum(&chunks, prepare, compute)?;
+        for stack in read[..block.len()].chunks_mut((MOST_DIRECTIONS * self.dim()).max(1)) {
+            by_direction(stack, &self.chunked.layout);
+        }
+        Ok((read, count))
+    }
+}
+
+/// What is asked of a pass: the products with the vectors of a block, and after them gradient, loss and
+/// accuracy.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Gradient,
+    Products(&'a [f64]),
+    Both(&'a [f64]),
+}
+
+/// A stack of directions in parts of at most so many.
+fn parts<B: Elementwise>(stack: &[Tensor<B, 2>], most: Option<usize>) -> Vec<Vec<Tensor<B, 2>>> {
+    let count = stack[0].dims()[0];
+    match most.map(|most| most.max(1)).filter(|&most| most < count) {
+        None => vec![stack.to_vec()],
+        Some(most) => {
+            let part = |from: usize| {
+                let rows = from..count.min(from + most);
+                stack.iter().map(|piece| piece.clone().slice([rows.clone()])).collect()
+            };
+            (0..count).step_by(most).map(part).collect()
+        }
     }
 }
 
 /// `products`, then gradient, loss and accuracy of a chunk.
-fn evaluated<B: Elementwise>(
-    mut products: Vec<Tensor<B, 1>>,
-    value: Value<B>,
-    weight: f64,
-) -> Tensor<B, 1> {
+fn evaluated<B: Elementwise>(mut products: Vec<Tensor<B, 1>>, value: Value<B>) -> Parts<B> {
     products.extend(value.gradient);
-    joined(products, value.loss, value.correct, weight)
+    Parts::evaluated(products, value.loss, value.correct)
 }
 
-/// What a program made of a stack of directions, one direction after the other.
-fn together<B: Elementwise>(
+/// What a program makes of a stack of directions, at most `most` of them at once: for each parameter, one
+/// direction after the other.
+fn multiplied<B: Elementwise>(
+    program: &LinearProgram<B>,
+    stack: &[Tensor<B, 2>],
+    most: Option<usize>,
+) -> Vec<Tensor<B, 1>> {
+    let mut parts = parts(stack, most)
+        .into_iter()
+        .map(|part| flat(program.apply(part.clone()), &part).into_iter())
+        .collect::<Vec<_>>();
+    match &mut parts[..] {
+        [part] => part.collect(),
+        parts => {
+            let piece = |_| Tensor::cat(parts.iter_mut().flat_map(Iterator::next).collect(), 0);
+            stack.iter().map(piece).collect()
+        }
+    }
+}
+
+/// What a program made of a stack of directions: for each parameter, one direction after the other.
+fn flat<B: Elementwise>(
     outputs: Vec<Option<Tensor<B, 2>>>,
     directions: &[Tensor<B, 2>],
-    layout: &ParameterLayout,
-) -> Tensor<B, 1> {
-    let count = directions[0].dims()[0];
+) -> Vec<Tensor<B, 1>> {
     let pieces = outputs.into_iter().zip(directions);
-    let pieces = pieces.map(|(piece, direction)| piece.unwrap_or_else(|| direction.zeros_like()));
-    Tensor::cat(pieces.collect(), 1).reshape([count * layout.len()])
+    let piece = |(piece, direction): (Option<Tensor<B, 2>>, &Tensor<B, 2>)| {
+        let [count, len] = direction.dims();
+        piece.unwrap_or_else(|| direction.zeros_like()).reshape([count * len])
+    };
+    pieces.map(piece).collect()
+}
+
+/// Numbers that come for each parameter, one direction after the other, as one vector after the other.
+fn by_direction(stack: &mut [f64], layout: &ParameterLayout) {
+    let dim = layout.len();
+    let count = stack.len() / dim.max(1);
+    if count < 2 {
+        return;
+    }
+    let pieces = stack.to_vec();
+    for entry in layout.entries() {
+        let piece = &pieces[count * entry.offset..][..count * entry.len];
+        for (i, part) in piece.chunks(entry.len.max(1)).enumerate() {
+            stack[i * dim + entry.offset..][..entry.len].copy_from_slice(part);
+        }
+    }
 }
 
 impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
@@ -164,25 +234,25 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
     }
 
     fn gradient(&self, samples: Samples<'_>) -> Result<GradientEvaluation> {
-        let (read, count) = self.pass(samples, &[], true)?;
+        let (read, count) = self.pass(samples, Wanted::Gradient)?;
         let (gradient, evaluation) = split_evaluation(read, self.dim(), count);
         Ok(GradientEvaluation { evaluation, gradient })
     }
 
     fn hvp_over(&self, samples: Samples<'_>, v: &[f64]) -> Result<Vec<f64>> {
         check_length("vector", v.len(), self.dim())?;
-        Ok(self.pass(samples, v, false)?.0)
+        Ok(self.pass(samples, Wanted::Products(v))?.0)
     }
 
     fn hvps(&self, block: &[f64]) -> Result<Vec<f64>> {
         if block.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.pass(Samples::All, block, false)?.0)
+        Ok(self.pass(Samples::All, Wanted::Products(block))?.0)
     }
 
     fn gradient_and_hvps(&self, block: &[f64]) -> Result<(GradientEvaluation, Vec<f64>)> {
-        let (mut products, count) = self.pass(Samples::All, block, true)?;
+        let (mut products, count) = self.pass(Samples::All, Wanted::Both(block))?;
         let read = products.split_off(block.len());
         let (gradient, evaluation) = split_evaluation(read, self.dim(), count);
         Ok((GradientEvaluation { evaluation, gradient }, products))
@@ -190,7 +260,7 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
 
     fn output_product(&self, matrix: OutputMatrix, v: &[f64]) -> Result<Vec<f64>> {
         check_length("vector", v.len(), self.dim())?;
-        let Self { chunked: Chunked { task, placement, layout, .. }, memory, kept, .. } = self;
+        let Self { chunked: Chunked { task, placement, .. }, memory, kept, .. } = self;
         self.chunked.check_output_matrix(matrix, || self.model(Parameters::Constant))?;
         let directions = self.chunked.stacks("vector", v, 1)?.remove(0);
         let prepare = |chunk: &ChunkOf<Noted<B>, T>| match kept.outputs.get(chunk.number) {
@@ -205,7 +275,7 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
             let outputs = match work {
                 Err(outputs) => outputs,
                 Ok((changing, leaves, tape)) => {
-                    let models = (&changing, &leaves);
+                    let models = [&changing, &leaves];
                     let outputs = Outputs::new(&**task, models, &chunk.batch, tape);
                     kept.outputs.offer(chunk.number, outputs, memory)
                 }
@@ -219,7 +289,7 @@ impl<B: Elementwise, T: Task> Objective for ForwardObjective<B, T> {
             let loss = LossForward::<B, T> { task, batch: &chunk.batch };
             let weighted = weigh(matrix, &loss, placement, chunk.number, values, change);
             let pieces = outputs.transposed.apply(vec![weighted.reshape([1, rows * columns])]);
-            share(together(pieces, &directions, layout), chunk.weight)
+            Parts::means(flat(pieces, &directions))
         })
     }
 }

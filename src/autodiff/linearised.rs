@@ -11,8 +11,8 @@ use sharpscope_tangents::{
     Elementwise, LinearProgram, Recording, Tangents, Tape, constant, known, split, value,
 };
 
-use super::memory::{Memory, Taken};
 use super::{Samples, Task, output_product};
+use crate::device::{Memory, Taken};
 
 /// Tensors of `B` whose derivatives are noted, on a tape.
 pub(super) type Noted<B> = Autodiff<Tangents<Recording<B>>>;
@@ -162,7 +162,7 @@ impl<B: Elementwise> Outputs<B> {
     /// Of a model with [`Parameters::Changing`] on `tape`, and of one with [`Parameters::Leaves`].
     pub fn new<T: Task>(
         task: &T,
-        (changing, leaves): (&T::Model<Noted<B>>, &T::Model<Noted<B>>),
+        [changing, leaves]: [&T::Model<Noted<B>>; 2],
         batch: &T::Batch<Noted<B>>,
         tape: Tape<B>,
     ) -> Self {
@@ -235,11 +235,14 @@ impl<B: Elementwise> Store<Outputs<B>> {
     }
 }
 
+/// The positions of a batch's samples, and what is kept of it.
+type OfBatch<B> = (Vec<usize>, Arc<Store<Linearised<B>>>);
+
 /// What is kept at the parameters of the moment: of all samples, and of the batch that was asked for
 /// last.
 pub(super) struct Kepts<B: Backend> {
     all: Arc<Store<Linearised<B>>>,
-    batch: Mutex<Option<(Vec<usize>, Arc<Store<Linearised<B>>>)>>,
+    batch: Mutex<Option<OfBatch<B>>>,
     pub outputs: Store<Outputs<B>>,
 }
 

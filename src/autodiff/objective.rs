@@ -64,7 +64,8 @@ pub trait Objective: Send {
         Ok(products)
     }
 
-    /// The gradient over all samples, and what [`Objective::hvps`] gives, in as little as one pass.
+    /// The gradient over all samples, and what [`Objective::hvps`] gives, in as little as one pass. Where
+    /// products follow at the same parameters this is the gradient to ask for, with an empty block too.
     ///
     /// # Errors
     /// As [`Objective::hvp_over`].

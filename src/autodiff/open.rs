@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::chunked::check_chunk;
-use super::watched::{Watched, most_samples};
+use super::watched::{Watched, most_elements, most_samples};
 use super::{ForwardObjective, Objective, ReverseObjective, Task};
 use crate::device::{Compute, Device, Differentiation, even};
 use crate::error::Result;
@@ -27,13 +27,6 @@ impl Device {
         })
     }
 
-    /// How many directions a stack of them may have, so that no tensor of a chunk is larger than the
-    /// device holds.
-    fn most_directions<T: Task>(&self, task: &T, chunk: usize) -> Option<usize> {
-        let (opened, per_sample) = (self.opened()?, task.largest_tensor()?);
-        Some(most_samples(opened, per_sample).ok()? / chunk.max(1))
-    }
-
     /// The loss of `task` over `samples` on this device, at most `chunk` samples at a time, and no more
     /// than its largest tensor allows. On wgpu each result is [`crate::Error::DeviceFailed`] if the
     /// device dropped any work on the way to it.
@@ -51,11 +44,11 @@ impl Device {
             let placement = self.placement();
             Ok(match self.differentiation() {
                 Differentiation::Forward => {
-                    let most = self.most_directions(&*task, chunk);
                     let forward =
-                        ForwardObjective::<Compute, T>::new(task, placement, samples, chunk)?;
-                    Box::new(match most {
-                        Some(most) => forward.with_most_directions(most),
+                        ForwardObjective::<Compute, T>::new(task, placement, samples, chunk)?
+                            .with_memory(self.memory().clone());
+                    Box::new(match self.opened() {
+                        Some(opened) => forward.with_largest_tensor(most_elements(opened)),
                         None => forward,
                     })
                 }

@@ -10,7 +10,7 @@ use burn::backend::Autodiff;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use super::chunked::{Chunked, joined, share, split_evaluation};
+use super::chunked::{Chunked, Parts, split_evaluation};
 use super::output_product::{OutputLoss, loss_of, outputs_of, weigh};
 use super::parameters::{Nested, Tracking, inner_gradient, outer_gradient, with_parameters};
 use super::{
@@ -75,7 +75,7 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
             |model, chunk| {
                 let (loss, correct) = task.evaluate(&model, &chunk.batch);
                 let gradient = outer_gradient(&model, loss.backward()).inner();
-                joined(vec![gradient], plain(loss), correct.map(plain), chunk.weight)
+                Parts::evaluated(vec![gradient], plain(loss), correct.map(plain))
             },
         )?;
         let (gradient, evaluation) = split_evaluation(read, self.dim(), count);
@@ -94,7 +94,7 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
                 let loss = task.loss(&model, &chunk.batch);
                 let gradient = outer_gradient(&model, loss.backward());
                 let directional = (gradient * Tensor::from_inner(v.clone())).sum();
-                share(inner_gradient(&model, directional.backward()), chunk.weight)
+                Parts::means(vec![inner_gradient(&model, directional.backward())])
             },
         )
     }
@@ -116,7 +116,7 @@ impl<B: Backend, T: Task> Objective for ReverseObjective<B, T> {
             let weighted = weigh(matrix, &loss, placement, chunk.number, values, change);
             let weighted = Tensor::from_inner(Tensor::from_inner(weighted));
             let total = (outputs_of(&**task, &again, &chunk.batch) * weighted).sum();
-            share(outer_gradient(&again, total.backward()).inner(), chunk.weight)
+            Parts::means(vec![outer_gradient(&again, total.backward()).inner()])
         })
     }
 }

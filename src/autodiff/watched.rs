@@ -16,6 +16,11 @@ use crate::error::{Error, Field, Message, Result};
 /// Bytes of a number on the device, whole numbers and truth values included.
 const NUMBER: u64 = 4;
 
+/// Elements of the largest tensor that it holds.
+pub(super) fn most_elements(opened: &Opened) -> usize {
+    (opened.most_bytes() / NUMBER) as usize
+}
+
 /// How many samples a chunk may have if each takes `per_sample` numbers of the largest tensor.
 ///
 /// # Errors

@@ -100,6 +100,9 @@ pub struct RunConfig {
     pub precision: Precision,
     /// Samples in a chunk.
     pub chunk: Option<usize>,
+    /// Most MiB for what products share; null for a quarter of the machine's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<usize>,
     /// Steps between checkpoints; null for the last alone.
     pub checkpoint_every: Option<usize>,
     /// Where it is written; no part of what is compared or serialised.
@@ -164,6 +167,7 @@ impl RunConfig {
             backend: settings.backend.unwrap_or_default(),
             precision,
             chunk: settings.chunk,
+            memory: settings.memory,
             checkpoint_every: settings.checkpoint_every,
         })
     }

@@ -145,6 +145,10 @@ settings! {
             /// Most samples in one pass, on each CPU thread, which bounds memory [default: 256 on
             /// the CPU, 8192 on a GPU]
             chunk: usize, checked at_least_one;
+            /// Most MiB for what Hessian-vector products at the same parameters share; beyond it each
+            /// computes it again [default: a quarter of the machine's memory, and at most 1024 on a
+            /// GPU]
+            memory: usize, shown "MIB";
         }
         "Output" {
             /// Run directory to write [default: runs/TIME-NAME]

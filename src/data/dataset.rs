@@ -1,5 +1,7 @@
 //! Samples and their targets.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use super::InputShape;
@@ -29,6 +31,13 @@ pub enum Inputs {
         shape: InputShape,
         /// The numbers of all samples, one sample after the other.
         values: Vec<f64>,
+    },
+    /// Images as bytes: a feature is a byte over 255.
+    Images {
+        /// The shape of one sample.
+        shape: InputShape,
+        /// The bytes of all samples, one sample after the other.
+        pixels: Vec<u8>,
     },
     /// Text, cut into windows that do not overlap.
     Tokens {
@@ -137,6 +146,7 @@ impl Dataset {
     pub fn len(&self) -> usize {
         match &self.inputs {
             Inputs::Features { shape, values } => values.len() / shape.len().max(1),
+            Inputs::Images { shape, pixels } => pixels.len() / shape.len().max(1),
             Inputs::Tokens { context, tokens, .. } => tokens.len().saturating_sub(1) / context,
         }
     }
@@ -149,7 +159,7 @@ impl Dataset {
     /// The shape of one sample's inputs.
     pub fn input_shape(&self) -> InputShape {
         match &self.inputs {
-            Inputs::Features { shape, .. } => *shape,
+            Inputs::Features { shape, .. } | Inputs::Images { shape, .. } => *shape,
             Inputs::Tokens { vocabulary, context, .. } => {
                 InputShape::Tokens { vocabulary: vocabulary.len(), context: *context }
             }
@@ -162,17 +172,27 @@ impl Dataset {
             (Targets::Classes { classes, .. }, _) => *classes,
             (Targets::Values { outputs, .. }, _) => *outputs,
             (Targets::NextToken, Inputs::Tokens { vocabulary, .. }) => vocabulary.len(),
-            (Targets::NextToken, Inputs::Features { .. }) => 0,
+            (Targets::NextToken, _) => 0,
         }
     }
 
     /// Features of a sample; none for text.
-    pub fn features(&self, sample: usize) -> &[f64] {
+    pub fn features(&self, sample: usize) -> Cow<'_, [f64]> {
+        let row = |width: usize| sample * width..(sample + 1) * width;
         match &self.inputs {
-            Inputs::Features { shape, values } => {
-                &values[sample * shape.len()..(sample + 1) * shape.len()]
+            Inputs::Features { shape, values } => Cow::Borrowed(&values[row(shape.len())]),
+            Inputs::Images { shape, pixels } => {
+                pixels[row(shape.len())].iter().map(|&pixel| brightness(pixel)).collect()
             }
-            Inputs::Tokens { .. } => &[],
+            Inputs::Tokens { .. } => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// One feature of a sample.
+    pub(super) fn feature(&self, sample: usize, column: usize) -> f64 {
+        match &self.inputs {
+            Inputs::Images { shape, pixels } => brightness(pixels[sample * shape.len() + column]),
+            _ => self.features(sample)[column],
         }
     }
 
@@ -182,7 +202,7 @@ impl Dataset {
             Inputs::Tokens { context, tokens, .. } => {
                 &tokens[sample * context..=(sample + 1) * context]
             }
-            Inputs::Features { .. } => &[],
+            _ => &[],
         }
     }
 
@@ -206,6 +226,10 @@ impl Dataset {
 
     /// Replaces every feature x of every sample by `f(column, x)`.
     pub(super) fn map_features(&mut self, f: impl Fn(usize, f64) -> f64) {
+        if let Inputs::Images { shape, pixels } = &self.inputs {
+            let values = pixels.iter().map(|&pixel| brightness(pixel)).collect();
+            self.inputs = Inputs::Features { shape: *shape, values };
+        }
         if let Inputs::Features { shape, values } = &mut self.inputs {
             let width = shape.len();
             for (i, x) in values.iter_mut().enumerate() {
@@ -222,6 +246,12 @@ impl Dataset {
             }
         }
     }
+}
+
+/// A pixel's byte as a number from 0 to 1.
+fn brightness(pixel: u8) -> f64 {
+    const BRIGHTEST: f64 = 255.0;
+    f64::from(pixel) / BRIGHTEST
 }
 
 /// SHA-256 over these bytes, one part after the other, in hexadecimal.

@@ -19,8 +19,12 @@ pub struct Standardisation {
 impl Standardisation {
     /// Statistics of the given samples: those that train, so that validation data stay unseen.
     pub fn of(dataset: &Dataset, samples: &[usize]) -> Self {
-        let (mean, deviation) = moments(samples, |i| dataset.features(i));
-        let (target_mean, target_deviation) = moments(samples, |i| dataset.values(i));
+        let columns = |row: &dyn Fn(usize) -> usize| samples.first().map_or(0, |&i| row(i));
+        let features = columns(&|i| dataset.features(i).len());
+        let (mean, deviation) = moments(samples, features, |i, j| dataset.feature(i, j));
+        let targets = columns(&|i| dataset.values(i).len());
+        let (target_mean, target_deviation) =
+            moments(samples, targets, |i, j| dataset.values(i)[j]);
         Self { mean, deviation, target_mean, target_deviation }
     }
 
@@ -32,15 +36,18 @@ impl Standardisation {
     }
 }
 
-/// Mean and standard deviation of each column of some rows.
-fn moments<'a>(samples: &[usize], row: impl Fn(usize) -> &'a [f64]) -> (Vec<f64>, Vec<f64>) {
-    let columns = samples.first().map_or(0, |&i| row(i).len());
-    let average = |f: &dyn Fn(&[f64], usize) -> f64| -> Vec<f64> {
-        let column = |j| samples.iter().map(|&i| f(row(i), j)).sum::<f64>() / samples.len() as f64;
+/// Mean and standard deviation over some rows, of each of so many columns.
+fn moments(
+    samples: &[usize],
+    columns: usize,
+    at: impl Fn(usize, usize) -> f64,
+) -> (Vec<f64>, Vec<f64>) {
+    let average = |f: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
+        let column = |j| samples.iter().map(|&i| f(i, j)).sum::<f64>() / samples.len() as f64;
         (0..columns).map(column).collect()
     };
-    let mean = average(&|row, j| row[j]);
-    let deviation = average(&|row, j| (row[j] - mean[j]).powi(2))
+    let mean = average(&at);
+    let deviation = average(&|i, j| (at(i, j) - mean[j]).powi(2))
         .into_iter()
         .map(|variance| if variance > 0.0 { variance.sqrt() } else { 1.0 })
         .collect();

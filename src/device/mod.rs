@@ -2,11 +2,14 @@
 //! The only module that names a backend: everything else is generic over them or sees
 //! [`crate::autodiff::Objective`]s.
 
+mod memory;
 mod placement;
 
 use sharpscope_compute::Opened;
 pub use sharpscope_compute::{Adapter, AdapterInfo, AdapterKind, Compute, ComputeDevice, adapters};
 
+pub use memory::Memory;
+pub(crate) use memory::Taken;
 pub use placement::{Differentiation, Placement, Precision};
 
 use crate::error::{Error, Field, Message, Result};
@@ -45,6 +48,7 @@ pub struct Device {
     adapter: String,
     notice: Option<String>,
     differentiation: Differentiation,
+    memory: Memory,
 }
 
 #[derive(Debug, Clone)]
@@ -77,6 +81,7 @@ impl Device {
             adapter: format!("CPU, {} threads", cpu_workers()),
             notice,
             differentiation: Differentiation::default(),
+            memory: Memory::default(),
         }
     }
 
@@ -100,6 +105,7 @@ impl Device {
                 adapter: gpu.info.name.clone(),
                 notice: None,
                 differentiation: Differentiation::default(),
+                memory: Memory::on_gpu(),
             },
             Err(error) => {
                 let notice = format!("{} failed ({error}): running on the CPU", gpu.info.name);
@@ -141,6 +147,7 @@ impl Device {
             adapter: name.clone(),
             notice: None,
             differentiation: Differentiation::default(),
+            memory: Memory::on_gpu(),
         })
     }
 
@@ -156,6 +163,17 @@ impl Device {
     /// The same device, differentiating as asked; [`Differentiation::Forward`] otherwise.
     pub fn with_differentiation(self, differentiation: Differentiation) -> Self {
         Self { differentiation, ..self }
+    }
+
+    /// The same device, where what products share takes at most so many bytes; a quarter of the machine's
+    /// memory otherwise, and no more than 1 GiB on a GPU, which does not say how much it has.
+    pub fn with_memory(self, bytes: usize) -> Self {
+        Self { memory: Memory::of(bytes), ..self }
+    }
+
+    /// The bound on what products share, and how much of it is taken.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The backend's name: `cpu` or `wgpu`.

@@ -1,7 +1,7 @@
 //! Where tensors live and in which precision, and the way there and back.
 
 use burn::tensor::backend::Backend;
-use burn::tensor::{DType, Int, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Int, Shape, Tensor, TensorData, Transaction};
 
 use crate::error::{Error, Result};
 use crate::names::choices;
@@ -106,17 +106,36 @@ impl<Device> Placement<Device> {
     /// # Errors
     /// [`Error::Numerical`] if the device reports failure.
     pub fn read<B: Backend<Device = Device>>(&self, tensor: Tensor<B, 1>) -> Result<Vec<f64>> {
+        self.read_all(vec![tensor])
+    }
+
+    /// Reads tensors back in one transfer, one after the other.
+    ///
+    /// # Errors
+    /// As [`Placement::read`].
+    pub fn read_all<B: Backend<Device = Device>>(
+        &self,
+        tensors: Vec<Tensor<B, 1>>,
+    ) -> Result<Vec<f64>> {
         let failed = |reason: String| Error::Numerical {
             what: "reading a result back from the device",
             reason,
         };
-        let data = tensor.try_into_data().map_err(|e| failed(format!("{e:?}")))?;
-        let values = match self.precision {
-            Precision::F32 => {
-                data.as_slice::<f32>().map(|values| values.iter().map(|&x| f64::from(x)).collect())
+        let all = tensors.into_iter().fold(Transaction::default(), Transaction::register);
+        let read = all.try_execute().map_err(|e| failed(format!("{e:?}")))?;
+        let mut values = Vec::with_capacity(read.iter().map(|data| data.shape[0]).sum());
+        for data in read {
+            match self.precision {
+                Precision::F32 => {
+                    let data = data.as_slice::<f32>().map_err(|e| failed(format!("{e:?}")))?;
+                    values.extend(data.iter().map(|&x| f64::from(x)));
+                }
+                Precision::F64 => {
+                    let data = data.as_slice::<f64>().map_err(|e| failed(format!("{e:?}")))?;
+                    values.extend_from_slice(data);
+                }
             }
-            Precision::F64 => data.as_slice::<f64>().map(<[f64]>::to_vec),
-        };
-        values.map_err(|e| failed(format!("{e:?}")))
+        }
+        Ok(values)
     }
 }

@@ -65,6 +65,10 @@ pub fn prepare(mut config: RunConfig) -> Result<Prepared> {
     );
 
     let device = Device::open(config.backend, config.precision)?.with_differentiation(config.hvp);
+    let device = match config.memory {
+        Some(mebibytes) => device.with_memory(mebibytes.saturating_mul(1 << 20)),
+        None => device,
+    };
     tracing::debug!(backend = device.backend(), adapter = device.adapter(), "device opened");
     let dataset = Arc::new(dataset);
     let task = Arc::new(Supervised {

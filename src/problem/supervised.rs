@@ -48,9 +48,9 @@ impl Supervised {
         placement: &Placement<B::Device>,
     ) -> NetworkInputs<B> {
         match &self.data.inputs {
-            Inputs::Features { shape, .. } => {
-                let features: Vec<f64> =
-                    samples.iter().flat_map(|&i| self.data.features(i)).copied().collect();
+            Inputs::Features { shape, .. } | Inputs::Images { shape, .. } => {
+                let mut features = Vec::with_capacity(samples.len() * shape.len());
+                samples.iter().for_each(|&i| features.extend_from_slice(&self.data.features(i)));
                 NetworkInputs::Features(placement.float(&features, [samples.len(), shape.len()]))
             }
             Inputs::Tokens { context, .. } => {

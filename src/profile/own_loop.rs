@@ -15,7 +15,7 @@ use super::{
     Objectives, Observer, Quantity, Recorder, RunInfo, Start, StepMeter, Update, monitor, row,
     threshold,
 };
-use crate::autodiff::{Objective, Samples, Task, check_determinism};
+use crate::autodiff::{Objective, Task, check_determinism};
 use crate::curvature::{CurvatureMeter, Tracking};
 use crate::device::{Device, Precision};
 use crate::error::{Error, Result};
@@ -303,13 +303,10 @@ impl Profiler {
         let mut row = row::begin(step, next.lr, theta);
         let mut remark = None;
         if step.is_multiple_of(self.settings.every) {
-            let (full, products) = match &self.tracking {
-                Some(tracking) => {
-                    let (full, products) = self.objective.gradient_and_hvps(&tracking.probe())?;
-                    (full, Some(products))
-                }
-                None => (self.objective.gradient(Samples::All)?, None),
-            };
+            let probe = self.tracking.as_ref().map(Tracking::probe);
+            let block = probe.as_deref().unwrap_or_default();
+            let (full, products) = self.objective.gradient_and_hvps(block)?;
+            let products = probe.map(|_| products);
             row::enter_evaluation(&mut row, &full);
             row.threshold = threshold(&row, next.optimizer);
             row.step_ms = clock.elapsed().as_secs_f64() * 1e3;

@@ -209,11 +209,12 @@ impl Trainer<'_> {
     /// the validation loss.
     fn evaluate(&self, step: &mut Step, tracking: Option<&Tracking>) -> Result<()> {
         let train = &self.problem.train;
-        // The first products of the eigenvalues that are followed come with the gradient.
-        let followed = tracking.filter(|_| step.measures && self.problem.curvature.is_none());
-        if let Some(tracking) = followed {
-            let (full, products) = train.gradient_and_hvps(&tracking.probe())?;
-            (step.full, step.products) = (Some(full), Some(products));
+        if step.measures && self.problem.curvature.is_none() {
+            // The first products of the eigenvalues that are followed come with the gradient, and others
+            // share its pass.
+            let probe = tracking.map(Tracking::probe);
+            let (full, products) = train.gradient_and_hvps(probe.as_deref().unwrap_or_default())?;
+            (step.full, step.products) = (Some(full), probe.map(|_| products));
         } else if step.batch.is_none() || step.evaluates {
             step.full = Some(train.gradient(Samples::All)?);
         }

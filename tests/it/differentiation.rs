@@ -19,7 +19,7 @@ use sharpscope::rng::{Stream, stream};
 use crate::derivatives::{assert_close, cpu, gradient, relative_error};
 
 /// Small models of every kind, each with data and a loss that it fits.
-fn tasks() -> Vec<(String, Arc<Supervised>)> {
+pub fn tasks() -> Vec<(String, Arc<Supervised>)> {
     let mlp = |activation: &str| {
         let json = serde_json::json!({"kind": "mlp", "hidden": [9, 7], "activation": activation});
         serde_json::from_value::<ModelSpec>(json).unwrap()
@@ -47,13 +47,13 @@ fn tasks() -> Vec<(String, Arc<Supervised>)> {
     tasks
 }
 
-fn theta(task: &Supervised) -> Vec<f64> {
+pub fn theta(task: &Supervised) -> Vec<f64> {
     let (inputs, outputs) = (task.data.input_shape(), task.data.outputs());
     let mut weights = stream(3, Stream::Initialisation);
     initial_parameters(&task.model, inputs, outputs, &mut weights).unwrap()
 }
 
-fn block(dim: usize, count: u64) -> Vec<f64> {
+pub fn block(dim: usize, count: u64) -> Vec<f64> {
     (0..count).flat_map(|i| random_unit_vector(dim, &mut stream(i, Stream::Split))).collect()
 }
 

@@ -70,11 +70,17 @@ fn events(lines: &str) -> Vec<(u64, String)> {
     lines.lines().map(event).collect()
 }
 
+/// Runs of the linear model in squared error: each eigenvalue comes once for every output, so that which
+/// vector of the top eigenspace a solve gives, and how the gradient lies to it, is up to rounding.
+const REPEATED: [&str; 3] = ["spectra", "diverged", "comparison"];
+
 fn same_table(found: &Path, golden: &Path) {
+    let repeated = REPEATED.iter().any(|run| golden.starts_with(goldens().join(run)));
     let (found, golden) = (Table::read(found).untimed(), Table::read(golden).untimed());
     assert_eq!(found.rows.len(), golden.rows.len());
     for (step, (found, golden)) in found.rows.iter().zip(&golden.rows).enumerate() {
-        for (name, expected) in golden {
+        let determined = |name: &str| !(repeated && name == "gradient_alignment");
+        for (name, expected) in golden.iter().filter(|(name, _)| determined(name)) {
             let cell = found.get(name).unwrap_or_else(|| panic!("no column {name}"));
             let near = match (cell.parse::<f64>(), expected.parse::<f64>()) {
                 (Ok(cell), Ok(expected)) => {

@@ -15,6 +15,7 @@ mod goldens;
 mod launches;
 mod limits;
 mod linalg;
+mod linearisation;
 mod model;
 mod models;
 mod optim;

@@ -110,6 +110,16 @@ impl Elementwise for Compute {
             c: FloatTensor<Self>,
             d: FloatTensor<Self>,
         ) => kernels::sum_of_products;
+        fn softmax_tangent(
+            p: FloatTensor<Self>,
+            dx: FloatTensor<Self>,
+            dim: usize,
+        ) => kernels::softmax_tangent;
+        fn log_softmax_tangent(
+            p: FloatTensor<Self>,
+            dx: FloatTensor<Self>,
+            dim: usize,
+        ) => kernels::log_softmax_tangent;
     }
 
     fn identity(tensor: &FloatTensor<Self>) -> Option<usize> {

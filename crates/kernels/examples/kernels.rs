@@ -1,4 +1,5 @@
-//! Microseconds per call of the kernels and of burn's own operations.
+//! Microseconds per call of the kernels and of burn's own operations, of all or of those whose name
+//! contains the first argument.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -38,6 +39,9 @@ fn microseconds(operation: &dyn Fn() -> FlexTensor) -> f64 {
 }
 
 fn compare(name: &str, ours: &dyn Fn() -> FlexTensor, burns: &dyn Fn() -> FlexTensor) {
+    if std::env::args().nth(1).is_some_and(|part| !name.contains(&part)) {
+        return;
+    }
     let (ours, burns) = (microseconds(ours), microseconds(burns));
     println!("{name:<44} {ours:>10.2} {burns:>10.2} {:>7.1}", burns / ours);
 }
@@ -165,7 +169,7 @@ fn of_transformers() {
     let p = ours::softmax(scores.clone(), 3);
     compare(
         "softmax_tangent [200, 2, 32, 32]",
-        &|| ours::softmax_tangent(p.clone(), scores.clone()),
+        &|| ours::softmax_tangent(p.clone(), scores.clone(), 3),
         &|| {
             let product = Flex::float_mul(p.clone(), scores.clone());
             let sum = Flex::float_sum_dim(product.clone(), 3);

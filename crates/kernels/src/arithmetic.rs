@@ -1,5 +1,6 @@
 //! Operations on the elements of two tensors, either of which may be broadcast.
 
+use std::ops::Range;
 use std::slice::ChunksExactMut;
 
 use burn_backend::DType;
@@ -163,10 +164,13 @@ fn by_strides<T: Real, Op: Binary>(
         a = if matches!(x, 0 | 1) { a } else { contiguous(a) };
         b = if matches!(y, 0 | 1) { b } else { contiguous(b) };
     }
-    let in_place = |x: &FlexTensor| {
-        let full = x.layout().shape().as_slice() == shape.lengths();
-        full && x.is_unique() && whole(x) && row_major(x)
-    };
+    if let Some(row) = short_row(&b, &a, shape) {
+        return with_row::<T>(a, b, row, Op::apply);
+    }
+    if let Some(row) = short_row(&a, &b, shape) {
+        return with_row::<T>(b, a, row, swapped::<T, Op>);
+    }
+    let in_place = |x: &FlexTensor| is_full(x, shape) && x.is_unique() && whole(x);
     let starts = [&a, &b].map(|x| x.layout().start_offset());
     if in_place(&a) {
         let axes = shape.axes([&b]);
@@ -187,6 +191,68 @@ fn by_strides<T: Real, Op: Binary>(
     recycle(a);
     recycle(b);
     result
+}
+
+/// Whether a tensor is of a shape, its elements in order.
+fn is_full(x: &FlexTensor, shape: &Lengths) -> bool {
+    x.layout().shape().as_slice() == shape.lengths() && row_major(x)
+}
+
+/// The widest of rows that are made wider.
+const WIDE: usize = 128;
+
+/// Where a row lies that is broadcast along all rows of another tensor, which is in order, if it is so
+/// short that loops over it would hardly start.
+fn short_row(x: &FlexTensor, other: &FlexTensor, shape: &Lengths) -> Option<Range<usize>> {
+    let mut axes = shape.axes([x]);
+    let (length, [stride]) = axes.pop();
+    let repeated = axes.rank() == 1 && axes.strides()[0] == [0];
+    let start = x.layout().start_offset();
+    let short = length <= WIDE / 4 && stride == 1;
+    (short && repeated && is_full(other, shape)).then_some(start..start + length)
+}
+
+/// Each element of a tensor in order and one of a row that is broadcast, several rows at a time.
+fn with_row<T: Real>(
+    mut x: FlexTensor,
+    other: FlexTensor,
+    row: Range<usize>,
+    operation: impl Fn(T, T) -> T,
+) -> FlexTensor {
+    let row = &other.storage::<T>()[row];
+    let mut several = [T::ZERO; WIDE];
+    let several = &mut several[..WIDE / row.len() * row.len()];
+    several.chunks_exact_mut(row.len()).for_each(|copy| copy.copy_from_slice(row));
+    let several = &*several;
+    if x.is_unique() && whole(&x) {
+        let values = x.storage_mut::<T>();
+        vectorized(
+            #[inline(always)]
+            move || {
+                for rows in values.chunks_mut(several.len()) {
+                    for (value, other) in rows.iter_mut().zip(several) {
+                        *value = operation(*value, *other);
+                    }
+                }
+            },
+        );
+        return x;
+    }
+    let (start, len) = (x.layout().start_offset(), x.layout().num_elements());
+    let mut values = take::<T>(len);
+    let (room, source) = (values.as_mut_slice(), &x.storage::<T>()[start..start + len]);
+    vectorized(
+        #[inline(always)]
+        move || {
+            let rows = room.chunks_mut(several.len()).zip(source.chunks(several.len()));
+            for (rows, source) in rows {
+                for (value, (x, other)) in rows.iter_mut().zip(source.iter().zip(several)) {
+                    *value = operation(*x, *other);
+                }
+            }
+        },
+    );
+    dense(values, x.layout().shape().as_slice(), x.dtype())
 }
 
 /// Each value by itself and an element of a tensor walked along.

@@ -1,7 +1,7 @@
 //! Tensors joined, and parts of a tensor replaced.
 
 use burn_backend::ops::FloatTensorOps;
-use burn_backend::{BoolStore, DType};
+use burn_backend::{BoolStore, DType, Element};
 use burn_flex::{Flex, FlexTensor};
 use burn_std::Slice;
 
@@ -45,19 +45,27 @@ fn joined<T: Number>(tensors: Vec<FlexTensor>, dim: usize) -> FlexTensor {
     shape.copy_from_slice(tensors[0].layout().shape().as_slice());
     shape[dim] = tensors.iter().map(|x| x.layout().shape()[dim]).sum();
     let mut values = take::<T>(shape.iter().product());
-    let length: usize = shape[dim..].iter().product();
-    let mut from = 0;
-    for x in &tensors {
-        // What is without gaps in both.
-        let run: usize = x.layout().shape().as_slice()[dim..].iter().product();
-        let start = x.layout().start_offset();
-        let source = &bytemuck::cast_slice::<u8, T>(x.bytes())[start..];
-        if run > 0 && length > 0 {
-            for (row, run_of_x) in values.chunks_exact_mut(length).zip(source.chunks_exact(run)) {
+    // What is without gaps in the result and in each tensor.
+    let run_of = |shape: &[usize]| shape[dim..].iter().product::<usize>();
+    let length = run_of(shape);
+    let parts: Vec<(&[T], usize)> = tensors
+        .iter()
+        .map(|x| {
+            let source = &bytemuck::cast_slice::<u8, T>(x.bytes())[x.layout().start_offset()..];
+            (source, run_of(x.layout().shape().as_slice()))
+        })
+        .collect();
+    // So many rows that what is written is still in the nearest cache when the next tensor is copied.
+    let rows = (2048 / length.max(1)).max(1);
+    for (index, block) in values.chunks_mut(rows * length.max(1)).enumerate() {
+        let mut from = 0;
+        for (source, run) in parts.iter().filter(|(_, run)| *run > 0) {
+            let source = source[index * rows * run..].chunks_exact(*run);
+            for (row, run_of_x) in block.chunks_exact_mut(length).zip(source) {
                 row[from..from + run].copy_from_slice(run_of_x);
             }
+            from += run;
         }
-        from += run;
     }
     let result = dense(values, shape, tensors[0].dtype());
     tensors.into_iter().for_each(recycle);
@@ -69,5 +77,20 @@ pub fn slice_assign(x: FlexTensor, slices: &[Slice], value: FlexTensor) -> FlexT
     // burn's copy is by runs where both are in order, or the value is one number.
     let one_number = value.layout().strides().iter().all(|stride| *stride == 0);
     let value = if one_number { value } else { contiguous(value) };
-    Flex::float_slice_assign(contiguous(x), slices, value)
+    let x = match x.dtype() {
+        DType::F32 => apart::<f32>(contiguous(x)),
+        DType::F64 => apart::<f64>(contiguous(x)),
+        _ => x,
+    };
+    Flex::float_slice_assign(x, slices, value)
+}
+
+/// A tensor in order that nobody else holds.
+fn apart<T: Number + Element>(x: FlexTensor) -> FlexTensor {
+    if x.is_unique() {
+        return x;
+    }
+    let mut values = take::<T>(x.layout().num_elements());
+    values.copy_from_slice(x.storage());
+    dense(values, x.layout().shape().as_slice(), x.dtype())
 }

@@ -4,9 +4,10 @@ use burn_backend::{BoolStore, DType};
 use burn_flex::{FlexTensor, Layout};
 use burn_std::Shape;
 
-use crate::element::{Number, dense, vectorized};
+use crate::element::{Number, dense};
 use crate::pool::{recycle, take};
 use crate::strides::{Axes, MAX_RANK, axes_of, dense_layout, row_major, whole};
+use crate::transpose::{Matrix, transpose};
 
 /// The same tensor with its elements in order and nothing else in its buffer: itself where it is so.
 pub fn contiguous(x: FlexTensor) -> FlexTensor {
@@ -118,7 +119,7 @@ fn transposed_axis(axes: &Axes<1>) -> Option<usize> {
     axes.strides()[..axes.rank() - 1].iter().position(|[stride]| *stride == 1)
 }
 
-/// Copies by tiles, each of which reads and writes a few runs of neighbours.
+/// Copies matrices whose columns are without gaps along an axis.
 fn copy_transposed<T: Number>(
     source: &[T],
     start: usize,
@@ -129,73 +130,19 @@ fn copy_transposed<T: Number>(
     let (lengths, strides) = (axes.lengths(), axes.strides());
     let last = lengths.len() - 1;
     // The strides of the copy, whose axes are in order.
-    let mut stride_in_copy = 1;
-    let mut outer = Axes::new();
-    let mut outer_strides = [0; MAX_RANK];
-    for axis in (0..=last).rev() {
-        outer_strides[axis] = stride_in_copy;
-        stride_in_copy *= lengths[axis] as isize;
+    let mut strides_in_copy = [1; MAX_RANK];
+    for axis in (0..last).rev() {
+        strides_in_copy[axis] = strides_in_copy[axis + 1] * lengths[axis + 1] as isize;
     }
+    let mut outer = Axes::new();
     for other in (0..last).filter(|other| *other != axis) {
-        outer.push(lengths[other], [strides[other][0], outer_strides[other]]);
+        outer.push(lengths[other], [strides[other][0], strides_in_copy[other]]);
     }
     let matrix = Matrix {
         rows: lengths[axis],
         columns: lengths[last],
         column_stride: strides[last][0],
-        row_stride_in_copy: outer_strides[axis] as usize,
+        row_stride_in_copy: strides_in_copy[axis] as usize,
     };
-    vectorized(
-        #[inline(always)]
-        move || {
-            for [from, to] in outer.offsets([start, 0]) {
-                matrix.copy(source, from, &mut copy[to..]);
-            }
-        },
-    );
-}
-
-/// A matrix whose columns are without gaps, to be copied to one whose rows are.
-struct Matrix {
-    rows: usize,
-    columns: usize,
-    column_stride: isize,
-    row_stride_in_copy: usize,
-}
-
-impl Matrix {
-    #[inline(always)]
-    fn copy<T: Number>(&self, source: &[T], start: usize, copy: &mut [T]) {
-        const TILE: usize = 8;
-        let column =
-            |column: usize| (start as isize + column as isize * self.column_stride) as usize;
-        for top in (0..self.rows).step_by(TILE) {
-            for left in (0..self.columns).step_by(TILE) {
-                let (rows, columns) = (self.rows - top, self.columns - left);
-                let to = top * self.row_stride_in_copy + left;
-                if rows >= TILE && columns >= TILE {
-                    let tile: [[T; TILE]; TILE] = std::array::from_fn(
-                        #[inline(always)]
-                        |i| {
-                            let from = column(left + i) + top;
-                            source[from..from + TILE].try_into().unwrap_or([T::zeroed(); TILE])
-                        },
-                    );
-                    let turned: [[T; TILE]; TILE] =
-                        std::array::from_fn(|i| std::array::from_fn(|j| tile[j][i]));
-                    for (i, row) in turned.iter().enumerate() {
-                        let to = to + i * self.row_stride_in_copy;
-                        copy[to..to + TILE].copy_from_slice(row);
-                    }
-                } else {
-                    for i in 0..rows.min(TILE) {
-                        let to = to + i * self.row_stride_in_copy;
-                        for (j, value) in copy[to..to + columns.min(TILE)].iter_mut().enumerate() {
-                            *value = source[column(left + j) + top + i];
-                        }
-                    }
-                }
-            }
-        }
-    }
+    transpose(source, start, copy, matrix, outer);
 }

@@ -1,6 +1,6 @@
 //! The types of elements, and the vector instructions that loops over them are compiled for.
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 use std::sync::LazyLock;
 
 use burn_backend::{DType, Element};
@@ -8,9 +8,13 @@ use burn_flex::{FlexTensor, Layout};
 use burn_std::{Bytes, Shape};
 use bytemuck::Pod;
 use pulp::{Arch, Simd, WithSimd};
+use rten_simd::SimdUnaryOp;
+use rten_vecmath::Exp;
 
+use crate::lanes::Lanes;
 use crate::pool::Pool;
 use crate::strides::dense_layout;
+use crate::turn::Squares;
 
 /// Runs loops with the widest vector instructions that the processor has.
 ///
@@ -19,7 +23,13 @@ use crate::strides::dense_layout;
 /// compiler knows.
 #[inline(always)]
 pub(crate) fn vectorized<R>(loops: impl FnMut() -> R) -> R {
-    arch().dispatch(Loops(loops))
+    dispatch(Loops(loops))
+}
+
+/// As `vectorized`, of what uses vectors itself.
+#[inline(always)]
+pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
+    arch().dispatch(kernel)
 }
 
 /// The instructions that the processor has.
@@ -73,8 +83,11 @@ impl Number for f64 {
 pub(crate) trait Real:
     Number
     + Element
+    + Lanes
+    + Squares
     + PartialOrd
     + Add<Output = Self>
+    + AddAssign
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Div<Output = Self>
@@ -88,10 +101,15 @@ pub(crate) trait Real:
     fn nearest(value: f64) -> Self;
 
     fn root(self) -> Self;
+
+    fn logarithm(self) -> Self;
+
+    /// Each number replaced by its exponential.
+    fn exponentials(numbers: &mut [Self]);
 }
 
 macro_rules! real {
-    ($type:ty) => {
+    ($type:ty, |$numbers:ident| $exponentials:expr) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -106,12 +124,20 @@ macro_rules! real {
             fn root(self) -> Self {
                 self.sqrt()
             }
+
+            fn logarithm(self) -> Self {
+                self.ln()
+            }
+
+            fn exponentials($numbers: &mut [Self]) {
+                $exponentials
+            }
         }
     };
 }
 
-real!(f32);
-real!(f64);
+real!(f32, |numbers| Exp {}.map_mut(numbers));
+real!(f64, |numbers| numbers.iter_mut().for_each(|x| *x = x.exp()));
 
 /// A tensor of a type and shape, its elements in order.
 pub(crate) fn dense<T: Number>(values: Vec<T>, shape: &[usize], dtype: DType) -> FlexTensor {

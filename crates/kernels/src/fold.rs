@@ -1,12 +1,23 @@
 //! Folds of rows and of columns, several numbers at a time.
 
-use crate::element::Real;
+use std::marker::PhantomData;
+
+use pulp::{Simd, WithSimd};
+
+use crate::element::{Real, dispatch};
+use crate::lanes::Lanes;
+use crate::strides::Axes;
 
 /// An operation that numbers may be folded with in any order.
 pub(crate) trait Fold {
     fn start<T: Real>() -> T;
 
     fn join<T: Real>(x: T, y: T) -> T;
+
+    fn join_vectors<T: Real, S: Simd>(simd: S, x: T::Vector<S>, y: T::Vector<S>) -> T::Vector<S>;
+
+    /// The fold of a vector's numbers.
+    fn of_vector<T: Real, S: Simd>(simd: S, vector: T::Vector<S>) -> T;
 }
 
 pub(crate) struct Sum;
@@ -20,6 +31,16 @@ impl Fold for Sum {
     #[inline(always)]
     fn join<T: Real>(x: T, y: T) -> T {
         x + y
+    }
+
+    #[inline(always)]
+    fn join_vectors<T: Real, S: Simd>(simd: S, x: T::Vector<S>, y: T::Vector<S>) -> T::Vector<S> {
+        <T as Lanes>::add(simd, x, y)
+    }
+
+    #[inline(always)]
+    fn of_vector<T: Real, S: Simd>(simd: S, vector: T::Vector<S>) -> T {
+        <T as Lanes>::sum(simd, vector)
     }
 }
 
@@ -35,48 +56,138 @@ impl Fold for Max {
     #[inline(always)]
     #[allow(clippy::eq_op)]
     fn join<T: Real>(x: T, y: T) -> T {
-        if (y > x) | (y != y) { y } else { x }
+        let larger = if y > x { y } else { x };
+        if y == y { larger } else { y }
+    }
+
+    #[inline(always)]
+    fn join_vectors<T: Real, S: Simd>(simd: S, x: T::Vector<S>, y: T::Vector<S>) -> T::Vector<S> {
+        T::max(simd, x, y)
+    }
+
+    #[inline(always)]
+    fn of_vector<T: Real, S: Simd>(_: S, vector: T::Vector<S>) -> T {
+        fold_few::<T, Self>(T::of::<S>(&vector))
     }
 }
 
-/// The fold of a row without gaps.
-#[inline(always)]
-pub(crate) fn fold_row<T: Real, F: Fold>(row: &[T]) -> T {
-    // The partial folds of blocks are folded in turn.
-    const BLOCK: usize = 2048;
-    if row.len() <= BLOCK {
-        return fold_block::<T, F>(row);
-    }
-    row.chunks(BLOCK).fold(F::start(), |fold, block| F::join(fold, fold_block::<T, F>(block)))
+/// Folds rows, each without gaps, to one number each.
+///
+/// The axes walk over the rows' first elements.
+pub(crate) fn fold_rows<T: Real, F: Fold>(
+    values: &[T],
+    start: usize,
+    axes: Axes<1>,
+    length: usize,
+    folds: &mut [T],
+) {
+    dispatch(Rows { values, start, axes, length, folds, fold: PhantomData::<F> });
 }
 
-#[inline(always)]
-fn fold_block<T: Real, F: Fold>(row: &[T]) -> T {
-    if row.len() < 32 {
-        return fold_lanes::<T, F, 4>(row);
-    }
-    fold_lanes::<T, F, 32>(row)
+struct Rows<'a, T, F> {
+    values: &'a [T],
+    start: usize,
+    axes: Axes<1>,
+    length: usize,
+    folds: &'a mut [T],
+    fold: PhantomData<F>,
 }
 
-/// So many partial folds.
-#[inline(always)]
-fn fold_lanes<T: Real, F: Fold, const N: usize>(row: &[T]) -> T {
-    let mut lanes = [F::start(); N];
-    let (chunks, rest) = row.as_chunks::<N>();
-    for values in chunks {
-        for i in 0..N {
-            lanes[i] = F::join(lanes[i], values[i]);
+impl<T: Real, F: Fold> WithSimd for Rows<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // The partial folds of blocks are folded in turn.
+        const BLOCK: usize = 4096;
+        for (fold, [at]) in self.folds.iter_mut().zip(self.axes.offsets([self.start])) {
+            let row = &self.values[at..at + self.length];
+            *fold = if row.len() <= BLOCK {
+                fold_block::<T, F, S>(simd, row)
+            } else {
+                let blocks = row.chunks(BLOCK).map(|block| fold_block::<T, F, S>(simd, block));
+                blocks.fold(F::start(), |fold, of_block| F::join(fold, of_block))
+            };
         }
     }
-    let few = rest.iter().fold(F::start(), |fold, value| F::join(fold, *value));
-    let mut half = N / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] = F::join(lanes[i], lanes[i + half]);
-        }
-        half /= 2;
+}
+
+#[inline(always)]
+fn fold_block<T: Real, F: Fold, S: Simd>(simd: S, row: &[T]) -> T {
+    let (vectors, rest) = T::split::<S>(row);
+    if vectors.len() < 2 {
+        return fold_few::<T, F>(row);
     }
-    F::join(lanes[0], few)
+    let (fours, others) = vectors.as_chunks::<4>();
+    let mut folds = [T::splat(simd, F::start()); 4];
+    for four in fours {
+        for i in 0..4 {
+            folds[i] = F::join_vectors::<T, S>(simd, folds[i], four[i]);
+        }
+    }
+    for (fold, other) in folds.iter_mut().zip(others) {
+        *fold = F::join_vectors::<T, S>(simd, *fold, *other);
+    }
+    let [a, b, c, d] = folds;
+    let halves = [F::join_vectors::<T, S>(simd, a, c), F::join_vectors::<T, S>(simd, b, d)];
+    let fold = F::of_vector(simd, F::join_vectors::<T, S>(simd, halves[0], halves[1]));
+    if rest.is_empty() { fold } else { F::join(fold, fold_few::<T, F>(rest)) }
+}
+
+/// The fold of numbers that are hardly enough for a vector.
+#[inline(always)]
+fn fold_few<T: Real, F: Fold>(numbers: &[T]) -> T {
+    let (fours, rest) = numbers.as_chunks::<4>();
+    let few = rest.iter().fold(F::start(), |fold, x| F::join(fold, *x));
+    let mut fours = fours.iter();
+    let Some(first) = fours.next() else {
+        return few;
+    };
+    let [mut a, mut b, mut c, mut d] = *first;
+    for four in fours {
+        a = F::join(a, four[0]);
+        b = F::join(b, four[1]);
+        c = F::join(c, four[2]);
+        d = F::join(d, four[3]);
+    }
+    let fold = F::join(F::join(a, c), F::join(b, d));
+    if rest.is_empty() { fold } else { F::join(fold, few) }
+}
+
+/// The sums of the products of two rows' elements, for each pair of rows.
+pub(crate) fn dot_rows<T: Real>(x: &[T], y: &[T], length: usize, sums: &mut [T]) {
+    dispatch(Pairs { x, y, length, sums });
+}
+
+struct Pairs<'a, T> {
+    x: &'a [T],
+    y: &'a [T],
+    length: usize,
+    sums: &'a mut [T],
+}
+
+impl<T: Real> WithSimd for Pairs<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let rows = self.x.chunks_exact(self.length).zip(self.y.chunks_exact(self.length));
+        for (sum, (x, y)) in self.sums.iter_mut().zip(rows) {
+            let ((x, rest_of_x), (y, rest_of_y)) = (T::split::<S>(x), T::split::<S>(y));
+            let ((twos_of_x, x), (twos_of_y, y)) = (x.as_chunks::<2>(), y.as_chunks::<2>());
+            let mut sums = [T::splat(simd, T::ZERO); 2];
+            for (x, y) in twos_of_x.iter().zip(twos_of_y) {
+                for i in 0..2 {
+                    sums[i] = T::mul_add(simd, x[i], y[i], sums[i]);
+                }
+            }
+            for (x, y) in x.iter().zip(y) {
+                sums[0] = T::mul_add(simd, *x, *y, sums[0]);
+            }
+            let rest = rest_of_x.iter().zip(rest_of_y).fold(T::ZERO, |sum, (x, y)| sum + *x * *y);
+            *sum = <T as Lanes>::sum(simd, <T as Lanes>::add(simd, sums[0], sums[1])) + rest;
+        }
+    }
 }
 
 /// The folds of the columns of rows, each without gaps, from `start` on: so many of them at such a
@@ -148,23 +259,4 @@ fn fold_wide<T: Real, F: Fold>(
             }
         }
     }
-}
-
-/// The sum of the products of two rows' elements.
-#[inline(always)]
-pub(crate) fn dot<T: Real>(x: &[T], y: &[T]) -> T {
-    let mut lanes = [T::ZERO; 16];
-    let ((x, rest_of_x), (y, rest_of_y)) = (x.as_chunks::<16>(), y.as_chunks::<16>());
-    for (x, y) in x.iter().zip(y) {
-        for i in 0..16 {
-            lanes[i] = lanes[i] + x[i] * y[i];
-        }
-    }
-    let rest = rest_of_x.iter().zip(rest_of_y).fold(T::ZERO, |sum, (x, y)| sum + *x * *y);
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            lanes[i] = lanes[i] + lanes[i + half];
-        }
-    }
-    lanes[0] + rest
 }

@@ -13,6 +13,7 @@ mod convolution;
 mod element;
 mod fold;
 mod functions;
+mod lanes;
 mod mask;
 mod matmul;
 mod pool;
@@ -21,9 +22,9 @@ mod reduction;
 mod softmax;
 mod strides;
 mod tile;
+mod transpose;
 mod turn;
 mod unary;
-mod vectors;
 
 pub use arithmetic::{add, div, mul, relu_backward, sub};
 pub use cat::{cat, slice_assign};

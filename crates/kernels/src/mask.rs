@@ -10,7 +10,7 @@ use crate::broadcast::{Lengths, broadcast_shape};
 use crate::contiguous::contiguous;
 use crate::element::{Real, dense, shape_of, vectorized};
 use crate::pool::{recycle, take};
-use crate::strides::{row_major, whole};
+use crate::strides::{Axes, row_major, whole};
 
 /// `value` where the mask is true, else x.
 pub fn mask_fill(x: FlexTensor, mask: FlexTensor, value: Scalar) -> FlexTensor {
@@ -78,41 +78,62 @@ fn replace<T: Real>(
     value: FlexTensor,
     shape: &Lengths,
 ) -> FlexTensor {
-    // Written over where nobody else holds it, else copied when it is written to.
-    let mut x = contiguous(expand(x, shape_of(shape.lengths())));
+    let full = |x: &FlexTensor| x.layout().shape().as_slice() == shape.lengths() && row_major(x);
+    let mut x = if full(&x) { x } else { contiguous(expand(x, shape_of(shape.lengths()))) };
     let (mask, value) = (with_rows(mask, shape), with_rows(value, shape));
-    let mut axes = shape.axes([&mask, &value]);
-    let (length, [step, step_of_value]) = axes.pop();
     let starts = [&mask, &value].map(|x| x.layout().start_offset());
-    let room = x.storage_mut::<T>();
-    let (masks, values) = (mask.storage::<u8>(), value.storage::<T>());
-    vectorized(
-        #[inline(always)]
-        move || {
-            for (row, [at, at_value]) in room.chunks_exact_mut(length).zip(axes.offsets(starts)) {
-                if step == 0 && masks[at] == 0 {
-                    continue;
-                }
-                let masks = &masks[at..];
-                match (step, step_of_value) {
-                    (0, 0) => row.fill(values[at_value]),
-                    (0, _) => row.copy_from_slice(&values[at_value..at_value + length]),
-                    (_, 0) => {
-                        let value = values[at_value];
-                        for (x, masked) in row.iter_mut().zip(&masks[..length]) {
-                            *x = if *masked != 0 { value } else { *x };
+    let axes = shape.axes([&mask, &value]);
+    let others = Others { masks: mask.storage(), values: value.storage::<T>(), starts, axes };
+    if x.is_unique() && whole(&x) {
+        others.replace(None, x.storage_mut());
+        return x;
+    }
+    let (start, len) = (x.layout().start_offset(), x.layout().num_elements());
+    let mut replaced = take::<T>(len);
+    others.replace(Some(&x.storage()[start..start + len]), &mut replaced);
+    dense(replaced, shape.lengths(), x.dtype())
+}
+
+/// Masks and values by rows, each with a step of 0 or 1 along them.
+struct Others<'a, T> {
+    masks: &'a [u8],
+    values: &'a [T],
+    starts: [usize; 2],
+    axes: Axes<2>,
+}
+
+impl<T: Real> Others<'_, T> {
+    /// Replaces elements of the source, or in place.
+    fn replace(mut self, source: Option<&[T]>, replaced: &mut [T]) {
+        let (length, steps) = self.axes.pop();
+        vectorized(
+            #[inline(always)]
+            move || {
+                let rows = replaced.chunks_exact_mut(length).zip(self.axes.offsets(self.starts));
+                for (index, (row, [at, at_value])) in rows.enumerate() {
+                    if let Some(source) = source {
+                        row.copy_from_slice(&source[index * length..][..length]);
+                    }
+                    let (masks, values) = (&self.masks[at..], &self.values[at_value..]);
+                    match steps {
+                        [0, _] if masks[0] == 0 => {}
+                        [0, 0] => row.fill(values[0]),
+                        [0, _] => row.copy_from_slice(&values[..length]),
+                        [_, 0] => {
+                            let value = values[0];
+                            for (x, masked) in row.iter_mut().zip(&masks[..length]) {
+                                *x = if *masked != 0 { value } else { *x };
+                            }
+                        }
+                        _ => {
+                            let others = masks[..length].iter().zip(&values[..length]);
+                            for (x, (masked, value)) in row.iter_mut().zip(others) {
+                                *x = if *masked != 0 { *value } else { *x };
+                            }
                         }
                     }
-                    _ => {
-                        let values = &values[at_value..at_value + length];
-                        for (x, (masked, value)) in row.iter_mut().zip(masks.iter().zip(values)) {
-                            *x = if *masked != 0 { *value } else { *x };
-                        }
-                    }
                 }
-            }
-        },
-    );
-    recycle(value);
-    x
+            },
+        );
+    }
 }

@@ -8,7 +8,7 @@ use burn_flex::{Flex, FlexTensor, Layout};
 
 use crate::contiguous::contiguous;
 use crate::element::{Real, dense, shape_of, strided, vectorized};
-use crate::fold::{Fold, Max, Sum, fold_columns, fold_row};
+use crate::fold::{Fold, Max, Sum, fold_columns, fold_rows};
 use crate::pool::take;
 use crate::strides::{Axes, MAX_RANK, axes_of, packed, storage_order};
 use crate::unary::div_scalar;
@@ -60,14 +60,11 @@ fn unfit(x: &FlexTensor) -> bool {
 }
 
 fn sum_typed<T: Real>(x: FlexTensor) -> FlexTensor {
+    let (values, start) = (x.storage::<T>(), x.layout().start_offset());
+    let mut sum = vec![T::ZERO];
     if packed(&x) {
-        let start = x.layout().start_offset();
-        let values = &x.storage::<T>()[start..start + x.layout().num_elements()];
-        let sum = vectorized(
-            #[inline(always)]
-            move || fold_row::<T, Sum>(values),
-        );
-        return dense(vec![sum], &[1], x.dtype());
+        fold_rows::<T, Sum>(values, start, Axes::new(), x.layout().num_elements(), &mut sum);
+        return dense(sum, &[1], x.dtype());
     }
     let (order, rank) = storage_order(&x);
     let mut axes = axes_in(&x, order[..rank].iter().copied());
@@ -75,15 +72,10 @@ fn sum_typed<T: Real>(x: FlexTensor) -> FlexTensor {
     if stride != 1 {
         return sum_typed::<T>(contiguous(x));
     }
-    let (values, start) = (x.storage::<T>(), x.layout().start_offset());
-    let sum = vectorized(
-        #[inline(always)]
-        move || {
-            axes.offsets([start])
-                .fold(T::ZERO, |sum, [at]| sum + fold_row::<T, Sum>(&values[at..at + length]))
-        },
-    );
-    dense(vec![sum], &[1], x.dtype())
+    let mut sums = take::<T>(axes.lengths().iter().product());
+    fold_rows::<T, Sum>(values, start, axes, length, &mut sums);
+    fold_rows::<T, Sum>(&sums, 0, Axes::new(), sums.len(), &mut sum);
+    dense(sum, &[1], x.dtype())
 }
 
 fn axes_in(x: &FlexTensor, order: impl Iterator<Item = usize>) -> Axes<1> {
@@ -118,21 +110,14 @@ fn along_typed<T: Real, F: Fold>(x: FlexTensor, dim: usize) -> FlexTensor {
     let mut axes = axes_in(&x, kept.clone());
     let (values, start) = (x.storage::<T>(), x.layout().start_offset());
     let mut folds = take::<T>(axes.lengths().iter().product());
-    let room = folds.as_mut_slice();
     if stride == 1 {
-        vectorized(
-            #[inline(always)]
-            move || {
-                for (fold, [at]) in room.iter_mut().zip(axes.offsets([start])) {
-                    *fold = fold_row::<T, F>(&values[at..at + length]);
-                }
-            },
-        );
+        fold_rows::<T, F>(values, start, axes, length, &mut folds);
     } else {
         let (width, [inner]) = axes.pop();
         if inner != 1 {
             return along_typed::<T, F>(contiguous(x), dim);
         }
+        let room = folds.as_mut_slice();
         vectorized(
             #[inline(always)]
             move || {

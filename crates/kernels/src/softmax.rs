@@ -3,31 +3,20 @@
 use burn_backend::DType;
 use burn_backend::ops::ActivationOps;
 use burn_flex::{Flex, FlexTensor};
-use rten_simd::{Isa, SimdOp};
-use rten_vecmath::{LogSoftmax, Softmax};
 
 use crate::arithmetic::{mul, sub};
 use crate::contiguous::contiguous;
 use crate::element::{Real, dense, vectorized};
-use crate::fold::dot;
+use crate::fold::{Fold, Max, Sum, dot_rows, fold_rows};
 use crate::pool::{recycle, take};
 use crate::reduction::sum_dim;
-use crate::strides::{row_major, whole};
+use crate::strides::{Axes, row_major, whole};
 
 /// exp(x) / sum(exp(x)) along an axis.
 pub fn softmax(x: FlexTensor, dim: usize) -> FlexTensor {
     match (x.dtype(), last_axis(&x) == Some(dim)) {
-        (DType::F32, true) => by_rows(x, |source, values, length| {
-            Single { source, values, length, logarithm: false }.dispatch();
-        }),
-        (DType::F64, true) => by_rows(x, |source, values, length| {
-            each_row(source, values, length, |_, row: &mut [f64]| {
-                let largest = largest(row);
-                row.iter_mut().for_each(|x| *x = (*x - largest).exp());
-                let sum: f64 = row.iter().sum();
-                row.iter_mut().for_each(|x| *x /= sum);
-            });
-        }),
+        (DType::F32, true) => by_rows(x, normalized::<f32>),
+        (DType::F64, true) => by_rows(x, normalized::<f64>),
         _ => Flex::softmax(x, dim),
     }
 }
@@ -35,25 +24,107 @@ pub fn softmax(x: FlexTensor, dim: usize) -> FlexTensor {
 /// x - log(sum(exp(x))) along an axis.
 pub fn log_softmax(x: FlexTensor, dim: usize) -> FlexTensor {
     match (x.dtype(), last_axis(&x) == Some(dim)) {
-        (DType::F32, true) => by_rows(x, |source, values, length| {
-            Single { source, values, length, logarithm: true }.dispatch();
-        }),
-        (DType::F64, true) => by_rows(x, |source, values, length| {
-            each_row(source, values, length, |_, row: &mut [f64]| {
-                let largest = largest(row);
-                let sum: f64 = row.iter().map(|x| (x - largest).exp()).sum();
-                let logarithm = sum.ln();
-                row.iter_mut().for_each(|x| *x = (*x - largest) - logarithm);
-            });
-        }),
+        (DType::F32, true) => by_rows(x, logarithms::<f32>),
+        (DType::F64, true) => by_rows(x, logarithms::<f64>),
         _ => Flex::log_softmax(x, dim),
     }
 }
 
-/// The derivative of `p`, which is softmax of some x along the last axis, in a direction `dx` of x's
-/// shape: p (dx - sum(p dx)).
-pub fn softmax_tangent(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
-    match (p.dtype(), dx.dtype(), alike(&p, &dx)) {
+fn normalized<T: Real>(source: Option<&[T]>, values: &mut [T], length: usize) {
+    each_block(source, values, length, |source, rows| {
+        let largest = folds_of::<T, Max>(source.unwrap_or(rows), length);
+        with_numbers(source, rows, &largest, length, |x, largest| x - largest);
+        T::exponentials(rows);
+        let sums = folds_of::<T, Sum>(rows, length);
+        with_numbers(None, rows, &sums, length, |x, sum| x / sum);
+    });
+}
+
+fn logarithms<T: Real>(source: Option<&[T]>, values: &mut [T], length: usize) {
+    let mut exponentials = take::<T>(rows_at_once(length) * length);
+    each_block(source, values, length, |source, rows| {
+        let exponentials = &mut exponentials[..rows.len()];
+        let largest = folds_of::<T, Max>(source.unwrap_or(rows), length);
+        let read = Some(source.unwrap_or(rows));
+        with_numbers(read, exponentials, &largest, length, |x, largest| x - largest);
+        T::exponentials(exponentials);
+        let mut logarithms = folds_of::<T, Sum>(exponentials, length);
+        for logarithm in &mut logarithms[..rows.len() / length] {
+            *logarithm = logarithm.logarithm();
+        }
+        // Not less their sum, which has lost digits where the largest number is large.
+        with_numbers(source, rows, &largest, length, |x, largest| x - largest);
+        with_numbers(None, rows, &logarithms, length, |x, logarithm| x - logarithm);
+    });
+}
+
+/// The most rows that are gone over several times before the next.
+const MOST_ROWS: usize = 128;
+
+/// So many rows that they stay in the nearest cache, if not one is too long.
+fn rows_at_once(length: usize) -> usize {
+    (2048 / length).clamp(1, MOST_ROWS)
+}
+
+/// Calls a function with some rows of the source and those to write, then with the next.
+fn each_block<T: Real>(
+    source: Option<&[T]>,
+    values: &mut [T],
+    length: usize,
+    mut call: impl FnMut(Option<&[T]>, &mut [T]),
+) {
+    let block = rows_at_once(length) * length;
+    for (index, rows) in values.chunks_mut(block).enumerate() {
+        let at = index * block;
+        call(source.map(|source| &source[at..at + rows.len()]), rows);
+    }
+}
+
+/// A fold for each of up to [`MOST_ROWS`] rows.
+fn folds_of<T: Real, F: Fold>(rows: &[T], length: usize) -> [T; MOST_ROWS] {
+    let mut folds = [T::ZERO; MOST_ROWS];
+    let mut axes = Axes::new();
+    let count = rows.len() / length;
+    axes.push(count, [length as isize]);
+    fold_rows::<T, F>(rows, 0, axes, length, &mut folds[..count]);
+    folds
+}
+
+/// An operation on each element, of the source or in place, and its row's number.
+fn with_numbers<T: Real>(
+    source: Option<&[T]>,
+    rows: &mut [T],
+    numbers: &[T; MOST_ROWS],
+    length: usize,
+    operation: impl Fn(T, T) -> T,
+) {
+    vectorized(
+        #[inline(always)]
+        move || {
+            let rows = rows.chunks_exact_mut(length).zip(numbers);
+            if let Some(source) = source {
+                for ((row, number), from) in rows.zip(source.chunks_exact(length)) {
+                    let number = *number;
+                    for (x, from) in row.iter_mut().zip(from) {
+                        *x = operation(*from, number);
+                    }
+                }
+            } else {
+                for (row, number) in rows {
+                    let number = *number;
+                    for x in row {
+                        *x = operation(*x, number);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// The derivative of `p`, which is softmax of some x along `dim`, in a direction `dx` of x's shape:
+/// p (dx - sum(p dx)).
+pub fn softmax_tangent(p: FlexTensor, dx: FlexTensor, dim: usize) -> FlexTensor {
+    match (p.dtype(), dx.dtype(), alike(&p, &dx) && last_axis(&dx) == Some(dim)) {
         (DType::F32, DType::F32, true) => tangent::<f32>(
             p,
             dx,
@@ -66,14 +137,14 @@ pub fn softmax_tangent(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
             #[inline(always)]
             |p, centred| p * centred,
         ),
-        _ => mul(p.clone(), centred(p, dx)),
+        _ => mul(p.clone(), centred(p, dx, dim)),
     }
 }
 
-/// The derivative of log(p), where `p` is softmax of some x along the last axis, in a direction `dx` of
-/// x's shape: dx - sum(p dx).
-pub fn log_softmax_tangent(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
-    match (p.dtype(), dx.dtype(), alike(&p, &dx)) {
+/// The derivative of log(p), where `p` is softmax of some x along `dim`, in a direction `dx` of x's shape:
+/// dx - sum(p dx).
+pub fn log_softmax_tangent(p: FlexTensor, dx: FlexTensor, dim: usize) -> FlexTensor {
+    match (p.dtype(), dx.dtype(), alike(&p, &dx) && last_axis(&dx) == Some(dim)) {
         (DType::F32, DType::F32, true) => tangent::<f32>(
             p,
             dx,
@@ -86,13 +157,12 @@ pub fn log_softmax_tangent(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
             #[inline(always)]
             |_, centred| centred,
         ),
-        _ => centred(p, dx),
+        _ => centred(p, dx, dim),
     }
 }
 
-fn centred(p: FlexTensor, dx: FlexTensor) -> FlexTensor {
-    let last = dx.layout().num_dims() - 1;
-    sub(dx.clone(), sum_dim(mul(p, dx), last))
+fn centred(p: FlexTensor, dx: FlexTensor, dim: usize) -> FlexTensor {
+    sub(dx.clone(), sum_dim(mul(p, dx), dim))
 }
 
 /// The last axis of a tensor that is not empty.
@@ -124,88 +194,31 @@ fn by_rows<T: Real>(
     dense(values, x.layout().shape().as_slice(), x.dtype())
 }
 
-#[inline(always)]
-fn each_row<T: Real>(
-    source: Option<&[T]>,
-    values: &mut [T],
-    length: usize,
-    mut kernel: impl FnMut(usize, &mut [T]),
-) {
-    for (index, row) in values.chunks_exact_mut(length).enumerate() {
-        let at = index * length;
-        if let Some(source) = source {
-            row.copy_from_slice(&source[at..at + length]);
-        }
-        kernel(at, row);
-    }
-}
-
-fn largest(row: &[f64]) -> f64 {
-    row.iter().fold(f64::NEG_INFINITY, |largest, x| largest.max(*x))
-}
-
-/// Rows in single precision.
-struct Single<'a> {
-    source: Option<&'a [f32]>,
-    values: &'a mut [f32],
-    length: usize,
-    logarithm: bool,
-}
-
-impl SimdOp for Single<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) {
-        let Self { source, values, length, logarithm } = self;
-        if logarithm {
-            each_row(
-                source,
-                values,
-                length,
-                #[inline(always)]
-                |_, row| {
-                    LogSoftmax::new_mut(row).eval(isa);
-                },
-            );
-        } else {
-            each_row(
-                source,
-                values,
-                length,
-                #[inline(always)]
-                |_, row| {
-                    Softmax::new_mut(row).eval(isa);
-                },
-            );
-        }
-    }
-}
-
 /// Row by row the combination of p and dx - sum(p dx).
-fn tangent<T: Real>(p: FlexTensor, dx: FlexTensor, combine: impl Fn(T, T) -> T) -> FlexTensor {
+fn tangent<T: Real>(
+    p: FlexTensor,
+    dx: FlexTensor,
+    combine: impl Fn(T, T) -> T + Copy,
+) -> FlexTensor {
     let p = if row_major(&p) { p } else { contiguous(p) };
     let start = p.layout().start_offset();
-    let of_p = &p.storage::<T>()[start..];
+    let mut of_p = &p.storage::<T>()[start..];
     let result = by_rows(dx, |source, values, length| {
-        vectorized(
-            #[inline(always)]
-            || {
-                each_row(
-                    source,
-                    &mut *values,
-                    length,
-                    #[inline(always)]
-                    |at, row: &mut [T]| {
-                        let p = &of_p[at..at + length];
-                        let mean = dot(p, row);
-                        for (value, p) in row.iter_mut().zip(p) {
-                            *value = combine(*p, *value - mean);
-                        }
-                    },
-                );
-            },
-        );
+        each_block(source, values, length, |source, rows| {
+            let block;
+            (block, of_p) = of_p.split_at(rows.len());
+            let mut sums = [T::ZERO; MOST_ROWS];
+            dot_rows(block, source.unwrap_or(rows), length, &mut sums);
+            with_numbers(source, rows, &sums, length, |dx, sum| dx - sum);
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (x, p) in rows.iter_mut().zip(block) {
+                        *x = combine(*p, *x);
+                    }
+                },
+            );
+        });
     });
     recycle(p);
     result

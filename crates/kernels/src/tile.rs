@@ -5,7 +5,8 @@
 
 use pulp::Simd;
 
-use crate::vectors::Vectors;
+use crate::element::Real;
+use crate::lanes::Lanes;
 
 /// Most rows of a tile.
 pub(crate) const ROWS: usize = 6;
@@ -49,7 +50,7 @@ impl<'a, T> Left<'a, T> {
 }
 
 /// Sums of M rows and V vectors.
-pub(crate) type Sums<T, S, const M: usize, const V: usize> = [[<T as Vectors>::Vector<S>; V]; M];
+pub(crate) type Sums<T, S, const M: usize, const V: usize> = [[<T as Lanes>::Vector<S>; V]; M];
 
 /// Terms that rows of the first factor are read ahead by, so that what goes with a step is done once for
 /// several.
@@ -73,7 +74,7 @@ macro_rules! add_term {
 /// The product of M rows of `left`, from `row` on, with V vectors of each term's row of the second
 /// factor, plus `sums`. Terms are added one after the other.
 #[inline(always)]
-pub(crate) fn accumulate<T: Vectors, S: Simd, const M: usize, const V: usize>(
+pub(crate) fn accumulate<T: Real, S: Simd, const M: usize, const V: usize>(
     simd: S,
     mut sums: Sums<T, S, M, V>,
     left: Left<'_, T>,
@@ -121,7 +122,7 @@ pub(crate) fn accumulate<T: Vectors, S: Simd, const M: usize, const V: usize>(
 
 /// V vectors from the start of a slice.
 #[inline(always)]
-pub(crate) fn load<T: Vectors, S: Simd, const V: usize>(values: &[T]) -> [T::Vector<S>; V] {
+pub(crate) fn load<T: Real, S: Simd, const V: usize>(values: &[T]) -> [T::Vector<S>; V] {
     let vectors = T::vectors::<S>(&values[..V * T::lanes::<S>()]);
     let mut loaded = [vectors[0]; V];
     for v in 1..V {

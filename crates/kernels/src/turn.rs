@@ -24,7 +24,7 @@ impl Turn {
 }
 
 /// Numbers whose squares are transposed by vectors, where that is inlined into what is compiled for
-/// them: there must be no closures in it.
+/// them.
 pub(crate) trait Squares: Copy + Default {
     /// The columns of rows.
     fn turned(turn: Turn, rows: Rows<Self>) -> [[Self; SIDE]; SIDE];
@@ -57,8 +57,9 @@ impl Squares for f64 {
     }
 }
 
+/// As in registers. There are no closures here: they would not be compiled for these instructions.
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub(crate) mod x86 {
     use std::arch::x86_64::{__m256, __m256d};
 
     use bytemuck::cast;
@@ -71,20 +72,27 @@ mod x86 {
         fn turned(turn: Turn, rows: Rows<Self>) -> [[Self; SIDE]; SIDE] {
             let Some(simd) = turn.vectors else { return by_numbers(rows) };
             let [a, b, c, d, e, f, g, h] = rows;
-            let top = half_turned(simd, [cast(*a), cast(*b), cast(*c), cast(*d)]);
-            let bottom = half_turned(simd, [cast(*e), cast(*f), cast(*g), cast(*h)]);
-            let avx = simd.avx;
-            [
-                cast(avx._mm256_permute2f128_ps::<0x20>(top[0], bottom[0])),
-                cast(avx._mm256_permute2f128_ps::<0x20>(top[1], bottom[1])),
-                cast(avx._mm256_permute2f128_ps::<0x20>(top[2], bottom[2])),
-                cast(avx._mm256_permute2f128_ps::<0x20>(top[3], bottom[3])),
-                cast(avx._mm256_permute2f128_ps::<0x31>(top[0], bottom[0])),
-                cast(avx._mm256_permute2f128_ps::<0x31>(top[1], bottom[1])),
-                cast(avx._mm256_permute2f128_ps::<0x31>(top[2], bottom[2])),
-                cast(avx._mm256_permute2f128_ps::<0x31>(top[3], bottom[3])),
-            ]
+            turned_eight(simd, [*a, *b, *c, *d, *e, *f, *g, *h])
         }
+    }
+
+    /// The columns of eight rows.
+    #[inline(always)]
+    pub(crate) fn turned_eight(simd: V3, rows: [[f32; 8]; 8]) -> [[f32; 8]; 8] {
+        let [a, b, c, d, e, f, g, h] = rows;
+        let top = half_turned(simd, [cast(a), cast(b), cast(c), cast(d)]);
+        let bottom = half_turned(simd, [cast(e), cast(f), cast(g), cast(h)]);
+        let avx = simd.avx;
+        [
+            cast(avx._mm256_permute2f128_ps::<0x20>(top[0], bottom[0])),
+            cast(avx._mm256_permute2f128_ps::<0x20>(top[1], bottom[1])),
+            cast(avx._mm256_permute2f128_ps::<0x20>(top[2], bottom[2])),
+            cast(avx._mm256_permute2f128_ps::<0x20>(top[3], bottom[3])),
+            cast(avx._mm256_permute2f128_ps::<0x31>(top[0], bottom[0])),
+            cast(avx._mm256_permute2f128_ps::<0x31>(top[1], bottom[1])),
+            cast(avx._mm256_permute2f128_ps::<0x31>(top[2], bottom[2])),
+            cast(avx._mm256_permute2f128_ps::<0x31>(top[3], bottom[3])),
+        ]
     }
 
     /// The left four columns of four rows in the lower halves, the others in the upper ones.
@@ -106,10 +114,8 @@ mod x86 {
         fn turned(turn: Turn, rows: Rows<Self>) -> [[Self; SIDE]; SIDE] {
             let Some(simd) = turn.vectors else { return by_numbers(rows) };
             let [a, b, c, d, e, f, g, h] = rows;
-            let [[a, i], [b, j], [c, k], [d, l]]: [[__m256d; 2]; 4] =
-                [cast(*a), cast(*b), cast(*c), cast(*d)];
-            let [[e, m], [f, n], [g, o], [h, p]]: [[__m256d; 2]; 4] =
-                [cast(*e), cast(*f), cast(*g), cast(*h)];
+            let [[a, i], [b, j], [c, k], [d, l]] = [cast(*a), cast(*b), cast(*c), cast(*d)];
+            let [[e, m], [f, n], [g, o], [h, p]] = [cast(*e), cast(*f), cast(*g), cast(*h)];
             let (left, below) = (turned_four(simd, [a, b, c, d]), turned_four(simd, [e, f, g, h]));
             let (right, last) = (turned_four(simd, [i, j, k, l]), turned_four(simd, [m, n, o, p]));
             [
@@ -125,16 +131,19 @@ mod x86 {
         }
     }
 
+    /// The columns of four rows.
     #[inline(always)]
-    fn turned_four(simd: V3, [a, b, c, d]: [__m256d; 4]) -> [__m256d; 4] {
+    pub(crate) fn turned_four(simd: V3, rows: [[f64; 4]; 4]) -> [[f64; 4]; 4] {
         let avx = simd.avx;
+        let [a, b, c, d] = rows;
+        let [a, b, c, d]: [__m256d; 4] = [cast(a), cast(b), cast(c), cast(d)];
         let (ab, cd) = (avx._mm256_unpacklo_pd(a, b), avx._mm256_unpacklo_pd(c, d));
         let (ab_next, cd_next) = (avx._mm256_unpackhi_pd(a, b), avx._mm256_unpackhi_pd(c, d));
         [
-            avx._mm256_permute2f128_pd::<0x20>(ab, cd),
-            avx._mm256_permute2f128_pd::<0x20>(ab_next, cd_next),
-            avx._mm256_permute2f128_pd::<0x31>(ab, cd),
-            avx._mm256_permute2f128_pd::<0x31>(ab_next, cd_next),
+            cast(avx._mm256_permute2f128_pd::<0x20>(ab, cd)),
+            cast(avx._mm256_permute2f128_pd::<0x20>(ab_next, cd_next)),
+            cast(avx._mm256_permute2f128_pd::<0x31>(ab, cd)),
+            cast(avx._mm256_permute2f128_pd::<0x31>(ab_next, cd_next)),
         ]
     }
 }

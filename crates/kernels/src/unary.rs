@@ -1,14 +1,14 @@
 //! Operations on each element of one tensor.
 
 use burn_backend::ops::{ActivationOps, FloatTensorOps};
-use burn_backend::{DType, Scalar, TensorMetadata};
+use burn_backend::{DType, Scalar};
 use burn_flex::{Flex, FlexTensor, Layout};
 
 use crate::arithmetic::{Add, Binary, Div, Mul, Sub};
 use crate::contiguous::contiguous;
 use crate::element::{Real, strided, vectorized};
 use crate::pool::take;
-use crate::strides::{MAX_RANK, packed, whole};
+use crate::strides::{packed, whole};
 
 /// x + a for each element x.
 pub fn add_scalar(x: FlexTensor, a: Scalar) -> FlexTensor {
@@ -93,7 +93,6 @@ unary!(Square, |x, T| x * x, |x: FlexTensor| Flex::float_mul(x.clone(), x));
 
 fn elementwise<Op: Unary>(x: FlexTensor) -> FlexTensor {
     match x.dtype() {
-        _ if unfit(&x) => Op::otherwise(x),
         DType::F32 => map(x, Op::apply::<f32>),
         DType::F64 => map(x, Op::apply::<f64>),
         _ => Op::otherwise(x),
@@ -106,7 +105,6 @@ fn with_scalar<Op: Binary>(
     otherwise: fn(FlexTensor, Scalar) -> FlexTensor,
 ) -> FlexTensor {
     match x.dtype() {
-        _ if unfit(&x) => otherwise(x, a),
         DType::F32 => {
             let a = f32::nearest(a.elem());
             map(
@@ -125,10 +123,6 @@ fn with_scalar<Op: Binary>(
         }
         _ => otherwise(x, a),
     }
-}
-
-fn unfit(x: &FlexTensor) -> bool {
-    x.rank() > MAX_RANK || x.layout().num_elements() == 0
 }
 
 /// The operation on each element, in place where nobody else holds the tensor.

@@ -151,14 +151,10 @@ impl<B: Elementwise> ActivationOps<Self> for Tangents<B> {
     }
 
     fn softmax(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
-        let primal = B::softmax(tensor.primal, dim);
-        let one = |tangent| {
-            let weighted = B::float_mul(tangent, primal.clone());
-            let mean = B::float_sum_dim(weighted.clone(), dim);
-            B::float_sub(weighted, B::float_mul(primal.clone(), mean))
-        };
+        let p = B::softmax(tensor.primal, dim);
+        let one = |tangent| B::softmax_tangent(p.clone(), tangent, dim);
         let tangents = tensor.tangents.into_iter().map(one).collect();
-        DualTensor::of(primal, tangents)
+        DualTensor::of(p, tangents)
     }
 
     fn log_softmax(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
@@ -166,11 +162,8 @@ impl<B: Elementwise> ActivationOps<Self> for Tangents<B> {
         if tensor.tangents.is_empty() {
             return DualTensor::constant(primal);
         }
-        let probabilities = B::float_exp(primal.clone());
-        let one = |tangent: FloatTensor<B>| {
-            let weighted = B::float_mul(tangent.clone(), probabilities.clone());
-            B::float_sub(tangent, B::float_sum_dim(weighted, dim))
-        };
+        let p = B::float_exp(primal.clone());
+        let one = |tangent| B::log_softmax_tangent(p.clone(), tangent, dim);
         let tangents = tensor.tangents.into_iter().map(one).collect();
         DualTensor::of(primal, tangents)
     }

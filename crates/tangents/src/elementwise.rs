@@ -28,6 +28,27 @@ pub trait Elementwise: Backend {
         Self::float_add(Self::float_mul(a, b), Self::float_mul(d, c))
     }
 
+    /// p (dx - sum(p dx)), the sum along `dim`: the derivative of softmax along it, by its value p, in a
+    /// direction dx.
+    fn softmax_tangent(
+        p: FloatTensor<Self>,
+        dx: FloatTensor<Self>,
+        dim: usize,
+    ) -> FloatTensor<Self> {
+        Self::float_mul(p.clone(), Self::log_softmax_tangent(p, dx, dim))
+    }
+
+    /// dx - sum(p dx), the sum along `dim`: the derivative of log(softmax) along it, by the softmax p, in
+    /// a direction dx.
+    fn log_softmax_tangent(
+        p: FloatTensor<Self>,
+        dx: FloatTensor<Self>,
+        dim: usize,
+    ) -> FloatTensor<Self> {
+        let mean = Self::float_sum_dim(Self::float_mul(dx.clone(), p), dim);
+        Self::float_sub(dx, mean)
+    }
+
     /// A number that two tensors share if one piece of memory serves both, where the backend can tell.
     fn identity(_: &FloatTensor<Self>) -> Option<usize> {
         None

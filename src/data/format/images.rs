@@ -36,12 +36,10 @@ impl Dataset {
         images: Images,
         classes: usize,
     ) -> Self {
-        const BRIGHTEST: f64 = 255.0;
-        let values = images.pixels.iter().map(|&pixel| f64::from(pixel) / BRIGHTEST).collect();
         Self {
             name: name.to_string(),
             sha256,
-            inputs: Inputs::Features { shape: images.shape, values },
+            inputs: Inputs::Images { shape: images.shape, pixels: images.pixels },
             targets: Targets::Classes { classes, labels: images.labels },
         }
     }

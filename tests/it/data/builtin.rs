@@ -12,7 +12,7 @@ fn digits_are_those_of_the_file() {
     let first: Vec<f64> = digits.features(0)[..8].iter().map(|x| x * 16.0).collect();
     assert_eq!(first, [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
     assert_eq!([0, 1, 2].map(|i| digits.label(i)), [0, 1, 2].map(Some));
-    let pixels = (0..digits.len()).flat_map(|i| digits.features(i)).copied();
+    let pixels = (0..digits.len()).flat_map(|i| digits.features(i).into_owned());
     assert_eq!(pixels.clone().fold(f64::INFINITY, f64::min), 0.0);
     assert_eq!(pixels.fold(0.0, f64::max), 1.0);
     let zeros = (0..digits.len()).filter(|&i| digits.label(i) == Some(0)).count();
@@ -54,8 +54,8 @@ fn diabetes_is_that_of_the_files() {
     assert_eq!(diabetes.outputs(), 1);
     let first = [59.0, 2.0, 32.1, 101.0, 157.0, 93.2, 38.0, 4.0, 4.8598, 87.0];
     let last = [36.0, 1.0, 19.6, 71.0, 250.0, 133.2, 97.0, 3.0, 4.5951, 92.0];
-    assert_eq!(diabetes.features(0), first);
-    assert_eq!(diabetes.features(441), last);
+    assert_eq!(*diabetes.features(0), first);
+    assert_eq!(*diabetes.features(441), last);
     assert_eq!([diabetes.values(0), diabetes.values(441)], [[151.0], [57.0]]);
     assert_eq!((diabetes.label(0), diabetes.window(0)), (None, &[][..]));
     let sum: f64 = (0..442).map(|i| diabetes.values(i)[0]).sum();

@@ -156,7 +156,7 @@ fn standardisation_scales_numbers_to_be_predicted() {
         [data.values(0), data.values(1), data.values(2)],
         [[-1.0, 0.0], [1.0, 0.0], [50.0, 4.0]]
     );
-    assert_eq!(data.features(2), [3.0]);
+    assert_eq!(*data.features(2), [3.0]);
     assert!(Dataset::from_values("toy", vec![1.0; 3], 1, vec![0.0; 5], 2).is_err());
     assert!(Dataset::from_values("toy", vec![1.0; 3], 1, vec![0.0; 4], 2).is_err());
 }
@@ -257,7 +257,7 @@ fn a_csv_file_s_target_is_a_column_of_choice() {
     };
     let (data, resolved) = load(&headed, Some("y"), Some(true)).unwrap();
     assert_eq!(data.targets, Targets::Values { outputs: 1, values: vec![2.5, 4.5] });
-    assert_eq!([data.features(0), data.features(1)], [[1.0, 0.0], [3.0, 1.0]]);
+    assert_eq!([data.features(0), data.features(1)].concat(), [1.0, 0.0, 3.0, 1.0]);
     assert_eq!(resolved, options(Some("y"), Some(true)));
     let (by_number, resolved) = load(&headed, Some("2"), Some(true)).unwrap();
     assert_eq!((&by_number.targets, &by_number.inputs), (&data.targets, &data.inputs));

@@ -61,7 +61,7 @@ fn idx_files_are_read_with_the_labels_beside_them() {
     let shape = InputShape::Image { channels: 1, height: 2, width: 3 };
     assert_eq!((data.len(), data.input_shape(), data.outputs()), (2, shape, 5));
     let second = [120.0, 140.0, 160.0, 180.0, 200.0, 220.0].map(|x: f64| x / 255.0);
-    assert_eq!(data.features(1), second);
+    assert_eq!(*data.features(1), second);
     assert_eq!([data.label(0), data.label(1)], [Some(4), Some(1)]);
 
     // Either gzipped or not, under either of the usual names.

@@ -49,7 +49,7 @@ fn failing_line(text: &[u8]) -> Option<u64> {
 fn a_file_keeps_its_numbers_and_may_have_a_header() {
     let plain = load_text(b"1.5,-2,0\n3e2,4,2\n").unwrap();
     assert_eq!((plain.len(), plain.input_shape().len(), plain.outputs()), (2, 2, 3));
-    assert_eq!(plain.features(1), [300.0, 4.0]);
+    assert_eq!(*plain.features(1), [300.0, 4.0]);
     let headed = load_text(b"a,b,label\n1.5,-2,0\n3e2,4,2\n").unwrap();
     assert_eq!(headed.features(0), plain.features(0));
     assert_eq!(headed.label(1), Some(2));
@@ -95,7 +95,7 @@ proptest! {
         let data = load_text(text.as_bytes()).unwrap();
         prop_assert_eq!(data.len(), rows.len());
         for (i, row) in rows.iter().enumerate() {
-            prop_assert_eq!(data.features(i), &row[..]);
+            prop_assert_eq!(&*data.features(i), &row[..]);
             prop_assert_eq!(data.label(i), Some(labels[i]));
         }
     }
@@ -191,9 +191,9 @@ fn standardisation_uses_training_statistics_only() {
     assert_eq!(statistics.mean, [2.0, 5.0]);
     assert_eq!(statistics.deviation, [1.0, 1.0], "a constant feature keeps its scale");
     statistics.apply(&mut data);
-    assert_eq!(data.features(0), [-1.0, 0.0]);
-    assert_eq!(data.features(1), [1.0, 0.0]);
-    assert_eq!(data.features(2), [98.0, 2.0]);
+    assert_eq!(*data.features(0), [-1.0, 0.0]);
+    assert_eq!(*data.features(1), [1.0, 0.0]);
+    assert_eq!(*data.features(2), [98.0, 2.0]);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use sharpscope_kernels as kernels;
 
 impl ActivationOps<Self> for Compute {
     with_kernels! {
+        fn softmax(tensor: FloatTensor<Self>, dim: usize) => kernels::softmax;
+        fn log_softmax(tensor: FloatTensor<Self>, dim: usize) => kernels::log_softmax;
         fn sigmoid(tensor: FloatTensor<Self>) => kernels::sigmoid;
         fn relu(tensor: FloatTensor<Self>) => kernels::relu;
         fn relu_backward(output: FloatTensor<Self>, grad: FloatTensor<Self>) => kernels::relu_backward;
@@ -29,8 +31,6 @@ impl ActivationOps<Self> for Compute {
             beta: Scalar,
         ) -> FloatTensor<Self>;
         fn log_sigmoid(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn softmax(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
-        fn log_softmax(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
         fn softmin(tensor: FloatTensor<Self>, dim: usize) -> FloatTensor<Self>;
         fn log_sigmoid_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
     }

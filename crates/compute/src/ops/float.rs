@@ -15,6 +15,23 @@ use sharpscope_kernels as kernels;
 
 impl FloatTensorOps<Self> for Compute {
     with_kernels! {
+        fn float_matmul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) => kernels::matmul;
+        fn float_mask_fill(
+            tensor: FloatTensor<Self>,
+            mask: BoolTensor<Self>,
+            value: Scalar,
+        ) => kernels::mask_fill;
+        fn float_mask_where(
+            tensor: FloatTensor<Self>,
+            mask: BoolTensor<Self>,
+            value: FloatTensor<Self>,
+        ) => kernels::mask_where;
+        fn float_cat(tensors: Vec<FloatTensor<Self>>, dim: usize) => kernels::cat;
+        fn float_slice_assign(
+            tensor: FloatTensor<Self>,
+            slices: &[Slice],
+            value: FloatTensor<Self>,
+        ) => kernels::slice_assign;
         fn float_exp(tensor: FloatTensor<Self>) => kernels::exp;
         fn float_tanh(tensor: FloatTensor<Self>) => kernels::tanh;
         fn float_erf(tensor: FloatTensor<Self>) => kernels::erf;
@@ -77,7 +94,6 @@ impl FloatTensorOps<Self> for Compute {
         fn float_clamp(tensor: FloatTensor<Self>, min: Scalar, max: Scalar) -> FloatTensor<Self>;
         fn float_remainder(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_remainder_scalar(lhs: FloatTensor<Self>, rhs: Scalar) -> FloatTensor<Self>;
-        fn float_matmul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_cross(
             lhs: FloatTensor<Self>,
             rhs: FloatTensor<Self>,
@@ -121,21 +137,6 @@ impl FloatTensorOps<Self> for Compute {
             value: FloatTensor<Self>,
         ) -> FloatTensor<Self>;
         fn float_slice(tensor: FloatTensor<Self>, slices: &[Slice]) -> FloatTensor<Self>;
-        fn float_slice_assign(
-            tensor: FloatTensor<Self>,
-            slices: &[Slice],
-            value: FloatTensor<Self>,
-        ) -> FloatTensor<Self>;
-        fn float_mask_where(
-            tensor: FloatTensor<Self>,
-            mask: BoolTensor<Self>,
-            value: FloatTensor<Self>,
-        ) -> FloatTensor<Self>;
-        fn float_mask_fill(
-            tensor: FloatTensor<Self>,
-            mask: BoolTensor<Self>,
-            value: Scalar,
-        ) -> FloatTensor<Self>;
         fn float_equal(
             lhs: FloatTensor<Self>,
             rhs: FloatTensor<Self>,
@@ -233,7 +234,6 @@ impl FloatTensorOps<Self> for Compute {
         fn float_floor(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_ceil(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_trunc(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_cat(tensors: Vec<FloatTensor<Self>>, dim: usize) -> FloatTensor<Self>;
         fn float_argmax(
             tensor: FloatTensor<Self>,
             dim: usize,

@@ -3,12 +3,12 @@
 use super::geometry::{Geometry, Images};
 use super::product::{Product, row_stride};
 use super::windows::{Windows, transpose};
+use crate::element::Real;
 use crate::tile::Left;
-use crate::vectors::Vectors;
 use pulp::{Arch, Simd, WithSimd};
 
 /// The convolution's output, `[images, channels_out, height, width]`.
-pub(super) fn output<T: Vectors>(
+pub(super) fn output<T: Real>(
     geometry: Geometry,
     x: Images<'_, T>,
     weight: Images<'_, T>,
@@ -56,7 +56,7 @@ pub(super) fn output<T: Vectors>(
 }
 
 /// The gradient by the input, of its shape.
-pub(super) fn input_gradient<T: Vectors>(
+pub(super) fn input_gradient<T: Real>(
     geometry: Geometry,
     weight: Images<'_, T>,
     output_gradient: Images<'_, T>,
@@ -89,7 +89,7 @@ pub(super) fn input_gradient<T: Vectors>(
 }
 
 /// The gradient by the weights, of their shape.
-pub(super) fn weight_gradient<T: Vectors>(
+pub(super) fn weight_gradient<T: Real>(
     geometry: Geometry,
     x: Images<'_, T>,
     output_gradient: Images<'_, T>,
@@ -132,7 +132,7 @@ fn rows(count: usize, stride: usize) -> Vec<usize> {
 }
 
 /// The weights in the order of a window's numbers, an output channel a row.
-fn windowed<T: Vectors>(geometry: Geometry, weight: Images<'_, T>) -> Vec<T> {
+fn windowed<T: Real>(geometry: Geometry, weight: Images<'_, T>) -> Vec<T> {
     let Geometry { channels_in, channels_out, kernel, .. } = geometry;
     let area = kernel[0] * kernel[1];
     let stride = row_stride(geometry.window());
@@ -146,7 +146,7 @@ fn windowed<T: Vectors>(geometry: Geometry, weight: Images<'_, T>) -> Vec<T> {
 
 /// The gradient by the bias: sums over images and pixels of a gradient of this many images, channels
 /// and pixels.
-pub(super) fn bias_gradient<T: Vectors>(
+pub(super) fn bias_gradient<T: Real>(
     output_gradient: Images<'_, T>,
     [images, channels, pixels]: [usize; 3],
 ) -> Vec<T> {
@@ -165,7 +165,7 @@ struct Sums<'a, T> {
     sums: Vec<[T; LANES]>,
 }
 
-impl<T: Vectors> WithSimd for Sums<'_, T> {
+impl<T: Real> WithSimd for Sums<'_, T> {
     type Output = Vec<T>;
 
     #[inline(always)]

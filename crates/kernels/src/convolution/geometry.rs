@@ -1,6 +1,6 @@
 //! Sizes of a convolution, and tensors as images of planes.
 
-use crate::vectors::Vectors;
+use crate::element::Real;
 use burn_backend::ops::ConvOptions;
 use burn_flex::FlexTensor;
 
@@ -107,7 +107,7 @@ pub(super) struct Images<'a, T> {
     channel_stride: usize,
 }
 
-impl<'a, T: Vectors> Images<'a, T> {
+impl<'a, T: Real> Images<'a, T> {
     /// The images of a tensor made ready by [`with_dense_planes`].
     pub fn new(tensor: &'a FlexTensor) -> Self {
         let layout = tensor.layout();

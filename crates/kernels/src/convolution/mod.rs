@@ -9,7 +9,7 @@ mod product;
 mod shifted;
 mod windows;
 
-use crate::vectors::Vectors;
+use crate::element::Real;
 use burn_backend::DType;
 use burn_backend::ops::{ConvOptions, ModuleOps};
 use burn_flex::{Flex, FlexTensor, Layout};
@@ -140,7 +140,7 @@ fn covered(
     (shape == [images, channels_out, height, width]).then_some((geometry, dtype))
 }
 
-fn output<T: Vectors>(
+fn output<T: Real>(
     geometry: Geometry,
     x: FlexTensor,
     weight: FlexTensor,
@@ -157,7 +157,7 @@ fn output<T: Vectors>(
     tensor(values, Shape::new([images, channels_out, height, width]))
 }
 
-fn input_gradient<T: Vectors>(
+fn input_gradient<T: Real>(
     geometry: Geometry,
     weight: FlexTensor,
     output_grad: FlexTensor,
@@ -177,7 +177,7 @@ fn input_gradient<T: Vectors>(
     tensor(values, Shape::new([images, channels_in, height, width]))
 }
 
-fn weight_gradient<T: Vectors>(
+fn weight_gradient<T: Real>(
     geometry: Geometry,
     x: FlexTensor,
     output_grad: FlexTensor,
@@ -189,7 +189,7 @@ fn weight_gradient<T: Vectors>(
     tensor(values, Shape::new([channels_out, channels_in, height, width]))
 }
 
-fn bias_gradient<T: Vectors>(bias: FlexTensor, output_grad: FlexTensor) -> FlexTensor {
+fn bias_gradient<T: Real>(bias: FlexTensor, output_grad: FlexTensor) -> FlexTensor {
     let [images, channels, height, width] = output_grad.layout().shape().dims();
     let output_grad = with_dense_planes(output_grad);
     let sums =
@@ -197,7 +197,7 @@ fn bias_gradient<T: Vectors>(bias: FlexTensor, output_grad: FlexTensor) -> FlexT
     tensor(sums, bias.layout().shape().clone())
 }
 
-fn tensor<T: Vectors>(values: Vec<T>, shape: Shape) -> FlexTensor {
+fn tensor<T: Real>(values: Vec<T>, shape: Shape) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), T::dtype())
 }
 

@@ -3,8 +3,8 @@
 //! A general library copies both factors into its own order before it multiplies; here the second
 //! factor's rows are read wherever they are.
 
+use crate::element::Real;
 use crate::tile::{Left, ROWS, VECTORS, accumulate, height, load};
-use crate::vectors::Vectors;
 use pulp::{Arch, Simd, WithSimd};
 
 /// To what multiple of numbers rows are lengthened: a whole number of vectors of any processor.
@@ -38,7 +38,7 @@ pub(super) struct Product<'a, T> {
     pub add: bool,
 }
 
-impl<T: Vectors> Product<'_, T> {
+impl<T: Real> Product<'_, T> {
     /// Evaluates it.
     pub fn evaluate(self) {
         if self.rows > 0 && self.columns > 0 {
@@ -87,7 +87,7 @@ impl<T: Vectors> Product<'_, T> {
     }
 }
 
-impl<T: Vectors> WithSimd for Product<'_, T> {
+impl<T: Real> WithSimd for Product<'_, T> {
     type Output = ();
 
     #[inline(always)]

@@ -6,8 +6,8 @@
 
 use super::geometry::{Geometry, Images};
 use super::product::{ALIGN, Product, row_stride};
+use crate::element::Real;
 use crate::tile::Left;
-use crate::vectors::Vectors;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Bytes of the products of a block of rows: they stay in a core's own cache.
@@ -42,7 +42,7 @@ impl Shifted {
 
     /// The output, `[images, channels_out, height, width]`, for weights
     /// `[channels_out, channels_in, height, width]` in order.
-    pub fn output<T: Vectors>(&self, x: Images<'_, T>, weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+    pub fn output<T: Real>(&self, x: Images<'_, T>, weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         let Geometry { images, channels_in, channels_out, output: [height, width], .. } =
             self.geometry;
         let pixels = self.geometry.pixels_out();
@@ -97,7 +97,7 @@ impl Shifted {
     }
 
     /// Copies an image into the padded image.
-    fn read<T: Vectors>(&self, x: Images<'_, T>, index: usize, padded: &mut [T]) {
+    fn read<T: Real>(&self, x: Images<'_, T>, index: usize, padded: &mut [T]) {
         let Geometry { channels_in, input: [height, width], padding, .. } = self.geometry;
         let (image, channel_stride) = x.image(index);
         let start = padding[0] * self.pitch + padding[1];
@@ -114,7 +114,7 @@ impl Shifted {
 
 /// Weights `[outputs, inputs, ..]` of kernels of `area` pixels for the adjoint of their convolution:
 /// `[inputs, outputs, ..]`, reflected.
-pub(super) fn reflected<T: Vectors>(
+pub(super) fn reflected<T: Real>(
     weight: &[T],
     [outputs, inputs]: [usize; 2],
     area: usize,
@@ -141,7 +141,7 @@ struct Rows<'a, T> {
     bias: Option<&'a [T]>,
 }
 
-impl<T: Vectors> WithSimd for Rows<'_, T> {
+impl<T: Real> WithSimd for Rows<'_, T> {
     type Output = ();
 
     #[inline(always)]

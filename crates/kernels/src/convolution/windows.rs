@@ -5,7 +5,7 @@
 
 use super::geometry::Geometry;
 use super::product::row_stride;
-use crate::vectors::Vectors;
+use crate::element::Real;
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 
@@ -34,7 +34,7 @@ pub(super) struct Windows<T> {
     pub block: usize,
 }
 
-impl<T: Vectors> Windows<T> {
+impl<T: Real> Windows<T> {
     /// Buffers for the images of a convolution.
     pub fn new(geometry: Geometry) -> Self {
         let Geometry { channels_in, kernel, dilation, .. } = geometry;
@@ -115,7 +115,7 @@ struct Unfold<'a, C, T> {
     stride: usize,
 }
 
-impl<C: Iterator<Item = usize>, T: Vectors> WithSimd for Unfold<'_, C, T> {
+impl<C: Iterator<Item = usize>, T: Real> WithSimd for Unfold<'_, C, T> {
     type Output = ();
 
     #[inline(always)]
@@ -150,7 +150,7 @@ struct Fold<'a, C, T> {
     stride: usize,
 }
 
-impl<C: Iterator<Item = usize>, T: Vectors> WithSimd for Fold<'_, C, T> {
+impl<C: Iterator<Item = usize>, T: Real> WithSimd for Fold<'_, C, T> {
     type Output = ();
 
     #[inline(always)]
@@ -193,7 +193,7 @@ fn corners(geometry: Geometry, pixels: Range<usize>) -> impl Iterator<Item = usi
 }
 
 /// Copies a matrix of this many rows and columns, transposed; the strides are of rows.
-pub(super) fn transpose<T: Vectors>(
+pub(super) fn transpose<T: Real>(
     from: &[T],
     from_stride: usize,
     [rows, columns]: [usize; 2],
@@ -212,7 +212,7 @@ struct Transpose<'a, T> {
     to_stride: usize,
 }
 
-impl<T: Vectors> Transpose<'_, T> {
+impl<T: Real> Transpose<'_, T> {
     /// The square at a row and a column.
     #[inline(always)]
     fn square(&mut self, row: usize, column: usize) {
@@ -228,7 +228,7 @@ impl<T: Vectors> Transpose<'_, T> {
 /// Side of the squares that a matrix is transposed by.
 const SIDE: usize = 8;
 
-impl<T: Vectors> WithSimd for Transpose<'_, T> {
+impl<T: Real> WithSimd for Transpose<'_, T> {
     type Output = ();
 
     #[inline(always)]

@@ -16,10 +16,10 @@ use burn_flex::{Flex, FlexTensor};
 
 use crate::arithmetic::add;
 use crate::contiguous::contiguous;
+use crate::element::Real;
 use crate::element::{arch, dense};
 use crate::pool::{recycle, take};
 use crate::strides::{Axes, MAX_RANK, axes_of};
-use crate::vectors::Vectors;
 use product::{Matrix, PACKED, Products};
 
 /// The products of matrices `[.., m, k]` and `[.., k, n]`: `[.., m, n]`. Axes before the last two are
@@ -211,7 +211,7 @@ impl Shapes {
 }
 
 /// Types with buffers for copies of parts of the factors, of each thread.
-trait Buffers: Vectors {
+trait Buffers: Real {
     fn buffers() -> &'static LocalKey<RefCell<[Vec<Self>; 2]>>;
 }
 

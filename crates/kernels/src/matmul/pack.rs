@@ -3,14 +3,14 @@
 use pulp::Simd;
 
 use super::product::Matrix;
+use crate::element::Real;
 use crate::tile::{ROWS, VECTORS, height};
 use crate::turn::{SIDE, Turn};
-use crate::vectors::Vectors;
 
 /// Copies `[terms, columns]` of the second factor, from `start` on, into panels of `width` columns, one
 /// after the other, a term a row. What is beyond the last column is any numbers.
 #[inline(always)]
-pub(super) fn pack_right<T: Vectors, S: Simd>(
+pub(super) fn pack_right<T: Real, S: Simd>(
     right: Matrix<'_, T>,
     start: usize,
     [terms, columns]: [usize; 2],
@@ -48,7 +48,7 @@ pub(super) fn pack_right<T: Vectors, S: Simd>(
 
 /// Copies columns into the start of rows of `width`, by squares.
 #[inline(always)]
-fn turn_columns<'a, T: Vectors>(
+fn turn_columns<'a, T: Real>(
     turn: Turn,
     column: impl Fn(usize) -> &'a [T],
     columns: usize,
@@ -89,7 +89,7 @@ fn turn_columns<'a, T: Vectors>(
 /// Copies `[rows, terms]` of the first factor, from `start` on: rows one after the other, or, where its
 /// columns are without gaps, tile after tile, a term a row.
 #[inline(always)]
-pub(super) fn pack_left<T: Vectors>(
+pub(super) fn pack_left<T: Real>(
     left: Matrix<'_, T>,
     start: usize,
     [rows, terms]: [usize; 2],
@@ -123,7 +123,7 @@ pub(super) fn pack_left<T: Vectors>(
 }
 
 #[inline(always)]
-fn rows_of_tile<T: Vectors, const M: usize>(
+fn rows_of_tile<T: Real, const M: usize>(
     left: Matrix<'_, T>,
     start: usize,
     terms: std::ops::Range<usize>,

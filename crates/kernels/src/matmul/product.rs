@@ -4,9 +4,9 @@ use pulp::{Simd, WithSimd};
 
 use super::pack::{pack_left, pack_right};
 use super::stripe::{LeftPart, RightPart, Stripe};
+use crate::element::Real;
 use crate::strides::Offsets;
 use crate::tile::{Left, ROWS, VECTORS};
-use crate::vectors::Vectors;
 
 /// Most terms of a block, whose sums stay in registers: a panel of the second factor with so many stays
 /// in the cache next to the processor.
@@ -79,7 +79,7 @@ struct Plan {
 
 impl Plan {
     #[inline(always)]
-    fn new<T: Vectors>(products: &Products<'_, T>, width: usize) -> Self {
+    fn new<T: Real>(products: &Products<'_, T>, width: usize) -> Self {
         let Products { left, right, sizes: [m, k, n], .. } = products;
         let terms = k.div_ceil(k.div_ceil(TERMS));
         let room = PACKED / size_of::<T>() / terms;
@@ -112,7 +112,7 @@ impl Plan {
     }
 }
 
-impl<T: Vectors> WithSimd for Products<'_, T> {
+impl<T: Real> WithSimd for Products<'_, T> {
     type Output = ();
 
     #[inline(always)]

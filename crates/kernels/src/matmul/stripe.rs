@@ -2,8 +2,9 @@
 
 use pulp::{Simd, WithSimd};
 
+use crate::element::Real;
+use crate::lanes::Lanes;
 use crate::tile::{Left, ROWS, VECTORS, accumulate, height, load};
-use crate::vectors::Vectors;
 
 /// The most numbers in a vector of any processor.
 const LANES: usize = 16;
@@ -41,7 +42,7 @@ pub(super) struct Stripe<'a, T, const V: usize> {
 }
 
 /// A function of its own, so that what it holds in registers is not what others need.
-impl<T: Vectors, const V: usize> WithSimd for Stripe<'_, T, V> {
+impl<T: Real, const V: usize> WithSimd for Stripe<'_, T, V> {
     type Output = ();
 
     #[inline(always)]
@@ -60,7 +61,7 @@ impl<T: Vectors, const V: usize> WithSimd for Stripe<'_, T, V> {
     }
 }
 
-impl<T: Vectors, const V: usize> Stripe<'_, T, V> {
+impl<T: Real, const V: usize> Stripe<'_, T, V> {
     /// M rows from `row` on.
     #[inline(always)]
     fn tile<S: Simd, const M: usize>(&mut self, simd: S, row: usize) {
@@ -97,7 +98,11 @@ impl<T: Vectors, const V: usize> Stripe<'_, T, V> {
             for i in 0..M {
                 let out = T::vectors_mut::<S>(&mut out[i * n..][..V * lanes]);
                 for v in 0..V {
-                    out[v] = if self.add { T::sum(simd, out[v], sums[i][v]) } else { sums[i][v] };
+                    out[v] = if self.add {
+                        <T as Lanes>::add(simd, out[v], sums[i][v])
+                    } else {
+                        sums[i][v]
+                    };
                 }
             }
         } else {
@@ -110,7 +115,7 @@ impl<T: Vectors, const V: usize> Stripe<'_, T, V> {
 
 /// Writes or adds sums of a row whose last vector reaches beyond it.
 #[inline(always)]
-fn store_part<T: Vectors, S: Simd, const V: usize>(
+fn store_part<T: Real, S: Simd, const V: usize>(
     simd: S,
     sums: [T::Vector<S>; V],
     out: &mut [T],
@@ -118,7 +123,7 @@ fn store_part<T: Vectors, S: Simd, const V: usize>(
 ) {
     let (whole, part) = out.split_at_mut((V - 1) * T::lanes::<S>());
     for (out, sum) in T::vectors_mut::<S>(whole).iter_mut().zip(sums) {
-        *out = if add { T::sum(simd, *out, sum) } else { sum };
+        *out = if add { <T as Lanes>::add(simd, *out, sum) } else { sum };
     }
     let mut last = [T::ZERO; LANES];
     T::vectors_mut::<S>(&mut last)[0] = sums[V - 1];

@@ -10,11 +10,12 @@ use burn::tensor::{
 };
 
 use super::Recording;
-use super::operation::Operation;
-use super::stacked::{
-    for_all, indices_for_all, lead, mask_for_all, matmul_left, matmul_right, two_by_two,
+use super::linear::{
+    axes_of_all, bilinear, broadcast, combined, jointly_linear, scaled, slices_of_all, times,
+    with_length,
 };
-use super::tensor::{LinearTensor, RecordedTensor, not_linear};
+use super::stacked::{indices_for_all, lead, mask_for_all, matmul_left, matmul_right, two_by_two};
+use super::tensor::{RecordedTensor, not_linear};
 use crate::Elementwise;
 use crate::delegate::{comparisons, comparisons_with_a_number, new_tensors, of_values};
 
@@ -80,100 +81,6 @@ macro_rules! along_an_axis {
             }
         )*
     };
-}
-
-/// `shape` with this length of an axis.
-fn with_length(mut shape: Shape, dim: usize, length: usize) -> Shape {
-    shape[dim] = length;
-    shape
-}
-
-/// The shape that tensors of two shapes are broadcast to.
-fn broadcast(left: &Shape, right: &Shape) -> Shape {
-    left.broadcast(right).expect("shapes that are broadcast against each other")
-}
-
-/// A sum or difference.
-fn combined<B: Elementwise>(
-    operation: &'static str,
-    sum: bool,
-    l: RecordedTensor<B>,
-    r: RecordedTensor<B>,
-    f: fn(FloatTensor<B>, FloatTensor<B>) -> FloatTensor<B>,
-) -> RecordedTensor<B> {
-    match (l, r) {
-        (RecordedTensor::Known(l), RecordedTensor::Known(r)) => RecordedTensor::Known(f(l, r)),
-        (RecordedTensor::Linear(l), RecordedTensor::Linear(r)) => {
-            let shape = broadcast(&l.shape, &r.shape);
-            match sum {
-                true => l.by_with(r, shape, Operation::Add),
-                false => l.with(r, shape, &[], move |l, r, _| f(l, r)),
-            }
-        }
-        _ => not_linear(operation),
-    }
-}
-
-/// What is linear times a number.
-fn times<B: Elementwise>(x: LinearTensor<B>, by: f64) -> RecordedTensor<B> {
-    let shape = x.shape.clone();
-    x.by(shape, Operation::Scale(by))
-}
-
-/// What is linear times a factor.
-fn scaled<B: Elementwise>(x: LinearTensor<B>, factor: FloatTensor<B>) -> RecordedTensor<B> {
-    let shape = broadcast(&x.shape, &factor.shape());
-    x.by(shape, Operation::Multiply(for_all::<B>(factor)))
-}
-
-/// A function linear in each of two tensors, neither of which has a form for several directions.
-pub(super) fn bilinear<B: Elementwise>(
-    operation: &'static str,
-    l: RecordedTensor<B>,
-    r: RecordedTensor<B>,
-    f: impl Fn(FloatTensor<B>, FloatTensor<B>) -> FloatTensor<B> + Send + Sync + 'static,
-) -> RecordedTensor<B> {
-    match (l, r) {
-        (RecordedTensor::Known(l), RecordedTensor::Known(r)) => RecordedTensor::Known(f(l, r)),
-        (RecordedTensor::Linear(l), RecordedTensor::Known(r)) => l.each(move |l| f(l, r.clone())),
-        (RecordedTensor::Known(l), RecordedTensor::Linear(r)) => r.each(move |r| f(l.clone(), r)),
-        _ => not_linear(operation),
-    }
-}
-
-/// A function linear in two tensors together; a known one among them is zero. `stacked` is its form
-/// for several directions.
-pub(super) fn jointly_linear<B: Elementwise>(
-    l: RecordedTensor<B>,
-    r: RecordedTensor<B>,
-    shape: Shape,
-    f: impl FnOnce(FloatTensor<B>, FloatTensor<B>) -> FloatTensor<B>,
-    stacked: impl Fn(FloatTensor<B>, FloatTensor<B>, usize) -> FloatTensor<B> + Send + Sync + 'static,
-) -> RecordedTensor<B> {
-    let repeated = |x: FloatTensor<B>, count| {
-        let shape = lead(count, &x.shape());
-        B::float_expand(for_all::<B>(x), shape)
-    };
-    match (l, r) {
-        (RecordedTensor::Known(l), RecordedTensor::Known(r)) => RecordedTensor::Known(f(l, r)),
-        (RecordedTensor::Linear(l), RecordedTensor::Known(r)) => {
-            l.then(shape, &[], move |l, count| stacked(l, repeated(r.clone(), count), count))
-        }
-        (RecordedTensor::Known(l), RecordedTensor::Linear(r)) => {
-            r.then(shape, &[], move |r, count| stacked(repeated(l.clone(), count), r, count))
-        }
-        (RecordedTensor::Linear(l), RecordedTensor::Linear(r)) => l.with(r, shape, &[], stacked),
-    }
-}
-
-/// All of the directions, and these slices of each.
-fn slices_of_all(slices: &[Slice]) -> Vec<Slice> {
-    [Slice::full()].into_iter().chain(slices.iter().copied()).collect()
-}
-
-/// The axes of a stack, of which the first stays.
-fn axes_of_all(axes: &[usize]) -> Vec<usize> {
-    [0].into_iter().chain(axes.iter().map(|axis| axis + 1)).collect()
 }
 
 impl<B: Elementwise> FloatTensorOps<Self> for Recording<B> {
@@ -674,36 +581,6 @@ impl<B: Elementwise> FloatTensorOps<Self> for Recording<B> {
             }
             RecordedTensor::Linear(x) => {
                 x.each(move |x| B::float_grid_sample_2d(x, grid.clone(), options.clone()))
-            }
-        }
-    }
-}
-
-impl<B: Elementwise> Elementwise for Recording<B> {
-    fn tanh_slope(y: FloatTensor<Self>) -> FloatTensor<Self> {
-        RecordedTensor::Known(B::tanh_slope(y.known("tanh")))
-    }
-
-    fn sum_of_products(
-        a: FloatTensor<Self>,
-        b: FloatTensor<Self>,
-        c: FloatTensor<Self>,
-        d: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        match (a, b, c, d) {
-            (
-                RecordedTensor::Linear(a),
-                RecordedTensor::Known(b),
-                RecordedTensor::Known(c),
-                RecordedTensor::Linear(d),
-            ) => {
-                let shape = broadcast(&a.shape, &b.shape());
-                let operation = Operation::SumOfProducts(for_all::<B>(b), for_all::<B>(c));
-                a.by_with(d, shape, operation)
-            }
-            (a, b, c, d) => {
-                let product = |x, y| Self::float_mul(x, y);
-                Self::float_add(product(a, b), product(d, c))
             }
         }
     }

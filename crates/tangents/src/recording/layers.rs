@@ -9,7 +9,7 @@ use burn::tensor::ops::{
 use burn::tensor::{Shape, TensorMetadata};
 
 use super::Recording;
-use super::float::{bilinear, jointly_linear};
+use super::linear::{bilinear, jointly_linear};
 use super::stacked::{folded, lead, two_by_two};
 use super::tensor::{LinearTensor, RecordedTensor, not_linear};
 use crate::Elementwise;

@@ -33,8 +33,10 @@
 
 mod activation;
 mod deformed;
+mod elementwise;
 mod float;
 mod layers;
+mod linear;
 mod merge;
 mod operation;
 mod program;

@@ -156,6 +156,12 @@ impl<B: Backend> LinearProgram<B> {
         self.bytes
     }
 
+    /// Elements of its largest tensor, for one direction.
+    pub fn largest_tensor(&self) -> usize {
+        let results = self.steps.iter().map(|step| &step.shape);
+        self.directions.iter().chain(results).map(Shape::num_elements).max().unwrap_or(0)
+    }
+
     /// How many operations it does.
     pub fn steps(&self) -> usize {
         self.steps.len()

@@ -91,6 +91,15 @@ fn empty() {
 }
 
 #[test]
+fn of_high_rank_as_burn() {
+    for (name, kernel, burns, _) in OPERATIONS {
+        let both = || (of_high_rank::<f32>(1), tensor::<f32>(&[2; 9], 2));
+        let ((a, b), (c, d)) = (both(), both());
+        assert_same(&elements::<f32>(&kernel(a, b)), &elements::<f32>(&burns(c, d)), name);
+    }
+}
+
+#[test]
 fn in_place_where_nobody_else_holds_it() {
     let place = |x: &FlexTensor| x.bytes().as_ptr();
     let (a, b) = (tensor::<f32>(&[40, 50], 1), tensor::<f32>(&[1, 50], 2));

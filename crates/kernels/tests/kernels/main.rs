@@ -3,6 +3,7 @@
 mod arithmetic;
 mod cat;
 mod contiguous;
+mod convolution;
 mod mask;
 mod matmul;
 mod reduction;

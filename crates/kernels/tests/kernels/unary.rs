@@ -72,8 +72,10 @@ fn what_is_not_a_number() {
 }
 
 #[test]
-fn empty() {
-    for (name, ours, _) in operations() {
+fn empty_and_high_ranks() {
+    for (name, ours, burns) in operations() {
         assert_eq!(shape(&ours(tensor::<f32>(&[2, 0], 1))), [2, 0], "{name}");
+        let x = || of_high_rank::<f32>(1);
+        assert_same(&elements::<f32>(&ours(x())), &elements::<f32>(&burns(x())), &name);
     }
 }

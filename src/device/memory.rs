@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A bound on what linearisations keep, shared by all objectives that were given it.
 ///
-/// A [`super::ForwardObjective`] keeps the values that its products multiply with, for as many chunks as
+/// An objective on a device keeps the values that its products multiply with, for as many chunks as
 /// the bound leaves room for; for others it computes them again. Results do not depend on which.
 #[derive(Debug, Clone)]
 pub struct Memory {
@@ -22,6 +22,13 @@ impl Memory {
         Self { bytes, taken: Arc::default() }
     }
 
+    /// What a GPU is taken to have room for, none of which says how much it has: a quarter of the
+    /// machine's, and no more than 1 GiB.
+    pub fn on_gpu() -> Self {
+        const MOST: usize = 1 << 30;
+        Self::of(Self::default().bytes.min(MOST))
+    }
+
     /// Bytes that may be taken.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -33,7 +40,7 @@ impl Memory {
     }
 
     /// Takes `bytes` until what is returned is dropped; `None` if there is no room for them.
-    pub(super) fn take(&self, bytes: usize) -> Option<Taken> {
+    pub(crate) fn take(&self, bytes: usize) -> Option<Taken> {
         let add = |taken: usize| taken.checked_add(bytes).filter(|&taken| taken <= self.bytes);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
         Some(Taken { bytes, of: self.clone() })
@@ -57,7 +64,7 @@ fn machine() -> Option<usize> {
 
 /// A part of it, given back where this is dropped.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     bytes: usize,
     of: Memory,
 }

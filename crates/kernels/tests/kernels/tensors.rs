@@ -60,6 +60,11 @@ pub const SHAPES: &[&[usize]] = &[
     &[2, 3, 2, 2, 3, 2],
 ];
 
+/// A tensor of more axes than are walked, in the order of none.
+pub fn of_high_rank<T: Real>(seed: u64) -> FlexTensor {
+    tensor::<T>(&[2; 9], seed).permute(&[1, 0, 3, 2, 5, 4, 7, 6, 8])
+}
+
 /// Numbers between -1 and 1 without a pattern, each other seed others.
 pub fn numbers(len: usize, seed: u64) -> impl Iterator<Item = f64> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03;

@@ -152,6 +152,22 @@ fn what_is_not_a_number_is_the_largest() {
 }
 
 #[test]
+fn of_high_rank_as_burn() {
+    for dim in 0..9 {
+        let x = of_high_rank::<f64>(1);
+        let pairs = [
+            (sum_dim(x.clone(), dim), Flex::float_sum_dim(x.clone(), dim)),
+            (max_dim(x.clone(), dim), Flex::float_max_dim(x.clone(), dim)),
+        ];
+        for (ours, burns) in pairs {
+            assert_same(&elements::<f64>(&ours), &elements::<f64>(&burns), &dim);
+        }
+    }
+    let x = of_high_rank::<f64>(1);
+    assert_near(elements::<f64>(&sum(x.clone()))[0], elements(&x).iter().sum(), 512.0, 1, &"sum");
+}
+
+#[test]
 fn empty() {
     let x = tensor::<f32>(&[2, 0, 3], 1);
     assert_eq!(elements::<f32>(&sum_dim(x.clone(), 1)), [0.0; 6]);

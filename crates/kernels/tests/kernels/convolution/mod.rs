@@ -1,7 +1,6 @@
 //! Convolutions and their derivatives against sums written from the definition, against burn's own, and
 //! against each other.
 
-#[path = "convolution/case.rs"]
 mod case;
 
 use burn_backend::ops::{ConvOptions, ModuleOps};
