@@ -74,6 +74,7 @@ macro_rules! add_term {
 /// The product of M rows of `left`, from `row` on, with V vectors of each term's row of the second
 /// factor, plus `sums`. Terms are added one after the other.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "each is an index into all rows")]
 pub(crate) fn accumulate<T: Real, S: Simd, const M: usize, const V: usize>(
     simd: S,
     mut sums: Sums<T, S, M, V>,
@@ -125,8 +126,6 @@ pub(crate) fn accumulate<T: Real, S: Simd, const M: usize, const V: usize>(
 pub(crate) fn load<T: Real, S: Simd, const V: usize>(values: &[T]) -> [T::Vector<S>; V] {
     let vectors = T::vectors::<S>(&values[..V * T::lanes::<S>()]);
     let mut loaded = [vectors[0]; V];
-    for v in 1..V {
-        loaded[v] = vectors[v];
-    }
+    loaded.copy_from_slice(&vectors[..V]);
     loaded
 }

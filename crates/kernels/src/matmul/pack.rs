@@ -36,9 +36,7 @@ pub(super) fn pack_right<T: Real, S: Simd>(
             if from.len() >= width {
                 // Whole vectors, whatever is beyond the row.
                 let (to, from) = (T::vectors_mut::<S>(to), T::vectors::<S>(from));
-                for v in 0..VECTORS {
-                    to[v] = from[v];
-                }
+                to[..VECTORS].copy_from_slice(&from[..VECTORS]);
             } else {
                 to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             }
