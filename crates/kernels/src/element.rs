@@ -14,6 +14,7 @@ use rten_vecmath::Exp;
 use crate::lanes::Lanes;
 use crate::pool::Pool;
 use crate::strides::dense_layout;
+use crate::turn::Squares;
 
 /// Runs loops with the widest vector instructions that the processor has.
 ///
@@ -83,6 +84,7 @@ pub(crate) trait Real:
     Number
     + Element
     + Lanes
+    + Squares
     + PartialOrd
     + Add<Output = Self>
     + AddAssign

@@ -23,6 +23,7 @@ mod softmax;
 mod strides;
 mod tile;
 mod transpose;
+mod turn;
 mod unary;
 
 pub use arithmetic::{add, div, mul, relu_backward, sub};

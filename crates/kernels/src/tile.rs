@@ -10,7 +10,7 @@ use crate::lanes::Lanes;
 
 /// Most rows of a tile.
 pub(crate) const ROWS: usize = 6;
-/// Real in a row of a tile: with [`ROWS`], as many sums as hide the latency of a multiply-add and
+/// Vectors in a row of a tile: with [`ROWS`], as many sums as hide the latency of a multiply-add and
 /// still stay in registers.
 pub(crate) const VECTORS: usize = 2;
 
@@ -33,6 +33,8 @@ pub(crate) enum Left<'a, T> {
     Rows(&'a [T], usize, isize),
     /// Row i, term t at `start + t * stride + i`.
     Columns(&'a [T], usize, isize),
+    /// The rows of one tile from the start on, a term's numbers after the other's.
+    Tile(&'a [T]),
 }
 
 impl<'a, T> Left<'a, T> {
@@ -54,9 +56,25 @@ pub(crate) type Sums<T, S, const M: usize, const V: usize> = [[<T as Lanes>::Vec
 /// several.
 const STEP: usize = 4;
 
+/// Adds a term to sums of M rows and V vectors: the next vectors of the second factor times the number
+/// of each row. A number is loaded where it is broadcast, so that both are one instruction.
+macro_rules! add_term {
+    ($simd:ident, $sums:ident, $right:ident, $i:ident => $left:expr) => {
+        if let Some(right) = $right.next() {
+            for $i in 0..M {
+                let left = T::splat($simd, $left);
+                for v in 0..V {
+                    $sums[$i][v] = T::mul_add($simd, left, right[v], $sums[$i][v]);
+                }
+            }
+        }
+    };
+}
+
 /// The product of M rows of `left`, from `row` on, with V vectors of each term's row of the second
 /// factor, plus `sums`. Terms are added one after the other.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "each is an index into all rows")]
 pub(crate) fn accumulate<T: Real, S: Simd, const M: usize, const V: usize>(
     simd: S,
     mut sums: Sums<T, S, M, V>,
@@ -67,49 +85,37 @@ pub(crate) fn accumulate<T: Real, S: Simd, const M: usize, const V: usize>(
 ) -> Sums<T, S, M, V> {
     match left {
         Left::Rows(values, start, stride) => {
-            let first = |i: usize| (start as isize + (row + i) as isize * stride) as usize;
-            let rows: [&[T]; M] = std::array::from_fn(|i| &values[first(i)..][..terms]);
-            let steps = terms / STEP;
-            let by_steps: [&[[T; STEP]]; M] =
-                std::array::from_fn(|i| &rows[i].as_chunks::<STEP>().0[..steps]);
-            #[allow(clippy::needless_range_loop, reason = "it counts through all rows")]
-            for step in 0..steps {
-                let left: [&[T; STEP]; M] = std::array::from_fn(|i| &by_steps[i][step]);
-                sums = add_term(simd, sums, left.map(|left| &left[0]), &mut right);
-                sums = add_term(simd, sums, left.map(|left| &left[1]), &mut right);
-                sums = add_term(simd, sums, left.map(|left| &left[2]), &mut right);
-                sums = add_term(simd, sums, left.map(|left| &left[3]), &mut right);
+            let mut by_steps: [&[[T; STEP]]; M] = [&[]; M];
+            let mut rest: [&[T]; M] = [&[]; M];
+            let [steps, terms_left] = [terms / STEP, terms % STEP];
+            for i in 0..M {
+                let first = (start as isize + (row + i) as isize * stride) as usize;
+                let (by_steps_of_row, rest_of_row) = values[first..][..terms].as_chunks();
+                by_steps[i] = &by_steps_of_row[..steps];
+                rest[i] = &rest_of_row[..terms_left];
             }
-            for t in steps * STEP..terms {
-                sums = add_term(simd, sums, rows.map(|row| &row[t]), &mut right);
+            for step in 0..steps {
+                add_term!(simd, sums, right, i => by_steps[i][step][0]);
+                add_term!(simd, sums, right, i => by_steps[i][step][1]);
+                add_term!(simd, sums, right, i => by_steps[i][step][2]);
+                add_term!(simd, sums, right, i => by_steps[i][step][3]);
+            }
+            for t in 0..terms_left {
+                add_term!(simd, sums, right, i => rest[i][t]);
             }
         }
         Left::Columns(values, start, stride) => {
             let mut at = (start + row) as isize;
             for _ in 0..terms {
                 let left = &values[at as usize..][..M];
-                sums = add_term(simd, sums, std::array::from_fn(|i| &left[i]), &mut right);
+                add_term!(simd, sums, right, i => left[i]);
                 at += stride;
             }
         }
-    }
-    sums
-}
-
-/// Adds a term to the sums. The numbers of `left` are loaded here, so that it is one instruction with
-/// their broadcast.
-#[inline(always)]
-fn add_term<T: Real, S: Simd, const M: usize, const V: usize>(
-    simd: S,
-    mut sums: Sums<T, S, M, V>,
-    left: [&T; M],
-    right: &mut impl Iterator<Item = [T::Vector<S>; V]>,
-) -> Sums<T, S, M, V> {
-    let Some(right) = right.next() else { return sums };
-    for i in 0..M {
-        let left = T::splat(simd, *left[i]);
-        for v in 0..V {
-            sums[i][v] = T::mul_add(simd, left, right[v], sums[i][v]);
+        Left::Tile(values) => {
+            for left in &values.as_chunks::<M>().0[..terms] {
+                add_term!(simd, sums, right, i => left[i]);
+            }
         }
     }
     sums
@@ -119,5 +125,7 @@ fn add_term<T: Real, S: Simd, const M: usize, const V: usize>(
 #[inline(always)]
 pub(crate) fn load<T: Real, S: Simd, const V: usize>(values: &[T]) -> [T::Vector<S>; V] {
     let vectors = T::vectors::<S>(&values[..V * T::lanes::<S>()]);
-    std::array::from_fn(|v| vectors[v])
+    let mut loaded = [vectors[0]; V];
+    loaded.copy_from_slice(&vectors[..V]);
+    loaded
 }

@@ -115,10 +115,10 @@ impl Matrix {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use pulp::x86::V3;
-    use pulp::{Simd, WithSimd, cast};
-    use std::arch::x86_64::{__m256, __m256d};
+    use pulp::{Simd, WithSimd};
 
     use super::{Axes, Matrix, Number, Turn};
+    use crate::turn::x86::{turned_eight, turned_four};
 
     pub(super) struct Copy<'a, T, U> {
         pub(super) source: &'a [T],
@@ -165,20 +165,7 @@ mod x86 {
     impl Turn<f32, 8> for Turn8 {
         #[inline(always)]
         fn turn(&self, tile: [[f32; 8]; 8]) -> [[f32; 8]; 8] {
-            let avx = self.0.avx;
-            let r: [__m256; 8] = tile.map(cast);
-            // Pairs, then fours, then eights of rows, each within half a row at first.
-            let low = |i: usize| avx._mm256_unpacklo_ps(r[i], r[i + 1]);
-            let high = |i: usize| avx._mm256_unpackhi_ps(r[i], r[i + 1]);
-            let (l0, l2, l4, l6) = (low(0), low(2), low(4), low(6));
-            let (h0, h2, h4, h6) = (high(0), high(2), high(4), high(6));
-            let firsts = |x, y| avx._mm256_shuffle_ps::<0x44>(x, y);
-            let lasts = |x, y| avx._mm256_shuffle_ps::<0xEE>(x, y);
-            let upper = [firsts(l0, l2), lasts(l0, l2), firsts(h0, h2), lasts(h0, h2)];
-            let lower = [firsts(l4, l6), lasts(l4, l6), firsts(h4, h6), lasts(h4, h6)];
-            let left = |i: usize| cast(avx._mm256_permute2f128_ps::<0x20>(upper[i], lower[i]));
-            let right = |i: usize| cast(avx._mm256_permute2f128_ps::<0x31>(upper[i], lower[i]));
-            [left(0), left(1), left(2), left(3), right(0), right(1), right(2), right(3)]
+            turned_eight(self.0, tile)
         }
     }
 
@@ -188,14 +175,7 @@ mod x86 {
     impl Turn<f64, 4> for Turn4 {
         #[inline(always)]
         fn turn(&self, tile: [[f64; 4]; 4]) -> [[f64; 4]; 4] {
-            let avx = self.0.avx;
-            let r: [__m256d; 4] = tile.map(cast);
-            let low = |i: usize| avx._mm256_unpacklo_pd(r[i], r[i + 1]);
-            let high = |i: usize| avx._mm256_unpackhi_pd(r[i], r[i + 1]);
-            let (l0, l2, h0, h2) = (low(0), low(2), high(0), high(2));
-            let left = |x, y| cast(avx._mm256_permute2f128_pd::<0x20>(x, y));
-            let right = |x, y| cast(avx._mm256_permute2f128_pd::<0x31>(x, y));
-            [left(l0, l2), left(h0, h2), right(l0, l2), right(h0, h2)]
+            turned_four(self.0, tile)
         }
     }
 }

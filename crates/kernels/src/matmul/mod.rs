@@ -5,6 +5,7 @@
 
 mod pack;
 mod product;
+mod stripe;
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
@@ -82,9 +83,14 @@ fn evaluate<T: Buffers>(
         }
         return;
     }
-    let [lhs, rhs] = [lhs, rhs].map(readable);
+    let [mut lhs, mut rhs] = [lhs, rhs].map(readable);
+    let [mut m, k, mut n] = shapes.sizes;
+    if n == 1 {
+        // A column, turned into a row, of whole vectors.
+        [lhs, rhs] = [turned(rhs), turned(lhs)];
+        [m, n] = [n, m];
+    }
     let [mut left, right] = [&lhs, &rhs].map(matrix_strides);
-    let [mut m, k, n] = shapes.sizes;
     let mut batch = shapes.batch([&lhs, &rhs]);
     // Products with the same second factor are one where rows follow one another.
     let mut outer = batch;
@@ -122,6 +128,13 @@ fn evaluate<T: Buffers>(
 fn matrix_strides(x: &FlexTensor) -> [isize; 2] {
     let strides = x.layout().strides();
     [strides[strides.len() - 2], strides[strides.len() - 1]]
+}
+
+/// The matrices transposed.
+fn turned(x: FlexTensor) -> FlexTensor {
+    let rank = x.layout().num_dims();
+    let layout = x.layout().transpose(rank - 2, rank - 1);
+    x.with_layout(layout)
 }
 
 /// The tensor, copied where neither the rows nor the columns of its matrices are without gaps.

@@ -4,10 +4,11 @@ use pulp::Simd;
 
 use super::product::Matrix;
 use crate::element::Real;
-use crate::tile::{ROWS, VECTORS, height, load};
+use crate::tile::{ROWS, VECTORS, height};
+use crate::turn::{SIDE, Turn};
 
 /// Copies `[terms, columns]` of the second factor, from `start` on, into panels of `width` columns, one
-/// after the other, a term a row. What is left of the last panel is not overwritten.
+/// after the other, a term a row. What is beyond the last column is any numbers.
 #[inline(always)]
 pub(super) fn pack_right<T: Real, S: Simd>(
     right: Matrix<'_, T>,
@@ -16,29 +17,28 @@ pub(super) fn pack_right<T: Real, S: Simd>(
     width: usize,
     to: &mut [T],
 ) {
-    let panels = to.chunks_exact_mut(width * terms);
-    for (column, panel) in (0..columns).step_by(width).zip(panels) {
-        let used = width.min(columns - column);
-        if right.transposed {
+    if right.transposed {
+        let turn = Turn::new();
+        for (column, to) in (0..columns).step_by(width).zip(to.chunks_exact_mut(width * terms)) {
             let first = |j: usize| {
                 let at = start as isize + (column + j) as isize * right.stride;
                 &right.values[at as usize..][..terms]
             };
-            // As many numbers in a row of a square as vectors hold with a fast transpose.
-            match size_of::<T>() {
-                4 => turn::<T, 8>(first, used, width, panel),
-                _ => turn::<T, 4>(first, used, width, panel),
-            }
-        } else {
-            for (t, to) in panel.chunks_exact_mut(width).enumerate() {
-                let at = (start + column) as isize + t as isize * right.stride;
-                let from = &right.values[at as usize..][..used];
-                if used == width {
-                    T::vectors_mut::<S>(to)[..VECTORS]
-                        .copy_from_slice(&load::<T, S, VECTORS>(from));
-                } else {
-                    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-                }
+            turn_columns(turn, first, width.min(columns - column), width, to);
+        }
+        return;
+    }
+    for t in 0..terms {
+        let row = &right.values[(start as isize + t as isize * right.stride) as usize..];
+        for column in (0..columns).step_by(width) {
+            let from = &row[column..];
+            let to = &mut to[column * terms + t * width..][..width];
+            if from.len() >= width {
+                // Whole vectors, whatever is beyond the row.
+                let (to, from) = (T::vectors_mut::<S>(to), T::vectors::<S>(from));
+                to[..VECTORS].copy_from_slice(&from[..VECTORS]);
+            } else {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             }
         }
     }
@@ -46,45 +46,40 @@ pub(super) fn pack_right<T: Real, S: Simd>(
 
 /// Copies columns into the start of rows of `width`, by squares.
 #[inline(always)]
-fn turn<'a, T: Real, const SIDE: usize>(
+fn turn_columns<'a, T: Real>(
+    turn: Turn,
     column: impl Fn(usize) -> &'a [T],
     columns: usize,
     width: usize,
     to: &mut [T],
 ) {
-    let whole = columns - columns % SIDE;
-    for first in (0..whole).step_by(SIDE) {
-        let from: [&[T]; SIDE] = std::array::from_fn(
-            #[inline(always)]
-            |j| column(first + j),
-        );
-        let from = from.map(|column| column.as_chunks::<SIDE>());
-        let squares = from[0].0.len();
-        let from: [&[[T; SIDE]]; SIDE] =
-            from.map(|(squares_of_column, _)| &squares_of_column[..squares]);
-        for (square, to) in to.chunks_exact_mut(SIDE * width).enumerate().take(squares) {
-            let square: [[T; SIDE]; SIDE] = std::array::from_fn(
-                #[inline(always)]
-                |j| from[j][square],
-            );
-            for (t, to) in to.chunks_exact_mut(width).enumerate() {
-                let to = &mut to[first..][..SIDE];
-                for j in 0..SIDE {
-                    to[j] = square[j][t];
-                }
+    let terms = to.len() / width;
+    if columns < SIDE || terms < SIDE {
+        for j in 0..columns {
+            for (to, from) in to.chunks_exact_mut(width).zip(column(j)) {
+                to[j] = *from;
             }
         }
-        let rest = to.len() / width % SIDE;
-        let (terms, from_term) = (to.len() / width, to.len() / width - rest);
-        for t in from_term..terms {
-            for j in 0..SIDE {
-                to[t * width + first + j] = column(first + j)[t];
-            }
-        }
+        return;
     }
-    for j in whole..columns {
-        for (to, from) in to.chunks_exact_mut(width).zip(column(j)) {
-            to[j] = *from;
+    let nothing = [T::ZERO; SIDE];
+    // The last squares end with the columns.
+    for left in (0..columns).step_by(SIDE) {
+        let left = left.min(columns - SIDE);
+        let mut from: [&[T]; SIDE] = [&[]; SIDE];
+        for (j, from) in from.iter_mut().enumerate() {
+            *from = &column(left + j)[..terms];
+        }
+        for top in (0..terms).step_by(SIDE) {
+            let top = top.min(terms - SIDE);
+            let mut square = [&nothing; SIDE];
+            for (part, column) in square.iter_mut().zip(from) {
+                *part = &column[top..].as_chunks().0[0];
+            }
+            let rows = to[top * width + left..].chunks_mut(width);
+            for (to, row) in rows.zip(T::turned(turn, square)) {
+                to[..SIDE].copy_from_slice(&row);
+            }
         }
     }
 }

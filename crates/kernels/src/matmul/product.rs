@@ -3,15 +3,24 @@
 use pulp::{Simd, WithSimd};
 
 use super::pack::{pack_left, pack_right};
+use super::stripe::{LeftPart, RightPart, Stripe};
 use crate::element::Real;
-use crate::lanes::Lanes;
 use crate::strides::Offsets;
-use crate::tile::{Left, ROWS, VECTORS, accumulate, height, load};
+use crate::tile::{Left, ROWS, VECTORS};
 
-/// Bytes of the buffers for copies of parts of a factor.
+/// Most terms of a block, whose sums stay in registers: a panel of the second factor with so many stays
+/// in the cache next to the processor.
+const TERMS: usize = 256;
+/// Bytes of the buffers for copies of parts of a factor: both stay in a core's own cache.
 pub(super) const PACKED: usize = 256 << 10;
-/// The most numbers in [`VECTORS`] vectors of any processor.
-const ROOM: usize = 32;
+/// Rows of the first factor up to which the second is read where it is, as copies would be used a few
+/// times only; and those up to which it is where its rows are within [`NEAR`] bytes.
+const FEW: [usize; 2] = [16, 64];
+const NEAR: usize = 16 << 10;
+/// Bytes between the first factor's columns from which on a tile's are copied next to one another.
+const FAR: usize = 512;
+/// Panels of the second factor from which on copies of the first are worth it.
+const MANY: usize = 5;
 
 /// One of the factors: rows without gaps that start `stride` apart, or columns if `transposed`.
 #[derive(Clone, Copy)]
@@ -19,143 +28,6 @@ pub(super) struct Matrix<'a, T> {
     pub values: &'a [T],
     pub stride: isize,
     pub transposed: bool,
-}
-
-/// Products of matrices of the same sizes and strides.
-pub(super) struct Products<'a, T> {
-    /// `[m, k]`
-    pub left: Matrix<'a, T>,
-    /// `[k, n]`
-    pub right: Matrix<'a, T>,
-    /// `[m, n]`, in order.
-    pub out: &'a mut [T],
-    /// m, k and n.
-    pub sizes: [usize; 3],
-    /// Where the matrices of each product start.
-    pub offsets: Offsets<3>,
-    /// Whether the products are added to what `out` holds.
-    pub add: bool,
-    /// For copies of parts of the factors, of [`PACKED`] bytes.
-    pub packed: [&'a mut [T]; 2],
-}
-
-impl<T: Real> WithSimd for Products<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            left,
-            right,
-            out,
-            sizes: [m, k, n],
-            offsets,
-            add,
-            packed: [room_left, room_right],
-        } = self;
-        let width = VECTORS * T::lanes::<S>();
-        // Blocks depend on k alone, and with them the order of the sums.
-        let block = k.div_ceil(k.div_ceil(tune(6)));
-        let room = PACKED / size_of::<T>() / block;
-        let pack_lefts = if left.transposed {
-            left.stride.unsigned_abs() * size_of::<T>() >= tune(0) && n > tune(1) * width
-        } else {
-            k > block && n > tune(2) * width
-        };
-        // Of the second factor, what is whole vectors may be read where it is.
-        let rows_fit = right.stride as usize * block * size_of::<T>() <= tune(4);
-        let in_place =
-            !right.transposed && right.stride >= n as isize && (m <= tune(3) || rows_fit);
-        let direct = if in_place { n - n % width } else { 0 };
-        let rows_at_once = (room.min(tune(5)) / 12 * 12).max(12);
-        let columns_at_once = if m <= rows_at_once { width } else { room / width * width };
-        // Which parts the buffers hold.
-        let mut packed = [None, None];
-        for [l, r, o] in offsets {
-            for first in (0..k).step_by(block) {
-                let terms = block.min(k - first);
-                for column in (0..n).step_by(columns_at_once) {
-                    let columns = columns_at_once.min(n - column);
-                    let direct = direct.clamp(column, column + columns) - column;
-                    let part = Some([r, first, column]);
-                    if direct < columns && packed[1] != part {
-                        packed[1] = part;
-                        let start = right.at(r, first, column + direct);
-                        pack_right::<T, S>(
-                            right,
-                            start,
-                            [terms, columns - direct],
-                            width,
-                            room_right,
-                        );
-                    }
-                    for row in (0..m).step_by(rows_at_once) {
-                        let rows = rows_at_once.min(m - row);
-                        let start = left.at(l, row, first);
-                        let left = if pack_lefts {
-                            let part = Some([l, row, first]);
-                            if packed[0] != part {
-                                packed[0] = part;
-                                pack_left(left, start, [rows, terms], room_left);
-                            }
-                            if left.transposed {
-                                Rows::Packed(room_left)
-                            } else {
-                                Rows::InPlace(Left::rows(room_left, terms))
-                            }
-                        } else if left.transposed {
-                            Rows::InPlace(Left::Columns(left.values, start, left.stride))
-                        } else {
-                            Rows::InPlace(Left::Rows(left.values, start, left.stride))
-                        };
-                        let mut at = 0;
-                        while at < columns {
-                            let right = if at < direct {
-                                let start = right.at(r, first, column + at);
-                                Right::InPlace(&right.values[start..], right.stride as usize)
-                            } else {
-                                Right::Packed(&room_right[(at - direct) * terms..])
-                            };
-                            let out = &mut out[o + row * n + column + at..];
-                            let used = width.min(columns - at);
-                            let stripe = Stripe {
-                                left,
-                                right,
-                                terms,
-                                rows,
-                                out,
-                                out_stride: n,
-                                used,
-                                add: add || first > 0,
-                            };
-                            if 2 * used > width {
-                                stripe.evaluate::<S, VECTORS>(simd);
-                            } else {
-                                stripe.evaluate::<S, 1>(simd);
-                            }
-                            at += width;
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[inline(never)]
-pub(super) fn tune(i: usize) -> usize {
-    use std::sync::LazyLock;
-    static TUNE: LazyLock<Vec<usize>> = LazyLock::new(|| {
-        let default = "1024,2,4,32,65536,256,256,0,0,0";
-        let given = std::env::var("TUNE").unwrap_or_default();
-        let mut v: Vec<usize> = default.split(',').map(|x| x.parse().unwrap()).collect();
-        for pair in given.split(',').filter(|x| !x.is_empty()) {
-            let (a, b) = pair.split_once('=').unwrap();
-            v[a.parse::<usize>().unwrap()] = b.parse().unwrap();
-        }
-        v
-    });
-    TUNE[i]
 }
 
 impl<'a, T> Matrix<'a, T> {
@@ -177,121 +49,149 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// Rows of the first factor.
-#[derive(Clone, Copy)]
-enum Rows<'a, T> {
-    InPlace(Left<'a, T>),
-    /// Tile after tile.
-    Packed(&'a [T]),
+/// Products of matrices of the same sizes and strides.
+pub(super) struct Products<'a, T> {
+    /// `[m, k]`
+    pub left: Matrix<'a, T>,
+    /// `[k, n]`
+    pub right: Matrix<'a, T>,
+    /// `[m, n]`, in order.
+    pub out: &'a mut [T],
+    /// m, k and n, none of them 0.
+    pub sizes: [usize; 3],
+    /// Where the matrices of each product start.
+    pub offsets: Offsets<3>,
+    /// Whether the products are added to what `out` holds.
+    pub add: bool,
+    /// For copies of parts of the factors, each of [`PACKED`] bytes.
+    pub packed: [&'a mut [T]; 2],
 }
 
-/// A panel of the second factor.
-#[derive(Clone, Copy)]
-enum Right<'a, T> {
-    /// Rows that start this far apart.
-    InPlace(&'a [T], usize),
-    /// Rows of [`VECTORS`] vectors.
-    Packed(&'a [T]),
+/// What is done at once, and what is copied for it.
+struct Plan {
+    /// Rows, terms and columns of a block. The terms depend on k alone, and with them the order of sums.
+    block: [usize; 3],
+    /// Whether blocks of the first factor are copied.
+    pack_left: bool,
+    /// Columns of the second factor that are read where they are, the others being copied.
+    in_place: usize,
 }
 
-/// The product of rows with a panel of the second factor.
-struct Stripe<'a, T> {
-    left: Rows<'a, T>,
-    right: Right<'a, T>,
-    terms: usize,
-    rows: usize,
-    out: &'a mut [T],
-    out_stride: usize,
-    /// Columns of the panel that are part of the product.
-    used: usize,
-    add: bool,
-}
-
-impl<T: Real> Stripe<'_, T> {
+impl Plan {
     #[inline(always)]
-    fn evaluate<S: Simd, const V: usize>(mut self, simd: S) {
-        let mut row = 0;
-        while row < self.rows {
-            let height = height(self.rows - row);
-            match height {
-                1 => self.tile::<S, 1, V>(simd, row),
-                2 => self.tile::<S, 2, V>(simd, row),
-                4 => self.tile::<S, 4, V>(simd, row),
-                _ => self.tile::<S, ROWS, V>(simd, row),
-            }
-            row += height;
+    fn new<T: Real>(products: &Products<'_, T>, width: usize) -> Self {
+        let Products { left, right, sizes: [m, k, n], .. } = products;
+        let terms = k.div_ceil(k.div_ceil(TERMS));
+        let room = PACKED / size_of::<T>() / terms;
+        let rows = if *m <= room.min(TERMS) {
+            *m
+        } else if left.transposed {
+            // Few tiles would each be read from all of the columns.
+            room.min(TERMS) / (2 * ROWS) * (2 * ROWS)
+        } else {
+            4 * ROWS
+        };
+        let columns = if *m > rows {
+            room / width * width
+        } else if right.transposed {
+            width
+        } else {
+            // Longer pieces of rows.
+            4 * width
+        };
+        let apart = left.stride.unsigned_abs() * size_of::<T>() >= FAR;
+        let near = right.stride.unsigned_abs() * terms * size_of::<T>() <= NEAR;
+        let few = *m <= FEW[usize::from(near)];
+        let in_place = !right.transposed && right.stride >= *n as isize && few;
+        Self {
+            block: [rows, terms, columns],
+            pack_left: n.div_ceil(width) >= MANY
+                && if left.transposed { apart } else { terms < *k },
+            in_place: if in_place { n - n % width } else { 0 },
         }
     }
+}
+
+impl<T: Real> WithSimd for Products<'_, T> {
+    type Output = ();
 
     #[inline(always)]
-    fn tile<S: Simd, const M: usize, const V: usize>(&mut self, simd: S, row: usize) {
-        let lanes = T::lanes::<S>();
-        let (left, first) = match self.left {
-            Rows::InPlace(left) => (left, row),
-            Rows::Packed(values) => (Left::Columns(values, row * self.terms, M as isize), 0),
-        };
-        let sums = [[T::splat(simd, T::ZERO); V]; M];
-        let sums = match self.right {
-            Right::Packed(values) => {
-                let rows = T::vectors::<S>(values).as_chunks::<VECTORS>().0;
-                let rows = rows.iter().map(
-                    #[inline(always)]
-                    |row| std::array::from_fn(|v| row[v]),
-                );
-                accumulate(simd, sums, left, first, self.terms, rows)
-            }
-            Right::InPlace(values, stride) => {
-                let rows = values.chunks(stride).map(
-                    #[inline(always)]
-                    |row| load::<T, S, V>(row),
-                );
-                accumulate(simd, sums, left, first, self.terms, rows)
-            }
-        };
-        let (n, used) = (self.out_stride, self.used);
-        let out = &mut self.out[row * n..][..(M - 1) * n + used];
-        if used == V * lanes {
-            for i in 0..M {
-                let out = T::vectors_mut::<S>(&mut out[i * n..][..V * lanes]);
-                for v in 0..V {
-                    out[v] = if self.add {
-                        <T as Lanes>::add(simd, out[v], sums[i][v])
-                    } else {
-                        sums[i][v]
-                    };
+    fn with_simd<S: Simd>(self, simd: S) {
+        let width = VECTORS * T::lanes::<S>();
+        let plan = Plan::new(&self, width);
+        let Self { left, right, out, sizes: [m, k, n], offsets, add, packed } = self;
+        let [left_packed, right_packed] = packed;
+        let [rows_at_once, terms_at_once, columns_at_once] = plan.block;
+        // Which parts the buffers hold.
+        let mut held = [None, None];
+        for [l, r, o] in offsets {
+            for first in (0..k).step_by(terms_at_once) {
+                let terms = terms_at_once.min(k - first);
+                for column in (0..n).step_by(columns_at_once) {
+                    let columns = columns_at_once.min(n - column);
+                    let in_place = plan.in_place.clamp(column, column + columns) - column;
+                    let part = Some([r, first, column]);
+                    if in_place < columns && held[1] != part {
+                        held[1] = part;
+                        let start = right.at(r, first, column + in_place);
+                        let shape = [terms, columns - in_place];
+                        pack_right::<T, S>(right, start, shape, width, right_packed);
+                    }
+                    for row in (0..m).step_by(rows_at_once) {
+                        let rows = rows_at_once.min(m - row);
+                        let start = left.at(l, row, first);
+                        let part = Some([l, row, first]);
+                        if plan.pack_left && held[0] != part {
+                            held[0] = part;
+                            pack_left(left, start, [rows, terms], left_packed);
+                        }
+                        let left = match (plan.pack_left, left.transposed) {
+                            (true, true) => LeftPart::Tiles(left_packed),
+                            (true, false) => LeftPart::InPlace(Left::rows(left_packed, terms)),
+                            (false, true) => {
+                                LeftPart::InPlace(Left::Columns(left.values, start, left.stride))
+                            }
+                            (false, false) => {
+                                LeftPart::InPlace(Left::Rows(left.values, start, left.stride))
+                            }
+                        };
+                        for at in (0..columns).step_by(width) {
+                            let right = if at < in_place {
+                                let start = right.at(r, first, column + at);
+                                RightPart::InPlace(&right.values[start..], right.stride as usize)
+                            } else {
+                                RightPart::Packed(&right_packed[(at - in_place) * terms..])
+                            };
+                            let used = width.min(columns - at);
+                            let out = &mut out[o + row * n + column + at..];
+                            let add = add || first > 0;
+                            if 2 * used > width {
+                                simd.vectorize(Stripe::<T, VECTORS> {
+                                    left,
+                                    right,
+                                    terms,
+                                    rows,
+                                    out,
+                                    out_stride: n,
+                                    used,
+                                    add,
+                                });
+                            } else {
+                                simd.vectorize(Stripe::<T, 1> {
+                                    left,
+                                    right,
+                                    terms,
+                                    rows,
+                                    out,
+                                    out_stride: n,
+                                    used,
+                                    add,
+                                });
+                            }
+                        }
+                    }
                 }
             }
-        } else {
-            for (i, sums) in sums.into_iter().enumerate() {
-                store_part(simd, sums, &mut out[i * n..][..used], self.add);
-            }
         }
     }
-}
-
-/// Writes or adds the first sums of a row to a slice shorter than the row.
-#[inline(always)]
-fn store_part<T: Real, S: Simd, const V: usize>(
-    simd: S,
-    sums: [T::Vector<S>; V],
-    out: &mut [T],
-    add: bool,
-) {
-    let mut row = [T::ZERO; ROOM];
-    T::vectors_mut::<S>(&mut row)[..V].copy_from_slice(&sums);
-    let (lanes, used) = (T::lanes::<S>(), out.len());
-    if used < lanes {
-        for (out, sum) in out.iter_mut().zip(row) {
-            *out = if add { *out + sum } else { sum };
-        }
-        return;
-    }
-    // Two vectors that may overlap.
-    let mut ends = [0, used - lanes].map(|at| T::vectors::<S>(&row[at..at + lanes])[0]);
-    if add {
-        ends[0] = <T as Lanes>::add(simd, ends[0], T::vectors::<S>(&out[..lanes])[0]);
-        ends[1] = <T as Lanes>::add(simd, ends[1], T::vectors::<S>(&out[used - lanes..])[0]);
-    }
-    T::vectors_mut::<S>(&mut out[..lanes])[0] = ends[0];
-    T::vectors_mut::<S>(&mut out[used - lanes..])[0] = ends[1];
 }
