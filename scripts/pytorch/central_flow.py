@@ -30,7 +30,7 @@ def data():
         [round(math.sin(1.7 * i + 0.9 * j * (i % 5 + 1)), 3) for j in range(FEATURES)]
         for i in range(SAMPLES)
     ]
-    labels = [(i * i + 1) % CLASSES for i in range(SAMPLES)]
+    labels = [(2 * i + i * i // 3) % CLASSES for i in range(SAMPLES)]
     return rows, labels
 
 
