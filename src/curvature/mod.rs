@@ -1,5 +1,6 @@
 //! Curvature of a loss at one point: the Hessian as an operator, alone or preconditioned, and its
-//! extreme eigenvalues with their residuals; and the curvature along minibatch gradients.
+//! extreme eigenvalues with their residuals; the curvature along minibatch gradients; and how curvature changes
+//! with the parameters.
 
 mod batch_sharpness;
 mod flatness;
@@ -8,6 +9,7 @@ mod groups;
 mod meter;
 mod operator;
 mod spectrum;
+mod third_derivative;
 mod tracking;
 
 pub use batch_sharpness::{BatchCurvature, BatchSharpness};
@@ -17,4 +19,5 @@ pub use groups::{Group, groups, named_group};
 pub use meter::{Curvature, CurvatureMeter};
 pub use operator::{Block, CurvatureOperator, Hessian, Matrix, Preconditioned};
 pub use spectrum::{Ends, GroupSpectrum, Masses, Spectrum, SpectrumMeter};
+pub use third_derivative::{CurvatureGradients, DifferenceStep, curvature_gradients};
 pub use tracking::{Followed, Probed, Repair, Tracking};
