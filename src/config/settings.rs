@@ -169,6 +169,13 @@ settings! {
             realized: Realized;
             /// Whether the sharpness is logged where SAM and ASAM take their gradient too.
             perturbed_sharpness: bool, told help::perturbed_sharpness;
+            /// Log the largest eigenvalues at the midpoint of the oscillation too, where they are those of
+            /// a flow [default: with --mechanism]
+            midpoint_sharpness: bool;
+            /// Log what holds the sharpness at the edge, at midpoints: how fast the loss sharpens, what an
+            /// oscillation does against it, the variance at which the two are equal beside the measured
+            /// one, and where the curvature comes from
+            mechanism: bool;
             /// Further columns, measured where curvature is
             measure: Quantities, told quantities_help, checked each_once;
         }
