@@ -234,8 +234,9 @@ impl Flow for CentralFlow {
         let frame = self.frame(objective, &here, &root)?;
         // H u = lambda P u.
         let pu = weighted(&frame.u, &root);
-        let times =
-            |(pu, pair): (&Vec<f64>, &EigenPair)| pu.iter().map(|x| pair.value * x).collect();
+        let times = |(pu, pair): (&Vec<f64>, &EigenPair)| -> Vec<f64> {
+            pu.iter().map(|x| pair.value * x).collect()
+        };
         let hu = pu.iter().zip(&here.pairs).map(times).collect();
         let mut local = Local { gradient: here.at.gradient.clone(), root, pu, hu };
         let mut held = self.hold(&frame, &local, lr, dt)?;
