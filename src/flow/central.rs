@@ -140,12 +140,8 @@ impl CentralFlow {
                 a[i * k + j] = 2.0 * by_p - by_h + dt * dot(&bends[pair(i, j)], &gradient);
             }
         }
-        let mut b = vec![0.0; m * m];
-        for p in 0..m {
-            for q in 0..m {
-                b[p * m + q] = 0.5 * dt * dot(&bends[p], &bends[q]);
-            }
-        }
+        let inner = |at: usize| 0.5 * dt * dot(&bends[at / m], &bends[at % m]);
+        let mut b: Vec<f64> = (0..m * m).map(inner).collect();
         if self.law.is_preconditioned() {
             self.add_preconditioner(frame, local, lr, dt, (&mut a, &mut b));
         }
