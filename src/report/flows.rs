@@ -51,11 +51,11 @@ fn facts(numbers: &Value) -> Vec<String> {
     )];
     facts.push(match findings["departs"].as_u64() {
         Some(step) => format!(
-            "leaves the run at step {step}: farther from it than {} of its way",
+            "leaves the run at step {step}: from there on farther from it than {} of its way",
             said(&numbers["share"])
         ),
         None => format!(
-            "is never farther from the run than {} of its way for long",
+            "does not stay farther from the run than {} of its way",
             said(&numbers["share"])
         ),
     });

@@ -127,7 +127,7 @@ fn table(followed: &Followed) -> Result<Vec<u8>> {
 fn figure(run: &StoredRun, request: &Request, followed: &Followed) -> PathFigure {
     let departs = match followed.findings.departs {
         Some(step) => format!("{:.0}% from step {step} on", 100.0 * request.share),
-        None => format!("never above {:.0}% for long", 100.0 * request.share),
+        None => format!("not above {:.0}% for good", 100.0 * request.share),
     };
     let rows = &followed.rows;
     let distance = vec![curve(rows, &departs, FLOW, Stroke::Solid, |row| row.relative_distance)];
