@@ -32,7 +32,8 @@ const LENGTH_FOR: usize = 40;
 /// Sigma is the covariance of the oscillation: the only one with Sigma >= 0, P^-1 H <= 2 and Sigma nothing but where
 /// P^-1 H is at 2, that keeps it there. Sigma = U X U' over the critical eigenvectors U, U'PU = I, where the slack
 /// 2 - P^-1 H at the end of a step of Euler's method is A + B\[X\], and X solves [`complementarity`]. A step of the
-/// optimizer is four of those; U and the gradients of U'HU are those of its beginning, U'HU and g those of each.
+/// optimizer is four of those; without a preconditioner U and the gradients of U'HU are those of its beginning, U'HU and
+/// g those of each.
 pub struct CentralFlow {
     law: Law,
     theta: Vec<f64>,
@@ -83,6 +84,23 @@ impl CentralFlow {
     ) -> Self {
         let top = TopSpace::new(settings);
         Self { law, theta, nu, top, resolution, length: None, started: false, spent: 0 }
+    }
+
+    /// What is known where the flow stands, and the directions that are critical there.
+    fn open(&mut self, objective: &mut dyn Objective, lr: f64) -> Result<(Here, Frame, Local)> {
+        let root = self.law.inverse_root(lr, &self.nu, self.theta.len());
+        let here = self.top.measure(objective, &self.theta, &root)?;
+        self.spent += here.products + 1;
+        self.check_start(&here)?;
+        let frame = self.frame(objective, &here, &root)?;
+        // H u = lambda P u.
+        let pu = weighted(&frame.u, &root);
+        let times = |(pu, pair): (&Vec<f64>, &EigenPair)| -> Vec<f64> {
+            pu.iter().map(|x| pair.value * x).collect()
+        };
+        let hu = pu.iter().zip(&here.pairs).map(times).collect();
+        let local = Local { gradient: here.at.gradient.clone(), root, pu, hu };
+        Ok((here, frame, local))
     }
 
     /// The directions that are critical at `here`.
@@ -223,24 +241,18 @@ impl Flow for CentralFlow {
     fn step(&mut self, objective: &mut dyn Objective, lr: f64) -> Result<FlowPoint> {
         check_length("parameter vector", self.theta.len(), objective.dim())?;
         let dt = 1.0 / SUBSTEPS as f64;
-        let root = self.law.inverse_root(lr, &self.nu, self.theta.len());
-        let here = self.top.measure(objective, &self.theta, &root)?;
-        self.spent += here.products + 1;
-        self.check_start(&here)?;
-        let frame = self.frame(objective, &here, &root)?;
-        // H u = lambda P u.
-        let pu = weighted(&frame.u, &root);
-        let times = |(pu, pair): (&Vec<f64>, &EigenPair)| -> Vec<f64> {
-            pu.iter().map(|x| pair.value * x).collect()
-        };
-        let hu = pu.iter().zip(&here.pairs).map(times).collect();
-        let mut local = Local { gradient: here.at.gradient.clone(), root, pu, hu };
+        let (here, mut frame, mut local) = self.open(objective, lr)?;
         let mut held = self.hold(&frame, &local, lr, dt)?;
         let mut point = stable::point(&self.theta, &here, oscillations(&here, &held, &local)?);
         point.violation = held.violation;
         for substep in 0..SUBSTEPS {
             if substep > 0 {
-                local = self.later(objective, &frame, lr)?;
+                // P may turn the eigenvectors within a step.
+                if self.law.is_preconditioned() {
+                    (_, frame, local) = self.open(objective, lr)?;
+                } else {
+                    local = self.later(objective, &frame, lr)?;
+                }
                 held = self.hold(&frame, &local, lr, dt)?;
                 point.violation = point.violation.max(held.violation);
             }

@@ -2,7 +2,7 @@
 
 use crate::support::{Place, Table, json_file, read, refused};
 
-const TINY: &str = "run --model linear --train-size 30 --steps 12 --checkpoint-every 4 --backend cpu \
+const TINY: &str = "run --model linear --train-size 30 --lr 0.05 --steps 12 --checkpoint-every 4 --backend cpu \
                     --out run";
 
 /// A cell, unless it is empty.
