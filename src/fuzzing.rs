@@ -9,15 +9,18 @@ use crate::data::{DataOptions, Dataset, InputShape, in_memory};
 use crate::error::Result;
 use crate::input;
 use crate::model::ModelSpec;
+use crate::objective::ObjectiveSpec;
+use crate::rng::{self, Stream};
 use crate::rundir::{ManifestHead, StepTable, events_of_text, weights_of_bytes};
 
 /// Reads bytes and says whether they were understood.
 pub type Target = fn(&[u8]) -> bool;
 
 /// All of them, by the name that their seeds have.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("config", config),
     ("model", model),
+    ("objective", objective),
     ("csv", csv),
     ("text", text),
     ("idx", idx),
@@ -58,6 +61,16 @@ pub fn model(bytes: &[u8]) -> bool {
         InputShape::Tokens { vocabulary: 60, context },
     ];
     inputs.into_iter().any(|inputs| model.parameters(inputs, 10).is_ok())
+}
+
+/// An objective, and where a run of it starts.
+pub fn objective(bytes: &[u8]) -> bool {
+    let objective =
+        json(bytes).and_then(|text| ObjectiveSpec::parse(&text, Path::new("file.json")));
+    objective.is_ok_and(|objective| {
+        let start = objective.start_point(&mut rng::stream(0, Stream::Initialisation));
+        start.len() == objective.facts().dimension() && serde_json::to_string(&objective).is_ok()
+    })
 }
 
 /// What is said of a dataset.

@@ -195,8 +195,8 @@ settings! {
             backend: BackendChoice;
             /// Precision: f32, or f64 for reference runs on the CPU [default: f32]
             precision: Precision;
-            /// Most samples in one pass, on each CPU thread, which bounds memory [default: 256 on
-            /// the CPU, 8192 on a GPU]
+            /// Most samples in one pass, on each CPU thread, which bounds memory [default: 8192 on a
+            /// GPU, 256 on the CPU or as few as 8 of samples that need large tensors]
             chunk: usize, checked at_least_one;
             /// Most MiB for what Hessian-vector products at the same parameters share; beyond it each
             /// computes it again [default: a quarter of the machine's memory, and at most 1024 on a

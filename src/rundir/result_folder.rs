@@ -72,6 +72,12 @@ impl ResultKind {
                 }
                 _ => {}
             }
+            // Folders that are left empty; one that somebody else has a file in stays.
+            let inner =
+                Path::new(&name).ancestors().skip(1).filter(|inner| *inner != Path::new(""));
+            for inner in inner {
+                let _ = fs::remove_dir(folder.join(inner));
+            }
         }
         Ok(directory)
     }

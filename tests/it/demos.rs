@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Place, read};
+use crate::support::{Place, read, snapshot};
 
 #[test]
 fn every_number_of_the_demonstrations_is_that_of_theory() {
@@ -12,7 +12,7 @@ fn every_number_of_the_demonstrations_is_that_of_theory() {
     let listed = place.run_well("demo --list").out;
     let names: Vec<&str> =
         listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(names.len() > 5, "{listed}");
+    assert_eq!(names.len(), 15, "{listed}");
     for name in &names {
         let folder = place.made("demos").join(name);
         let page = read(folder.join("page.html"));
@@ -26,10 +26,17 @@ fn every_number_of_the_demonstrations_is_that_of_theory() {
         assert!(table.lines().count() > 5, "{name}: {table}");
         let manifest: Value = serde_json::from_str(&read(folder.join("manifest.json"))).unwrap();
         assert_eq!(manifest["demo"], *name);
+        // All that was written is named, so that another demonstration can take its place.
+        let listed = manifest["files"].as_array().unwrap().len();
+        let there = snapshot(&folder).values().filter(|content| content.is_some()).count();
+        assert_eq!(listed + 1, there, "{name}");
     }
     let again = place.run("demo saddle --quick");
     assert_eq!(again.code, Some(2), "{}", again.err);
+    let before = snapshot(place.made("demos/saddle")).into_keys().collect::<Vec<_>>();
     place.run_well("demo saddle --quick --force");
+    let after = snapshot(place.made("demos/saddle")).into_keys().collect::<Vec<_>>();
+    assert_eq!(before, after);
     let line = place.run("demo sadle").refusal().unwrap();
     assert!(line.contains("did you mean 'saddle'"), "{line}");
 }

@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::bench::Bench;
+use super::bench::{Bench, last};
 use super::{Demo, Example, Part};
 use crate::error::Result;
-use crate::rundir::StoredRun;
 
 pub(super) const DEMO: Demo = Demo {
     name: "edge",
@@ -57,10 +56,6 @@ pub(super) const DEMO: Demo = Demo {
     large,
 };
 
-fn last(run: &StoredRun, of: fn(&crate::record::StepRow) -> Option<f64>) -> Result<f64> {
-    Ok(run.rows()?.last().and_then(of).unwrap_or(f64::NAN))
-}
-
 fn small(bench: &mut Bench) -> Result<()> {
     let y = 8f64.sqrt();
     let square = (3.0 - y) / y;
@@ -98,18 +93,23 @@ fn large(bench: &mut Bench) -> Result<()> {
         "model": {"kind": "mlp", "hidden": [32], "activation": "tanh"}, "dataset": "digits", "loss": "ce",
         "train_size": 200, "validation_size": 0, "lr": 0.5, "steps": 400, "label_noise": 0.25, "precision": "f32",
     });
-    at_edge(bench, "network", softmax)?;
+    at_edge(
+        bench,
+        "network",
+        "A perceptron on digits of which a quarter have wrong labels.",
+        softmax,
+    )?;
     bench.on(Part::Transformer);
     let transformer = json!({
         "model": {"kind": "transformer", "layers": 1, "heads": 2, "width": 16, "context": 16},
         "dataset": "shakespeare", "train_size": 16, "validation_size": 16, "lr": 0.5, "steps": 200, "precision": "f32",
     });
-    at_edge(bench, "transformer", transformer)
+    at_edge(bench, "transformer", "A block of a transformer on text.", transformer)
 }
 
 /// The mean of the edge ratio over the last third.
-fn at_edge(bench: &mut Bench, name: &str, settings: serde_json::Value) -> Result<()> {
-    let run = bench.train(name, settings)?;
+fn at_edge(bench: &mut Bench, name: &str, what: &str, settings: serde_json::Value) -> Result<()> {
+    let run = bench.network(name, what, settings)?;
     let ratios: Vec<f64> = run.rows()?.iter().filter_map(|row| row.edge_ratio).collect();
     let late = &ratios[2 * ratios.len() / 3..];
     let mean = late.iter().sum::<f64>() / late.len() as f64;

@@ -3,13 +3,23 @@
 //!
 //! A new one is a file here, its `mod` line and a line in [`DEMOS`].
 
+mod basin;
 mod bench;
 mod critical_point;
+mod degeneracy;
+mod dense;
 mod edge;
+mod interpolation;
+mod mistakes;
+mod mode_connectivity;
+mod negative_curvature;
 mod page;
+mod plateau;
 mod reparametrization;
 mod saddle;
 mod sharpness;
+mod spectrum;
+mod swa;
 mod symmetry;
 
 use std::path::{Path, PathBuf};
@@ -22,16 +32,25 @@ use crate::error::{Error, Result};
 use crate::names::choices;
 use crate::record::optional;
 
-pub use bench::{Bench, Made};
+pub use bench::{Bench, Made, Role, View};
 
 /// All of them, in the order in which they are listed.
 pub const DEMOS: &[Demo] = &[
     critical_point::DEMO,
     saddle::DEMO,
+    plateau::DEMO,
+    negative_curvature::DEMO,
+    degeneracy::DEMO,
     symmetry::DEMO,
     sharpness::DEMO,
     reparametrization::DEMO,
     edge::DEMO,
+    basin::DEMO,
+    interpolation::DEMO,
+    mode_connectivity::DEMO,
+    swa::DEMO,
+    spectrum::DEMO,
+    mistakes::DEMO,
 ];
 
 /// A concept and how it is shown.
@@ -142,9 +161,11 @@ impl Demo {
         let described = json!({ "demo": self.name, "quick": quick });
         let mut output = Output::create(out, force, self.name, &described)?;
         let mut bench = Bench::new(output.path().to_path_buf());
-        for (examples, has) in [(self.examples, true), (self.non_examples, false)] {
+        for (examples, role) in
+            [(self.examples, Role::Example), (self.non_examples, Role::NonExample)]
+        {
             for example in examples {
-                bench.example(example, has)?;
+                bench.example(example, role)?;
             }
         }
         (self.small)(&mut bench)?;
@@ -162,6 +183,7 @@ impl Demo {
         }
         output.write("checks.csv", &table.finish()?)?;
         output.write("page.html", page::of(self, &bench).as_bytes())?;
+        output.list(bench.files()?)?;
         let folder = output.finish()?;
         let page = folder.join("page.html");
         Ok(Shown { checks: bench.into_checks(), folder, page })

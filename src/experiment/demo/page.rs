@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::bench::{Bench, Made};
+use super::bench::{Bench, Made, Role, View};
 use super::{Check, Demo};
 use crate::record::short;
 
@@ -18,10 +18,26 @@ pub(super) fn of(demo: &Demo, bench: &Bench) -> String {
          <style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n<p>{}</p>\n",
         escaped(demo.definition)
     );
-    for (heading, shows) in [("Examples", true), ("Not examples", false)] {
-        html += &format!("<h2>{heading}</h2>\n");
-        bench.made().iter().filter(|made| made.shows == shows).for_each(|made| html += &run(made));
+    for (heading, role) in [
+        ("Examples", Role::Example),
+        ("Not examples", Role::NonExample),
+        ("On networks", Role::Network),
+    ] {
+        let made: Vec<&Made> = bench.made().iter().filter(|made| made.role == role).collect();
+        if !made.is_empty() {
+            html += &format!("<h2>{heading}</h2>\n");
+        }
+        for made in made {
+            html += &run(made);
+            let own = |view: &&View| view.of.as_deref() == Some(&made.name);
+            bench.views().iter().filter(own).for_each(|own| html += &view(own));
+        }
     }
+    let between: Vec<&View> = bench.views().iter().filter(|view| view.of.is_none()).collect();
+    if !between.is_empty() {
+        html += "<h2>Between the runs</h2>\n";
+    }
+    between.iter().for_each(|between| html += &view(between));
     html += &format!("<h2>What is checked</h2>\n<p>{}</p>\n", escaped(demo.derivation));
     html += &table(bench.checks());
     html += &format!(
@@ -39,12 +55,23 @@ fn run(made: &Made) -> String {
         false => format!("events: {}", made.events.join(", ")),
     };
     let name = escaped(&made.name);
+    let notes: String =
+        made.notes.iter().map(|note| format!("<p>{}.</p>\n", escaped(note))).collect();
     format!(
         "<h3>{name}</h3>\n<p>{}</p>\n<pre>sharpscope run --config {name}.json\n{}</pre>\n\
-         <p>{}.</p>\n<p><img src=\"{name}/sharpness.svg\" alt=\"loss and sharpness of {name}\"></p>\n",
+         <p>{}.</p>\n{notes}<p><img src=\"{name}/sharpness.svg\" alt=\"loss and sharpness of {name}\"></p>\n",
         escaped(&made.what),
         escaped(&settings),
         escaped(&events)
+    )
+}
+
+fn view(view: &View) -> String {
+    let [folder, picture] = [&view.folder, &view.picture].map(|name| escaped(name));
+    format!(
+        "<p>{}</p>\n<pre>{}</pre>\n<p><img src=\"{folder}/{picture}\" alt=\"{folder}\"></p>\n",
+        escaped(&view.what),
+        escaped(&view.command)
     )
 }
 

@@ -1,12 +1,18 @@
 //! Symmetries.
 
+use rand::RngExt;
+use rand::seq::SliceRandom;
 use serde_json::json;
 
 use super::bench::{Bench, at, ends};
 use super::{Demo, Example, Part};
+use crate::autodiff::OutputMatrix;
 use crate::curvature::named_group;
 use crate::error::Result;
+use crate::experiment::Prepared;
+use crate::landscape::align::Symmetry;
 use crate::linalg::{dot, norm};
+use crate::rng::{self, Stream};
 
 pub(super) const DEMO: Demo = Demo {
     name: "symmetry",
@@ -88,10 +94,12 @@ fn small(bench: &mut Bench) -> Result<()> {
 
 fn large(bench: &mut Bench) -> Result<()> {
     bench.on(Part::Softmax);
-    permuted(bench)?;
+    shifted(bench)?;
     scales(bench)?;
     bench.on(Part::Transformer);
     let mut prepared = bench.transformer()?;
+    rearranged(bench, &mut prepared, "stream, heads and gelu units in another order")?;
+    mixed_heads(bench, &mut prepared)?;
     let theta = prepared.theta.clone();
     let layout = prepared.problem.train.layout().clone();
     let gradient = at(&mut *prepared.problem.train, &theta)?.gradient;
@@ -107,39 +115,36 @@ fn large(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
-/// Two hidden units change places.
-fn permuted(bench: &mut Bench) -> Result<()> {
-    let mut prepared = bench.softmax("tanh")?;
+/// All hidden units in another order, with other signs and scales where the model allows that.
+fn rearranged(bench: &mut Bench, prepared: &mut Prepared, what: &str) -> Result<()> {
     let theta = prepared.theta.clone();
-    let layout = prepared.problem.train.layout().clone();
-    let mut moved = theta.clone();
-    let mut flipped = theta.clone();
-    for group in prepared.config.model.unit_groups() {
-        for carrier in &group.carriers {
-            let Some(entry) = layout.entries().iter().find(|entry| entry.name == carrier.tensor)
-            else {
-                continue;
-            };
-            let width: usize = entry.shape[carrier.axis + 1..].iter().product();
-            let (units, row) = (group.units, group.units * width);
-            for start in (0..entry.len).step_by(row.max(1)) {
-                for i in 0..width {
-                    let place = |unit: usize| entry.offset + start + unit * width + i;
-                    moved.swap(place(0), place(units - 1));
-                    flipped[place(0)] *= -1.0;
-                }
-            }
+    let groups = prepared.config.model.unit_groups();
+    let symmetry = Symmetry::new(prepared.problem.train.layout(), &groups)?;
+    let mut moves = symmetry.identity();
+    let rng = &mut rng::stream(0, Stream::Alignment { start: 0 });
+    for (unit_move, group) in moves.moves.iter_mut().zip(&groups) {
+        unit_move.from.shuffle(rng);
+        for factor in &mut unit_move.factors {
+            let sign = if group.flips && rng.random() { -1.0 } else { 1.0 };
+            *factor = sign * if group.scales { rng.random_range(0.5..2.0) } else { 1.0 };
         }
     }
+    let moved = symmetry.apply(&moves, &theta)?;
     let objective = &mut *prepared.problem.train;
     let before = at(objective, &theta)?.evaluation.loss;
-    let swapped = at(objective, &moved)?.evaluation.loss;
-    let signed = at(objective, &flipped)?.evaluation.loss;
-    bench.check("loss with two hidden units in each other's place", before, swapped, 1e-14);
-    bench.check("loss with the signs of a tanh unit changed", before, signed, 1e-14);
-    // All logits shifted together.
+    let after = at(objective, &moved)?.evaluation.loss;
+    bench.check(format!("loss with {what}"), before, after, 1e-13);
+    Ok(())
+}
+
+/// All logits shifted together.
+fn shifted(bench: &mut Bench) -> Result<()> {
+    let mut prepared = bench.softmax("tanh")?;
+    rearranged(bench, &mut prepared, "tanh units in another order and of other signs")?;
+    let theta = prepared.theta.clone();
+    let objective = &mut *prepared.problem.train;
     let mut v = vec![0.0; theta.len()];
-    let bias = named_group(&layout, "layers.1.bias")?.coordinates[0].clone();
+    let bias = named_group(objective.layout(), "layers.1.bias")?.coordinates[0].clone();
     v[bias].fill(1.0);
     let gradient = at(objective, &theta)?.gradient;
     let share = dot(&gradient, &v).abs() / norm(&gradient);
@@ -149,9 +154,42 @@ fn permuted(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
+/// Queries by I + eA and keys by its inverse transposed, in each head: no score changes, and so no output, to first order.
+fn mixed_heads(bench: &mut Bench, prepared: &mut Prepared) -> Result<()> {
+    let (theta, heads) = (prepared.theta.clone(), 2);
+    let objective = &mut *prepared.problem.train;
+    let gradient = at(objective, &theta)?.gradient;
+    let mut v = vec![0.0; theta.len()];
+    for name in ["in_proj_weight", "in_proj_bias"] {
+        let name = format!("blocks.0.self_attn.{name}");
+        let all = named_group(objective.layout(), &name)?.coordinates[0].clone();
+        let entry = objective.layout().entries().iter().find(|entry| entry.name == name);
+        let columns = entry.map_or(1, |entry| entry.shape.get(1).copied().unwrap_or(1));
+        let width = all.len() / columns / 3;
+        let size = width / heads;
+        let a = |i: usize, j: usize| ((i * 3 + j * 5) % 7) as f64 - 3.0;
+        for (row, column) in
+            (0..width).flat_map(|row| (0..columns).map(move |column| (row, column)))
+        {
+            let (first, own) = (row / size * size, row % size);
+            let place = |row: usize| all.start + row * columns + column;
+            for other in 0..size {
+                v[place(row)] += a(own, other) * theta[place(first + other)];
+                v[place(width + row)] -= a(other, own) * theta[place(width + first + other)];
+            }
+        }
+    }
+    let share = dot(&gradient, &v).abs() / (norm(&gradient) * norm(&v));
+    bench.check("cosine of the gradient with a mixing of queries and keys", 0.0, share, 1e-12);
+    let product = norm(&objective.output_product(OutputMatrix::GaussNewton, &v)?) / norm(&v);
+    bench.check("Gauss-Newton matrix times that mixing", 0.0, product, 1e-11);
+    Ok(())
+}
+
 /// A relu unit's scale.
 fn scales(bench: &mut Bench) -> Result<()> {
     let mut prepared = bench.softmax("relu")?;
+    rearranged(bench, &mut prepared, "relu units in another order and of other scales")?;
     let theta = prepared.theta.clone();
     let layout = prepared.problem.train.layout().clone();
     let mut v = vec![0.0; theta.len()];

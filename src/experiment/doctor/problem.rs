@@ -15,9 +15,12 @@ pub(super) fn findings(
     prepared: &std::result::Result<Prepared, String>,
 ) -> Vec<Finding> {
     let unknown = |check, why: &str| Finding::new(check, Verdict::NotKnown, None, why);
-    let mut findings = match &run.config {
+    let mut findings: Vec<Finding> = match &run.config {
         Ok(config) if config.objective().is_some() => return of_objective(run, config, prepared),
-        Ok(config) => vec![batch(run, config), objective(run, config), metrics(run, config)],
+        Ok(config) => {
+            let all = [Some(batch(run, config)), curvature(config)].into_iter().flatten();
+            all.chain([objective(run, config), metrics(run, config)]).collect()
+        }
         Err(why) => ["batch", "objective", "metrics"].map(|check| unknown(check, why)).into(),
     };
     match prepared {
@@ -59,6 +62,16 @@ fn batch(run: &Run<'_>, config: &RunConfig) -> Finding {
         }
     );
     Finding::judged(CHECK, measured, size as f64, text)
+}
+
+/// That curvature is of some of the samples, where it is.
+fn curvature(config: &RunConfig) -> Option<Finding> {
+    let (some, all) = config.samples.zip(config.train_size).filter(|(some, all)| some < all)?;
+    let text = format!(
+        "sharpness and threshold are of the loss over {some} of the {all} training samples, which is sharper or flatter \
+         than that over all; leave --samples out to compare with the threshold"
+    );
+    Some(Finding::new("curvature_samples", Verdict::Warn, share(some, all), text))
 }
 
 /// What is descended beside what `train_loss` is.

@@ -84,6 +84,15 @@ impl Output {
         self.directory.write(name, bytes)
     }
 
+    /// Takes files into the manifest that others wrote into the folder.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`].
+    pub fn list(&mut self, files: Vec<String>) -> Result<()> {
+        self.files.extend(files);
+        self.write_manifest()
+    }
+
     /// Writes `NAME.json`.
     ///
     /// # Errors
