@@ -94,7 +94,7 @@ fn objective(device: &Device, case: &Case, how: Differentiation) -> (Box<dyn Obj
     let theta = initial_parameters(&model, data.input_shape(), data.outputs(), &mut weights)
         .expect("a model");
     let task = Arc::new(Supervised { model, data, loss: case.loss });
-    let chunk = device.default_chunk(case.samples);
+    let chunk = device.chunk(&*task, case.samples, None).expect("a chunk");
     let samples = (0..case.samples).collect();
     let mut objective = supervised(device, &task, samples, chunk).unwrap();
     objective.set_parameters(&theta).unwrap();

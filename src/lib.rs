@@ -63,6 +63,7 @@ pub mod experiment;
 pub mod export;
 #[cfg(feature = "figures")]
 pub mod figure;
+pub mod flow;
 #[cfg(feature = "data")]
 #[doc(hidden)]
 pub mod fuzzing;

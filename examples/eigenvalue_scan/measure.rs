@@ -92,7 +92,7 @@ pub fn measure(run: &Run, probe: Probe) -> Result<Record> {
         loss: config.loss,
     });
     let samples = prepared.curvature_samples.clone().unwrap_or(prepared.split.train.clone());
-    let chunk = prepared.device.default_chunk(samples.len());
+    let chunk = prepared.device.chunk(&*task, samples.len(), None)?;
     let device = Device::open(BackendChoice::Cpu, Precision::F64)?;
     let double = supervised(&device, &task, samples.clone(), chunk)?;
     let own = supervised(&prepared.device, &task, samples, chunk)?;

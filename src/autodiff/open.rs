@@ -10,20 +10,21 @@ use crate::error::Result;
 
 impl Device {
     /// Samples to a chunk, for `samples` samples of `task`: as many as are asked for, or as suit the
-    /// device ([`Device::default_chunk`]), but no more than its largest tensor allows.
+    /// device and the task's tensors, but no more than its largest tensor allows.
     ///
     /// # Errors
     /// [`crate::Error::Device`] where one sample is more than it allows; [`crate::Error::Setting`] where
     /// none is asked for.
     pub fn chunk<T: Task>(&self, task: &T, samples: usize, asked: Option<usize>) -> Result<usize> {
         asked.map_or(Ok(()), check_chunk)?;
-        let most = match (self.opened(), task.largest_tensor()) {
+        let per_sample = task.largest_tensor();
+        let most = match (self.opened(), per_sample) {
             (Some(opened), Some(per_sample)) => most_samples(opened, per_sample)?,
             _ => usize::MAX,
         };
         Ok(match asked {
             Some(asked) => asked.min(most),
-            None => even(samples, self.suitable().min(most)),
+            None => even(samples, self.suitable(per_sample).min(most)),
         })
     }
 

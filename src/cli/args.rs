@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use super::branch::BranchArgs;
 use super::export::ExportArgs;
 use super::flags::Read;
+use super::flow::FlowArgs;
 use super::landscape::args::LandscapeArgs;
 use super::shell::{CompletionsArgs, ManArgs};
 use super::watch::WatchArgs;
@@ -41,6 +42,8 @@ pub(super) enum Command {
     /// The loss between and around runs: lines, slices, averages
     #[command(arg_required_else_help = true)]
     Landscape(Box<LandscapeArgs>),
+    /// The path that the optimizer would take without its steps or its oscillation, beside a run
+    Flow(Box<FlowArgs>),
     /// Go on from a run's checkpoint with something changed
     Branch(Box<BranchArgs>),
     /// Write one page of HTML about runs, to be opened in a browser

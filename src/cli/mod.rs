@@ -4,6 +4,7 @@
 mod args;
 mod branch;
 mod compare;
+mod counted;
 mod demo;
 mod devices;
 mod doctor;
@@ -11,6 +12,7 @@ mod errors;
 mod events;
 mod export;
 mod flags;
+mod flow;
 mod in_shell;
 mod landscape;
 mod list;
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args, &terminal),
         Command::Compare(args) => compare::compare(*args, &terminal),
         Command::Spectrum(args) => spectrum::spectrum(*args, &terminal),
+        Command::Flow(args) => flow::flow(&args, &terminal),
         Command::Landscape(args) => landscape::landscape(*args, &terminal),
         Command::Branch(args) => branch::branch(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),

@@ -114,6 +114,12 @@ pub struct RunConfig {
     pub realized: Realized,
     /// Whether sharpness is measured at SAM's perturbed point too.
     pub perturbed_sharpness: bool,
+    /// Whether eigenvalues are measured at the midpoint of the oscillation too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub midpoint_sharpness: bool,
+    /// Whether the mechanism at the edge is measured there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mechanism: bool,
     /// Further quantities that are measured; null for none.
     pub measure: Option<Quantities>,
     /// Steps between spectra; null for none.
@@ -208,6 +214,8 @@ impl RunConfig {
             sharpness_error: curvature.sharpness_error,
             realized: settings.realized.unwrap_or_default(),
             perturbed_sharpness: curvature.perturbed_sharpness,
+            midpoint_sharpness: curvature.midpoint_sharpness,
+            mechanism: curvature.mechanism,
             measure: settings.measure.filter(|quantities| !quantities.0.is_empty()),
             spectrum_every: settings.spectrum_every,
             probes: settings.probes.unwrap_or(10),
@@ -259,6 +267,10 @@ impl RunConfig {
             batch_grad_norm: self.batch_size.0.is_some(),
             realized_ratio: self.realized != Realized::Off,
             realized_ratio_midpoint: self.realized == Realized::Midpoint,
+            midpoint_sharpness: self.midpoint_sharpness,
+            midpoint_top: if self.midpoint_sharpness { self.top } else { 0 },
+            mechanism: self.mechanism,
+            batch_mechanism: self.mechanism && self.sharpness_batches.is_some(),
             perturbed_sharpness: self.perturbed_sharpness,
             clip_factor: self.optimizer.clip_norm.is_some(),
             measured: self.measure.iter().flat_map(|q| q.columns(layout, classes)).collect(),
@@ -386,6 +398,8 @@ mod tests {
             json!({"schedule": "step", "decay_every": 7, "warmup": 3, "steps": 30}),
             json!({"schedule": "cosine", "final_lr": 0}),
             json!({"smallest": true, "top": 3, "precision": "f64", "tolerance": 1e-9, "every": 4}),
+            json!({"mechanism": true, "midpoint_sharpness": true}),
+            json!({"midpoint_sharpness": true, "batch_size": 10}),
             json!({"solver": "davidson", "audit_every": 7, "eval_every": 3, "samples": 20}),
             json!({"measure": [], "spectrum_every": 5, "sigma": 0.5, "on_warning": "stop"}),
             json!({"measure": "update_sharpness", "checkpoint_every": 3, "seed": 9, "hvp": "reverse"}),

@@ -169,6 +169,13 @@ settings! {
             realized: Realized;
             /// Whether the sharpness is logged where SAM and ASAM take their gradient too.
             perturbed_sharpness: bool, told help::perturbed_sharpness;
+            /// Log the largest eigenvalues at the midpoint of the oscillation too, where they are those of
+            /// a flow [default: with --mechanism]
+            midpoint_sharpness: bool;
+            /// Log what holds the sharpness at the edge, at midpoints: how fast the loss sharpens, what an
+            /// oscillation does against it, the variance at which the two are equal beside the measured
+            /// one, and where the curvature comes from
+            mechanism: bool;
             /// Further columns, measured where curvature is
             measure: Quantities, told quantities_help, checked each_once;
         }
@@ -188,8 +195,8 @@ settings! {
             backend: BackendChoice;
             /// Precision: f32, or f64 for reference runs on the CPU [default: f32]
             precision: Precision;
-            /// Most samples in one pass, on each CPU thread, which bounds memory [default: 256 on
-            /// the CPU, 8192 on a GPU]
+            /// Most samples in one pass, on each CPU thread, which bounds memory [default: 8192 on a
+            /// GPU, 256 on the CPU or as few as 8 of samples that need large tensors]
             chunk: usize, checked at_least_one;
             /// Most MiB for what Hessian-vector products at the same parameters share; beyond it each
             /// computes it again [default: a quarter of the machine's memory, and at most 1024 on a

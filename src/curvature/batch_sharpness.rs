@@ -37,6 +37,9 @@ pub struct BatchCurvature {
     /// E_B[g_B' H g_B]/||g||^2, H the full Hessian: one step of gradient descent along g_B lowers the
     /// expected full loss, on a quadratic, exactly if it is below 2/eta. None without g.
     pub interaction: Option<Estimate>,
+    /// E_B[(u'(g_B - g))^2], the variance of the minibatch gradient along a direction u. None without one, and
+    /// without g.
+    pub variance_along: Option<Estimate>,
     /// Batches drawn.
     pub batches: usize,
     /// Products taken.
@@ -60,10 +63,24 @@ impl BatchSharpness {
         full: Option<&[f64]>,
         step: usize,
     ) -> Result<Option<BatchCurvature>> {
+        self.measure_along(objective, full, None, step)
+    }
+
+    /// The same, and how the gradients scatter along a direction (length P).
+    ///
+    /// # Errors
+    /// As [`BatchSharpness::measure`].
+    pub fn measure_along(
+        &self,
+        objective: &dyn Objective,
+        full: Option<&[f64]>,
+        direction: Option<&[f64]>,
+        step: usize,
+    ) -> Result<Option<BatchCurvature>> {
         let stream = Stream::SharpnessBatches { step: step as u32 };
         let mut rng = rng::stream(self.seed, stream);
         let full = full.filter(|full| dot(full, full) > 0.0);
-        let mut draws = Draws::of(full);
+        let mut draws = Draws::of(full, direction);
         for _ in 0..self.batches {
             let batch = index::sample(&mut rng, objective.samples(), self.batch_size).into_vec();
             draws.take(objective, &batch)?;
@@ -86,12 +103,15 @@ impl BatchSharpness {
 /// What the batches so far gave.
 struct Draws<'a> {
     full: Option<&'a [f64]>,
+    direction: Option<&'a [f64]>,
     /// g_B' H_B g_B.
     curvatures: Vec<f64>,
     /// ||g_B||^2.
     squares: Vec<f64>,
     /// ||g_B - g||^2.
     scatter: Vec<f64>,
+    /// (u'(g_B - g))^2.
+    along: Vec<f64>,
     /// g_A' H_B g_A of batches A and B in pairs, no batch in two of them.
     across: Vec<f64>,
     /// The gradient of a batch that waits for the other of its pair.
@@ -100,9 +120,10 @@ struct Draws<'a> {
 }
 
 impl<'a> Draws<'a> {
-    fn of(full: Option<&'a [f64]>) -> Self {
-        let (curvatures, squares, scatter, across) = Default::default();
-        Self { full, curvatures, squares, scatter, across, waiting: None, products: 0 }
+    fn of(full: Option<&'a [f64]>, direction: Option<&'a [f64]>) -> Self {
+        let (curvatures, squares, scatter, along, across) = Default::default();
+        let (waiting, products) = (None, 0);
+        Self { full, direction, curvatures, squares, scatter, along, across, waiting, products }
     }
 
     fn take(&mut self, objective: &dyn Objective, batch: &[usize]) -> Result<()> {
@@ -118,6 +139,9 @@ impl<'a> Draws<'a> {
         self.squares.push(dot(&gradient, &gradient));
         let Some(full) = self.full else { return Ok(()) };
         self.scatter.push(gradient.iter().zip(full).map(|(g, f)| (g - f).powi(2)).sum());
+        if let Some(u) = self.direction {
+            self.along.push((dot(u, &gradient) - dot(u, full)).powi(2));
+        }
         match other {
             Some(other) => self.across.push(dot(&other, across)),
             None => self.waiting = Some(gradient),
@@ -150,7 +174,9 @@ impl<'a> Draws<'a> {
             true => over(&self.scatter, b * (n - 1.0) / (n - b)),
             false => None,
         };
+        let along = &self.along;
         Some(BatchCurvature {
+            variance_along: (!along.is_empty()).then(|| Estimate::covering(along, None)),
             mean_of_ratios: Estimate::covering(&self.ratios(), None),
             ratio_of_means,
             noise_scale,

@@ -5,11 +5,12 @@ use std::ops::Range;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::Metric;
 use crate::autodiff::{Objective, OutputMatrix};
 use crate::error::{Error, Result, check_length};
 use crate::linalg::{SymmetricOperator, each_column};
 use crate::names::choices;
-use crate::optim::{Basis, StabilityOperator};
+use crate::optim::StabilityOperator;
 
 /// The Hessian of an objective at its current parameters, of dimension P. One product is one
 /// transfer to the device and one back.
@@ -52,9 +53,7 @@ fn finite(products: Vec<f64>) -> Result<Vec<f64>> {
 /// decay lambda. P is applied on the host, around the product with A: no further transfer.
 pub struct Preconditioned<A> {
     inner: A,
-    /// The diagonal of P^-1/2 in the coordinates where it is diagonal.
-    inverse_root: Vec<f64>,
-    basis: Option<Basis>,
+    metric: Metric,
     shift: f64,
     scaled: Vec<f64>,
 }
@@ -65,26 +64,8 @@ impl<A: SymmetricOperator> Preconditioned<A> {
     /// # Errors
     /// [`crate::Error::Length`] if the preconditioner's length is not the dimension of `inner`.
     pub fn new(inner: A, operator: &StabilityOperator) -> Result<Self> {
-        let dim = inner.dim();
-        let inverse_root = match &operator.preconditioner {
-            Some(p) => p.iter().map(|p| 1.0 / p.sqrt()).collect(),
-            None => vec![1.0; dim],
-        };
-        check_length("preconditioner", inverse_root.len(), dim)?;
-        let (basis, shift) = (operator.basis.clone(), operator.shift);
-        Ok(Self { inner, inverse_root, basis, shift, scaled: Vec::new() })
-    }
-
-    /// P^-1/2 times each vector of a block.
-    fn scale(&self, block: &mut [f64]) {
-        let dim = self.inverse_root.len();
-        if let Some(basis) = &self.basis {
-            basis.enter(block, dim);
-        }
-        block.iter_mut().zip(self.inverse_root.iter().cycle()).for_each(|(x, d)| *x *= d);
-        if let Some(basis) = &self.basis {
-            basis.leave(block, dim);
-        }
+        let metric = Metric::of(operator, inner.dim())?;
+        Ok(Self { inner, metric, shift: operator.shift, scaled: Vec::new() })
     }
 }
 
@@ -101,10 +82,10 @@ impl<A: SymmetricOperator> SymmetricOperator for Preconditioned<A> {
         let mut scaled = std::mem::take(&mut self.scaled);
         scaled.clear();
         scaled.extend_from_slice(x);
-        self.scale(&mut scaled);
+        self.metric.shorten(&mut scaled);
         self.inner.apply_block(&scaled, y)?;
         y.iter_mut().zip(&scaled).for_each(|(y, scaled)| *y += self.shift * scaled);
-        self.scale(y);
+        self.metric.shorten(y);
         self.scaled = scaled;
         Ok(())
     }

@@ -15,6 +15,7 @@ const PRECONDITIONED: &str = "preconditioned.";
 const DIAGONAL: &str = "preconditioned.diagonal";
 const PARAMETERS: &str = "last.parameters";
 const GRADIENT: &str = "last.gradient";
+const MIDPOINT: &str = "midpoint.";
 
 /// Follows the largest eigenvalues of the Hessian, and the largest of the preconditioned Hessian
 /// where there is a preconditioner and no weight decay in its metric: what decay adds there is a diagonal of
@@ -29,6 +30,8 @@ pub struct Tracking {
     preconditioned: Option<Scaled>,
     /// Parameters and gradient where curvature was measured last.
     last: Option<(Vec<f64>, Vec<f64>)>,
+    /// The same at the midpoints of an oscillation, where eigenvalues are followed there too.
+    midpoint: Option<Box<Tracking>>,
 }
 
 /// What follows D H D for a diagonal D.
@@ -77,7 +80,20 @@ impl From<Repair> for EventKind {
 impl Tracking {
     /// By a solver's way to follow, with nothing known yet.
     pub fn by(follow: Following, settings: TrackerSettings) -> Self {
-        Self { follow, settings, hessian: None, preconditioned: None, last: None }
+        let (hessian, preconditioned, last, midpoint) = Default::default();
+        Self { follow, settings, hessian, preconditioned, last, midpoint }
+    }
+
+    /// The same, that follows the eigenvalues at midpoints of an oscillation besides
+    /// ([`Tracking::at_midpoints`]).
+    pub fn with_midpoints(self) -> Self {
+        let midpoint = Some(Box::new(Self::by(self.follow, self.settings)));
+        Self { midpoint, ..self }
+    }
+
+    /// What follows them at midpoints, where they are followed there too.
+    pub fn at_midpoints(&mut self) -> Option<&mut Tracking> {
+        self.midpoint.as_deref_mut()
     }
 
     /// The vectors to multiply with the Hessian at the next point, each of length P, one after the
@@ -96,8 +112,8 @@ impl Tracking {
     }
 
     /// All that the next measurement depends on, so that a checkpoint can hold it: what follows each operator
-    /// under `hessian.` and `preconditioned.`, with the diagonal of the latter, and where curvature was
-    /// measured last.
+    /// under `hessian.` and `preconditioned.`, with the diagonal of the latter, where curvature was
+    /// measured last, and the same at midpoints under `midpoint.`.
     pub fn memory(&self) -> FollowMemory {
         let mut memory = FollowMemory::default();
         if let Some(tracker) = &self.hessian {
@@ -110,6 +126,9 @@ impl Tracking {
         if let Some((theta, gradient)) = &self.last {
             memory.reals.insert(PARAMETERS.to_string(), theta.clone());
             memory.reals.insert(GRADIENT.to_string(), gradient.clone());
+        }
+        if let Some(midpoint) = &self.midpoint {
+            memory.extend(MIDPOINT, midpoint.memory());
         }
         memory
     }
@@ -144,10 +163,15 @@ impl Tracking {
             }
             None => None,
         };
+        let mut midpoint = self.midpoint.take();
+        if let Some(midpoint) = &mut midpoint {
+            midpoint.restore(dim, &memory.part(MIDPOINT))?;
+        }
         *self = Self {
             hessian: begun(HESSIAN, self.settings)?,
             preconditioned,
             last: vector(PARAMETERS)?.zip(vector(GRADIENT)?),
+            midpoint,
             ..Self::by(self.follow, self.settings)
         };
         Ok(())
@@ -168,7 +192,8 @@ impl Tracking {
         let followed = self.measure(objective, operator, at);
         if followed.is_err() {
             // What was half learnt is given up.
-            *self = Self::by(self.follow, self.settings);
+            let midpoint = self.midpoint.take();
+            *self = Self { midpoint, ..Self::by(self.follow, self.settings) };
         }
         followed
     }

@@ -207,19 +207,26 @@ impl Device {
         }
     }
 
-    /// A chunk size that suits the device, for `samples` samples. On the CPU chunks are worked on
-    /// in parallel, and their number does not depend on the machine, so that neither do results; on
-    /// a GPU a chunk should be large.
+    /// A chunk size that suits the device, for `samples` samples of a task that does not say how large
+    /// its tensors are ([`Device::chunk`] is for one that does). On the CPU chunks are worked on in
+    /// parallel, and their number does not depend on the machine, so that neither do results; on a GPU
+    /// a chunk should be large.
     pub fn default_chunk(&self, samples: usize) -> usize {
-        even(samples, self.suitable())
+        even(samples, self.suitable(None))
     }
 
-    /// The most samples to a chunk that suit the device.
-    pub(crate) fn suitable(&self) -> usize {
-        const ON_CPU: usize = 256;
+    /// The most samples to a chunk that suit the device, given the elements of the largest tensor that
+    /// one sample needs.
+    pub(crate) fn suitable(&self, per_sample: Option<usize>) -> usize {
+        const ON_CPU: std::ops::RangeInclusive<usize> = 8..=256;
+        /// Of the largest tensor on the CPU. A few hundred images or windows of text are work for
+        /// more than one worker, though no more samples than a chunk of a perceptron's.
+        const ELEMENTS: usize = 1 << 17;
         const ON_GPU: usize = 8192;
         match self.kind {
-            Kind::Cpu => ON_CPU,
+            Kind::Cpu => per_sample.map_or(*ON_CPU.end(), |elements| {
+                (ELEMENTS / elements.max(1)).clamp(*ON_CPU.start(), *ON_CPU.end())
+            }),
             Kind::Wgpu(_) => ON_GPU,
         }
     }

@@ -16,6 +16,8 @@ pub mod doctor;
 #[cfg_attr(not(feature = "export"), path = "no_events.rs")]
 mod events;
 #[cfg(feature = "figures")]
+pub mod flow;
+#[cfg(feature = "figures")]
 pub mod landscape;
 mod load;
 mod prepare;

@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use super::load::load_data;
 use crate::autodiff::Objective;
 use crate::config::{Quantities, RunConfig};
-use crate::curvature::{BatchSharpness, CurvatureMeter, Matrix, SpectrumMeter};
+use crate::curvature::{BatchSharpness, CurvatureMeter, DifferenceStep, Matrix, SpectrumMeter};
 use crate::data::{Dataset, Split, Targets};
 use crate::device::{BackendChoice, Device};
 use crate::error::{Error, Result};
@@ -274,6 +274,10 @@ impl Prepared {
                 ),
                 realized: config.realized,
                 perturbed_sharpness: config.perturbed_sharpness,
+                midpoint_sharpness: config.midpoint_sharpness,
+                mechanism: config
+                    .mechanism
+                    .then(|| DifferenceStep::at_resolution(config.precision.resolution())),
                 quantities: config.measure.iter().flat_map(|list| list.0.clone()).collect(),
                 classes: self.classes(),
             },

@@ -6,6 +6,7 @@ use faer::linalg::evd::{
     ComputeEigenvectors, EvdError, self_adjoint_evd_scratch, tridiagonal_self_adjoint_evd,
 };
 use faer::linalg::matmul::matmul;
+use faer::linalg::solvers::Solve;
 use faer::prelude::default;
 use faer::{Accum, ColMut, ColRef, Mat, MatMut, MatRef, Par, Side};
 
@@ -141,6 +142,29 @@ pub(crate) fn spectral_radius(n: usize, entries: &[f64]) -> f64 {
     }
     let found = MatRef::from_column_major_slice(entries, n, n).eigenvalues();
     found.map_or(f64::NAN, |values| values.iter().map(|z| z.re.hypot(z.im)).fold(0.0, f64::max))
+}
+
+/// The x with A x = b, for the matrix with these `n * n` entries, column after column.
+///
+/// # Errors
+/// [`Error::Length`] if the sizes do not fit, [`Error::Numerical`] where an entry is not finite or the matrix has no
+/// inverse.
+pub(crate) fn solve(n: usize, entries: &[f64], b: &[f64]) -> Result<Vec<f64>> {
+    check_length("matrix", entries.len(), n * n)?;
+    check_length("right side", b.len(), n)?;
+    let failed = |reason: &str| {
+        let reason = reason.to_string();
+        Err(Error::Numerical { what: "a small linear system", reason })
+    };
+    if !entries.iter().chain(b).all(|x| x.is_finite()) {
+        return failed("an entry is not finite");
+    }
+    let factors = MatRef::from_column_major_slice(entries, n, n).partial_piv_lu();
+    let x: Vec<f64> = factors.solve(ColRef::from_slice(b)).iter().copied().collect();
+    match x.iter().all(|x| x.is_finite()) {
+        true => Ok(x),
+        false => failed("the matrix has no inverse"),
+    }
 }
 
 /// faer answers some undefined entries with undefined eigenvalues instead of an error.

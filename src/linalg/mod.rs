@@ -14,8 +14,8 @@ mod stochastic;
 mod vector;
 
 pub use davidson::{AUDIT_EVERY, Audit, Secant, Tracked, Tracker, TrackerSettings};
-pub(crate) use dense::spectral_radius;
 pub use dense::{EigenDecomposition, symmetric_eigen, tridiagonal_eigen};
+pub(crate) use dense::{solve, spectral_radius};
 pub use estimate::{Estimate, skewed_quantile, student};
 pub use lanczos::{EigenPair, Lanczos, LanczosOutcome, StopReason};
 pub use operator::{DenseOperator, SymmetricOperator, each_column};

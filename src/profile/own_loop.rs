@@ -441,6 +441,8 @@ impl Profiler {
             batch_sharpness: None,
             realized: self.settings.realized,
             perturbed_sharpness: false,
+            midpoint_sharpness: false,
+            mechanism: None,
             quantities: self.quantities.clone(),
             classes: Vec::new(),
         }

@@ -9,6 +9,7 @@
 //! s'Hs is a product with H. From the gradients or losses at both ends of s it would be 2/eta by
 //! construction in any two-cycle of gradient descent, whatever the curvature.
 
+use super::midpoint::midpoint;
 use crate::autodiff::{Objective, Samples};
 use crate::error::Result;
 use crate::linalg::dot;
@@ -75,9 +76,7 @@ pub(super) fn enter_midpoint(
     if row.step_is_ascent != Some(false) {
         return Ok(());
     }
-    let middle = |((before, at), s): ((&f64, &f64), &f64)| (before + 3.0 * at + s) / 4.0;
-    let middle: Vec<f64> = previous.iter().zip(theta).zip(change).map(middle).collect();
-    objective.set_parameters(&middle)?;
+    objective.set_parameters(&midpoint([previous, theta, change]))?;
     row.realized_ratio_midpoint = ratio(row, objective, descended, change)?;
     Ok(())
 }

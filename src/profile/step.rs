@@ -4,7 +4,8 @@ use super::quantities::{At, Measured, Quantity};
 use super::realized::{self, Descended, Realized};
 use crate::autodiff::Objective;
 use crate::curvature::{
-    BatchCurvature, BatchSharpness, Curvature, CurvatureMeter, Followed, Probed, Repair, Tracking,
+    BatchCurvature, BatchSharpness, Curvature, CurvatureMeter, DifferenceStep, Followed, Probed,
+    Repair, Tracking,
 };
 use crate::error::{Error, Result};
 use crate::linalg::{Estimate, dot, norm};
@@ -22,6 +23,10 @@ pub struct StepMeter {
     pub realized: Realized,
     /// Whether the sharpness is measured at SAM's perturbed point too.
     pub perturbed_sharpness: bool,
+    /// Whether eigenvalues are measured at the midpoint of the oscillation too.
+    pub midpoint_sharpness: bool,
+    /// By which differences the mechanism at the edge is measured there, if it is.
+    pub mechanism: Option<DifferenceStep>,
     /// Further quantities, in columns of their own.
     pub quantities: Vec<Quantity>,
     /// The training samples of each class, by position, for quantities that are about classes; else none.
@@ -68,7 +73,7 @@ pub struct Objectives<'a> {
 }
 
 impl Objectives<'_> {
-    fn of_curvature(&mut self) -> &mut dyn Objective {
+    pub(super) fn of_curvature(&mut self) -> &mut dyn Objective {
         match &mut self.curvature {
             Some(objective) => &mut **objective,
             None => self.train,
@@ -116,30 +121,22 @@ impl StepMeter {
         mut objectives: Objectives<'_>,
         start: Start<'_>,
         update: Update<'_>,
-        tracking: Option<&mut Tracking>,
+        mut tracking: Option<&mut Tracking>,
     ) -> Result<Option<Repair>> {
-        let mut repair = None;
-        let (hessian, followed) = match tracking {
-            Some(tracking) => {
-                let followed = follow(tracking, &mut objectives, start, update.operator)?;
-                repair = followed.repair;
-                (followed.hessian, followed.preconditioned)
-            }
-            None => (self.meter.measure(objectives.of_curvature(), row.step)?, None),
-        };
-        let preconditioned = match (followed, &update.operator.preconditioner) {
-            (None, Some(_)) => {
-                let objective = objectives.of_curvature();
-                Some(self.meter.measure_operator(objective, update.operator, row.step)?)
-            }
-            (followed, _) => followed,
-        };
+        let known = start.gradient.zip(start.products).filter(|_| objectives.curvature.is_none());
+        let known = known.map(|(gradient, products)| Known { gradient, products });
+        let followed = tracking.as_deref_mut();
+        let objective = &*objectives.of_curvature();
+        let (theta, operator) = (start.theta, update.operator);
+        let found = self.eigenvalues(objective, operator, theta, known, row.step, followed)?;
+        let Eigenvalues { hessian, preconditioned, repair } = found;
         enter_hessian(row, &hessian, start.gradient);
-        enter_operator(row, preconditioned.as_ref(), update.operator);
+        enter_operator(row, preconditioned.as_ref(), operator);
         self.fill_realized(row, objectives.train, start)?;
-        self.fill_batch_sharpness(row, objectives.train, start.gradient, update)?;
+        self.fill_batch_sharpness(row, objectives.train, start.gradient, update, &hessian)?;
         self.fill_quantities(row, objectives.train, start, update, &hessian)?;
         self.fill_midpoint(row, objectives.train, start)?;
+        self.fill_midpoint_curvature(row, &mut objectives, start, operator, tracking)?;
         if let (true, Some(point)) = (self.perturbed_sharpness, update.perturbed) {
             let objective = objectives.of_curvature();
             objective.set_parameters(point)?;
@@ -148,6 +145,31 @@ impl StepMeter {
             row.perturbed_sharpness = perturbed.lambda.first().copied();
         }
         Ok(repair)
+    }
+
+    /// The eigenvalues at `theta`, where the objective stands, by what follows them, or by solves from nothing.
+    pub(super) fn eigenvalues(
+        &self,
+        objective: &dyn Objective,
+        operator: &StabilityOperator,
+        theta: &[f64],
+        known: Option<Known<'_>>,
+        step: usize,
+        tracking: Option<&mut Tracking>,
+    ) -> Result<Eigenvalues> {
+        let Eigenvalues { hessian, preconditioned, repair } = match tracking {
+            Some(tracking) => follow(tracking, objective, operator, theta, known)?,
+            None => Eigenvalues {
+                hessian: self.meter.measure(objective, step)?,
+                preconditioned: None,
+                repair: None,
+            },
+        };
+        let preconditioned = match (preconditioned, &operator.preconditioner) {
+            (None, Some(_)) => Some(self.meter.measure_operator(objective, operator, step)?),
+            (followed, _) => followed,
+        };
+        Ok(Eigenvalues { hessian, preconditioned, repair })
     }
 
     /// The realized ratio of the update, where that and the loss it descends are known. `train` stands
@@ -188,9 +210,11 @@ impl StepMeter {
         train: &dyn Objective,
         full: Option<&[f64]>,
         update: Update<'_>,
+        hessian: &Curvature,
     ) -> Result<()> {
+        let direction = hessian.eigenvectors().next().filter(|_| self.mechanism.is_some());
         if let Some(batch_sharpness) = self.batch_sharpness
-            && let Some(found) = batch_sharpness.measure(train, full, row.step)?
+            && let Some(found) = batch_sharpness.measure_along(train, full, direction, row.step)?
         {
             enter_batches(row, &found, update.batch_edges);
         }
@@ -257,6 +281,7 @@ fn enter_batches(row: &mut StepRow, found: &BatchCurvature, edges: Option<[f64; 
         split(Some(found.ratio_of_means));
     (row.noise_scale, row.noise_scale_se) = split(found.noise_scale);
     (row.noise_interaction, row.noise_interaction_se) = split(found.interaction);
+    (row.top_gradient_variance, row.top_gradient_variance_se) = split(found.variance_along);
     row.hvps += found.products;
     let Some([small, large]) = edges else { return };
     (row.batch_edge_small, row.batch_edge_large) = (Some(small), Some(large));
@@ -278,30 +303,48 @@ fn enter_operator(row: &mut StepRow, solved: Option<&Curvature>, operator: &Stab
         .map(|(sharpness, threshold)| sharpness / threshold);
 }
 
-/// Follows the eigenvalues to the objectives' parameters.
+/// What was evaluated at a point with what follows the eigenvalues.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// The gradient.
+    pub gradient: &'a [f64],
+    /// The Hessian's products with [`Tracking::probe`].
+    pub products: &'a [f64],
+}
+
+/// Eigenvalues at a point.
+pub(super) struct Eigenvalues {
+    /// Of the Hessian.
+    pub hessian: Curvature,
+    /// Of the operator that the threshold bounds, where that has a preconditioner: the largest.
+    pub preconditioned: Option<Curvature>,
+    /// Where an audit found others than those followed.
+    pub repair: Option<Repair>,
+}
+
+/// Follows the eigenvalues to the objective's parameters.
 fn follow(
     tracking: &mut Tracking,
-    objectives: &mut Objectives<'_>,
-    start: Start<'_>,
+    objective: &dyn Objective,
     operator: &StabilityOperator,
-) -> Result<Followed> {
-    let own = objectives.curvature.is_none();
-    let objective = objectives.of_curvature();
-    let theta = start.theta;
-    match (start.gradient, start.products) {
-        (Some(gradient), Some(products)) if own => {
+    theta: &[f64],
+    known: Option<Known<'_>>,
+) -> Result<Eigenvalues> {
+    let Followed { hessian, preconditioned, repair } = match known {
+        Some(Known { gradient, products }) => {
             tracking.update(objective, operator, Probed { theta, gradient, products })
         }
-        _ => {
+        None => {
             let (evaluated, products) = objective.gradient_and_hvps(&tracking.probe())?;
             let at = Probed { theta, gradient: &evaluated.gradient, products: &products };
             tracking.update(objective, operator, at)
         }
-    }
+    }?;
+    Ok(Eigenvalues { hessian, preconditioned, repair })
 }
 
 /// Takes a solve of this step into the row's products and residuals.
-fn record(curvature: &Curvature, row: &mut StepRow) {
+pub(super) fn record(curvature: &Curvature, row: &mut StepRow) {
     row.hvps += curvature.hvps;
     row.residual = Some(row.residual.map_or(curvature.residual, |r| r.max(curvature.residual)));
     row.converged = Some(row.converged.unwrap_or(true) && curvature.converged);

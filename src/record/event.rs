@@ -172,9 +172,10 @@ event_kinds! {
         /// The step at which that line meets 1.
         at_step: f64,
         /// The earliest such step, of this line, of slopes two standard errors away, of the line
-        /// through more measurements and of the parabola that bends as they do.
+        /// through more measurements and of the parabola that bends as they do, or as much earlier as rows
+        /// that bend so have been seen to meet it.
         earliest: f64,
-        /// The latest such step; absent where one of them never meets 1.
+        /// The latest, likewise; absent where one of them never meets 1.
         latest: Option<f64>,
     }
 

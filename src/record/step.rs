@@ -23,6 +23,14 @@ pub struct Columns {
     pub realized_ratio: bool,
     /// Whether the realized ratio at the midpoint is.
     pub realized_ratio_midpoint: bool,
+    /// Whether the sharpness at the midpoint is.
+    pub midpoint_sharpness: bool,
+    /// How many of the largest eigenvalues at the midpoint are.
+    pub midpoint_top: usize,
+    /// Whether the mechanism at the edge is.
+    pub mechanism: bool,
+    /// Whether what minibatches add to it is.
+    pub batch_mechanism: bool,
     /// Whether the sharpness at the perturbed point is.
     pub perturbed_sharpness: bool,
     /// Whether the factor of clipping is.
@@ -213,6 +221,44 @@ step_columns! {
     batch_grad_norm: Option<f64>, "L/w", "a column with minibatches; always", (MEASURED, if batch_grad_norm);
     /// what the gradient that update t descended was multiplied by, min(1, c/‖g‖)
     clip_factor: Option<f64>, "", "a column with `--clip-norm` c", (MEASURED, if clip_factor);
+    /// λ₁ of H at the midpoint of the oscillation, (θ_{t−1} + 2θ_t + θ_{t+1})/4: what a flow's sharpness is to
+    /// be compared with
+    midpoint_sharpness: Option<f64>, "L/w²", "a column with `--midpoint-sharpness` or `--mechanism`; at measured rows from step 1 on", (MEASURED, if midpoint_sharpness);
+    /// `preconditioned_sharpness` with H there, P and λ those of update t
+    midpoint_preconditioned_sharpness: Option<f64>, "that of `threshold`", "as `midpoint_sharpness`, where there is a `preconditioned_sharpness`", (MEASURED, if midpoint_sharpness);
+    /// the K = `--top` largest eigenvalues of H there, the largest first
+    midpoint_lambda: Vec<f64>, "L/w²", "as `midpoint_sharpness`; fewer where H has fewer", (numbered by midpoint_top);
+    /// α = −(∇L + λθ)·∇S, at the midpoint too, as all that follows: S the sharpness, λ coupled weight decay.
+    /// The sharpness rises by α in a unit of time of gradient flow, by ηα in a step of gradient descent; with a P in the metric
+    /// of P, as β and the two variances
+    alpha: Option<f64>, "L²/w⁴", "a column with `--mechanism`; as `midpoint_sharpness`", (MEASURED, if mechanism);
+    /// β = ‖∇S‖²: an oscillation of variance x² along u₁ lowers the sharpness by βx²/2 in a unit of time
+    beta: Option<f64>, "L²/w⁶", "as `alpha`", (MEASURED, if mechanism);
+    /// 2α/β, 0 where α is below 0: the variance along u₁ at which the two are equal, which an oscillation at the edge
+    /// settles about; below the edge there is none
+    predicted_variance: Option<f64>, "w²", "as `alpha`, where β is not 0", (MEASURED, if mechanism);
+    /// (u₁·(θ_{t+1} − 2θ_t + θ_{t−1})/4)², the square of the way from the midpoint along u₁: its mean over rows is
+    /// the variance that is predicted
+    measured_variance: Option<f64>, "w²", "as `alpha`", (MEASURED, if mechanism);
+    /// S/‖∇S‖: how far one can go along ∇S until the sharpness is another
+    curvature_length: Option<f64>, "w", "as `predicted_variance`", (MEASURED, if mechanism);
+    /// `measured_variance` ‖∇S‖ / (2‖∇L + λθ‖): the oscillation's force towards flatness beside that of the gradient
+    /// (with the predicted variance it is the cosine of −∇L − λθ and ∇S)
+    flatness_force_share: Option<f64>, "", "as `alpha`, where the gradient is not 0", (MEASURED, if mechanism);
+    /// cosine of θ and ∇S: above 0, shrinking the weights lowers the sharpness
+    sharpness_alignment: Option<f64>, "", "as `predicted_variance`", (MEASURED, if mechanism);
+    /// u₁′Gu₁ / u₁′Hu₁, G the Gauss-Newton matrix: what of the sharpness is not the curvature of the model itself
+    gauss_newton_share: Option<f64>, "", "as `alpha`; not of an objective's formula", (MEASURED, if mechanism);
+    /// estimated relative error of ∇S, a central difference of products
+    sharpness_gradient_error: Option<f64>, "", "as `predicted_variance`", (MEASURED, if mechanism);
+    /// variance of the gradients of minibatches along u₁ at θ_t, over those of `batch_sharpness`
+    top_gradient_variance: Option<f64>, "L²/w²", "this and the next three are columns with `--mechanism` and minibatches (unless `--sharpness-batches 0`); as `batch_sharpness`", (MEASURED, if batch_mechanism);
+    /// its standard error
+    top_gradient_variance_se: Option<f64>, "L²/w²", "as `batch_sharpness_se`", (MEASURED, if batch_mechanism);
+    /// ηβ `top_gradient_variance` / (4α): how far below 2/η that noise keeps the sharpness (Liao et al. 2026)
+    predicted_gap: Option<f64>, "L/w²", "as `alpha` where that is above 0, of `sgd` (`momentum` 0)", (MEASURED, if batch_mechanism);
+    /// its standard error, by that of the variance
+    predicted_gap_se: Option<f64>, "L/w²", "as `predicted_gap`", (MEASURED, if batch_mechanism);
 }
 
 impl StepRow {

@@ -45,7 +45,7 @@ pub(crate) use json::to_bytes as to_json;
 pub(crate) use lines::Lines;
 pub use manifest::{Manifest, Resumption};
 pub(crate) use manifest::{RESULT_SCHEMA_VERSION, SCHEMA_VERSION};
-pub(crate) use own_files::event_file;
+pub(crate) use own_files::{FLOWS, event_file};
 pub(crate) use reader::ResultManifest;
 #[cfg(feature = "export")]
 pub(crate) use reader::stays_inside;

@@ -22,8 +22,11 @@ pub(super) const FILES: [&str; 10] = [
 ];
 
 /// Folders in it, with what tells the step of a file that a run wrote there.
-pub(super) const FOLDERS: [(&str, StepOf); 2] =
-    [("checkpoints", checkpoint_step), ("spectra", spectrum_step)];
+pub(super) const FOLDERS: [(&str, StepOf); 3] =
+    [("checkpoints", checkpoint_step), ("spectra", spectrum_step), (FLOWS, flow_step)];
+
+/// The folder of flows in a run directory.
+pub(crate) const FLOWS: &str = "flows";
 
 /// The step of a file: `Some(None)` for one that belongs to all steps, `None` for a file of somebody else's.
 pub(super) type StepOf = fn(&Path) -> Option<Option<usize>>;
@@ -156,6 +159,16 @@ fn spectrum_step(path: &Path) -> Option<Option<usize>> {
     (stem.is_empty() || told().is_some()).then_some(Some(step))
 }
 
+/// A kind of flow, whose numbers say that it is one.
+fn flow_step(path: &Path) -> Option<Option<usize>> {
+    let name = path.file_name()?.to_str()?;
+    let endings = [".csv", ".json", ".svg", ".png"];
+    let kind = endings.iter().find_map(|ending| name.strip_suffix(ending))?;
+    let numbers = fs::read(path.with_file_name(format!("{kind}.json"))).ok()?;
+    let numbers: Value = serde_json::from_slice(&numbers).ok()?;
+    (numbers["kind"] == kind && numbers.get("findings").is_some()).then_some(None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +194,16 @@ mod tests {
         ] {
             assert_eq!(step(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn flows_are_known_by_their_numbers() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let step = |name: &str| flow_step(&folder.path().join(name));
+        fs::write(folder.path().join("rod.json"), r#"{"kind": "rod", "findings": {}}"#).unwrap();
+        fs::write(folder.path().join("own.json"), r#"{"kind": "rod", "findings": {}}"#).unwrap();
+        assert_eq!((step("rod.csv"), step("rod.json")), (Some(None), Some(None)));
+        assert_eq!((step("own.csv"), step("central.csv"), step("rod.txt")), (None, None, None));
     }
 
     #[test]

@@ -22,8 +22,41 @@ pub struct ForecastSettings {
 
 impl Default for ForecastSettings {
     fn default() -> Self {
-        Self { forecast_rows: 16, forecast_spans: 3.0, forecast_errors: 2.0 }
+        Self { forecast_rows: 16, forecast_spans: 2.0, forecast_errors: 2.0 }
     }
+}
+
+/// By which shares of a forecast's distance its interval reaches beyond the present line.
+struct Reach {
+    /// Whichever way the rows bend.
+    always: f64,
+    /// Besides where their slope grows ...
+    steepening: f64,
+    /// ... and where it falls, in proportion up to [`FULL_BEND`].
+    flattening: f64,
+}
+
+/// Fitted on runs (docs/warnings.md), so that about 7 of 8 intervals hold.
+const EARLIER: Reach = Reach { always: 0.15, steepening: 0.6, flattening: 0.3 };
+const LATER: Reach = Reach { always: 0.3, steepening: 0.3, flattening: 0.5 };
+/// The bend, as twice what the slope of the later half of the rows differs from that of the earlier by over
+/// itself, at which the interval is at its widest.
+const FULL_BEND: f64 = 0.6;
+/// The bend below which the rows are a line, and are taken at their word the more the less they bend.
+const NO_BEND: f64 = 0.01;
+
+impl Reach {
+    /// The share for rows of this bend.
+    fn at(&self, bend: f64) -> f64 {
+        let full = (bend.abs() / FULL_BEND).min(1.0);
+        let turn = if bend > 0.0 { self.steepening } else { self.flattening };
+        (self.always + turn * full) * doubt(bend)
+    }
+}
+
+/// How much rows of this bend are doubted to go on as a line.
+fn doubt(bend: f64) -> f64 {
+    (bend.abs() / NO_BEND).min(1.0)
 }
 
 impl ForecastSettings {
@@ -65,6 +98,8 @@ struct Course {
     line: Line,
     /// By how much it is steeper than that through the earlier half, per step.
     bend: f64,
+    /// Steps from one row to the next.
+    spacing: f64,
 }
 
 impl Forecast {
@@ -116,7 +151,8 @@ impl Forecast {
             return None;
         }
         let (whole, (line, bend)) = (self.ratios.line()?, self.ratios.bend()?);
-        Some(Course { missing: (edge - line.now).max(0.0), whole, line, bend })
+        let spacing = whole.span / (self.settings.forecast_rows - 1) as f64;
+        Some(Course { missing: (edge - line.now).max(0.0), whole, line, bend, spacing })
     }
 }
 
@@ -132,17 +168,22 @@ impl Told {
 impl Course {
     /// The earliest and the latest step at which the edge may be reached: along the present line, in
     /// `ahead` steps, along lines whose slopes are `errors` standard errors away, where the whole of
-    /// the rows leads, and where their bend does. No latest where one of them never gets there.
+    /// the rows leads, and where their bend does; and beyond that by what rows of such a bend have
+    /// been seen to do. No latest where one of them never gets there.
     fn interval(&self, now: f64, ahead: f64, errors: f64) -> (f64, Option<f64>) {
         let Self { missing, line, bend, .. } = *self;
         let error = errors * line.slope_error;
         // The later half's slope is that at its middle.
         let steeper = line.slope + bend * line.span / 2.0;
+        let relative = bend * self.whole.span / line.slope;
+        let later = ahead * (1.0 + LATER.at(relative)) + self.spacing * doubt(relative);
         let others = [
             straight(missing, line.slope + error),
             straight(missing, line.slope - error),
             straight(missing, self.whole.slope),
             bent(missing, steeper, bend),
+            Some(ahead * (1.0 - EARLIER.at(relative)).max(0.0)),
+            Some(later),
         ];
         let earliest = now + others.iter().flatten().fold(ahead, |least, &n| least.min(n));
         let latest = others.into_iter().try_fold(ahead, |most, steps| Some(most.max(steps?)));

@@ -187,7 +187,7 @@ impl Trainer<'_> {
     /// Takes up a state.
     fn begin(&mut self, start: TrainingState) -> Result<Loop> {
         let TrainingState { step, theta, optimizer, batches, rate_factor, sought, .. } = start;
-        let mut tracking = self.settings.meter.meter.tracking();
+        let mut tracking = self.settings.meter.tracking();
         if let (Some(tracking), Some(memory)) = (&mut tracking, &start.tracking) {
             tracking.restore(theta.len(), memory)?;
         }
@@ -347,7 +347,7 @@ impl Trainer<'_> {
         step.row.clip_factor = self.optimizer.clip_factor();
         at.theta.iter_mut().for_each(|w| *w = self.settings.precision.round(*w));
         step.change = row::enter_update(&mut step.row, &step.before, &at.theta);
-        if self.settings.meter.realized == Realized::Midpoint {
+        if self.settings.meter.looks_back() {
             at.previous = Some(step.before.clone());
         }
         Ok(())

@@ -182,3 +182,20 @@ fn tensors_that_do_not_fit_are_an_error_and_not_a_number() {
         assert_close(found, expected, SINGLE, "afterwards");
     }
 }
+
+#[test]
+fn on_the_cpu_images_and_windows_are_cut_so_that_workers_share_a_few_hundred_of_them() {
+    let chunk = |model, shape, samples| {
+        let model = serde_json::to_value(ModelSpec::load(model).unwrap()).unwrap();
+        let task = task(model, shape, samples);
+        cpu(Precision::F32).chunk(&*task, samples, None).unwrap()
+    };
+    let pixels = |side| InputShape::Image { channels: 1, height: side, width: side };
+    let windows = InputShape::Tokens { vocabulary: 66, context: 32 };
+    // The largest tensors of a sample have 64, 784, 32 x 64, 32 x 784 and 32 x 128 elements.
+    assert_eq!(chunk("mlp", pixels(8), 1000), 250);
+    assert_eq!(chunk("fc-tanh", pixels(28), 1000), 167);
+    assert_eq!(chunk("cnn-relu", pixels(8), 200), 50);
+    assert_eq!(chunk("cnn-tanh", pixels(28), 60), 8);
+    assert_eq!(chunk("transformer-tiny", windows, 200), 29);
+}

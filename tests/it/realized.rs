@@ -144,6 +144,8 @@ fn settings(lr: f64, batch_size: Option<usize>, realized: Realized) -> TrainSett
             batch_sharpness: None,
             realized,
             perturbed_sharpness: false,
+            midpoint_sharpness: false,
+            mechanism: None,
             quantities: Vec::new(),
             classes: Vec::new(),
         },

@@ -25,6 +25,10 @@ const TOP_2: Columns = Columns {
     batch_grad_norm: false,
     realized_ratio: false,
     realized_ratio_midpoint: false,
+    midpoint_sharpness: false,
+    midpoint_top: 0,
+    mechanism: false,
+    batch_mechanism: false,
     perturbed_sharpness: false,
     clip_factor: false,
     measured: Vec::new(),
@@ -173,14 +177,18 @@ fn write_steps(folder: &Path, rows: &[StepRow], columns: &Columns) {
 }
 
 fn columns() -> impl Strategy<Value = Columns> {
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (0_usize..4, flags).prop_map(|(top, (batches, realized, perturbed, clip))| Columns {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (0_usize..4, flags).prop_map(|(top, (batches, realized, perturbed, clip, mechanism))| Columns {
         top,
         batch_sharpness_se: batches,
         batch_noise: batches,
         batch_grad_norm: batches,
         realized_ratio: realized,
         realized_ratio_midpoint: realized,
+        midpoint_sharpness: mechanism,
+        midpoint_top: if mechanism { top } else { 0 },
+        mechanism,
+        batch_mechanism: mechanism && batches,
         clip_factor: clip,
         perturbed_sharpness: perturbed,
         measured: Vec::new(),
@@ -189,7 +197,7 @@ fn columns() -> impl Strategy<Value = Columns> {
 
 /// A row that a table with these columns can hold: times in whole microseconds, nothing elsewhere.
 fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
-    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 31);
+    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 46);
     let lambda = prop::collection::vec(any::<f64>(), 0..=columns.top);
     let counts = (any::<u32>(), any::<u32>(), any::<u32>());
     let rest = (
@@ -216,6 +224,7 @@ fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
             edge_ratio: x[12],
             residual: x[13],
             converged,
+            midpoint_lambda: lambda.clone().into_iter().take(columns.midpoint_top).collect(),
             lambda,
             lambda_min: x[14],
             gradient_alignment: x[15],
@@ -240,6 +249,21 @@ fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
             batch_edge_position: x[28].filter(|_| columns.batch_noise),
             batch_grad_norm: x[29].filter(|_| columns.batch_grad_norm),
             clip_factor: x[30].filter(|_| columns.clip_factor),
+            midpoint_sharpness: x[31].filter(|_| columns.midpoint_sharpness),
+            midpoint_preconditioned_sharpness: x[32].filter(|_| columns.midpoint_sharpness),
+            alpha: x[33].filter(|_| columns.mechanism),
+            beta: x[34].filter(|_| columns.mechanism),
+            predicted_variance: x[35].filter(|_| columns.mechanism),
+            measured_variance: x[36].filter(|_| columns.mechanism),
+            curvature_length: x[37].filter(|_| columns.mechanism),
+            flatness_force_share: x[38].filter(|_| columns.mechanism),
+            sharpness_alignment: x[39].filter(|_| columns.mechanism),
+            gauss_newton_share: x[40].filter(|_| columns.mechanism),
+            sharpness_gradient_error: x[41].filter(|_| columns.mechanism),
+            top_gradient_variance: x[42].filter(|_| columns.batch_mechanism),
+            top_gradient_variance_se: x[43].filter(|_| columns.batch_mechanism),
+            predicted_gap: x[44].filter(|_| columns.batch_mechanism),
+            predicted_gap_se: x[45].filter(|_| columns.batch_mechanism),
         },
     )
 }

@@ -125,6 +125,8 @@ fn for_every_kind_of_state() {
         (json!({"schedule": "cosine", "warmup": 3, "precision": "f64"}), 9),
         (json!({"lr": 0.4, "on_warning": "halve-lr"}), 12),
         (json!({"realized": "midpoint", "optimizer": "momentum"}), 10),
+        (json!({"mechanism": true, "optimizer": "adam", "audit_every": 3, "samples": 20}), 9),
+        (json!({"midpoint_sharpness": true, "solver": "lanczos", "batch_size": 7, "every": 2}), 7),
         (json!({"spectrum_every": 5, "probes": 1, "iterations": 3}), 10),
     ];
     let wrong: Vec<String> = cases

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::ResultArgs;
-use super::progress::Progress;
 use super::{barrier_line, describe, tell};
+use crate::cli::counted::Counted;
 use crate::cli::doctor::finding_line;
 use crate::cli::flags::{Read, settings_of};
 use crate::cli::logging::Terminal;
@@ -77,7 +77,7 @@ pub(super) fn connect(args: &ConnectArgs, terminal: &Terminal) -> anyhow::Result
     asked.check_samples(&compared)?;
     describe(&compared, terminal);
     let interrupted = watch_for_interrupts();
-    let mut progress = Progress::start(terminal, "step", asked.descending.steps);
+    let mut progress = Counted::start(terminal, "step", asked.descending.steps);
     let found = asked.find(&mut compared, &interrupted, &mut |step| {
         progress.show(step.step + 1, || format!("loss on the curve {}", short(step.loss)));
     })?;

@@ -7,7 +7,6 @@ mod basins;
 mod connect;
 mod instability;
 mod interpolate;
-mod progress;
 mod slice;
 
 use std::path::Path;

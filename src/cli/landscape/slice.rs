@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::args::SliceArgs;
-use super::progress::Progress;
 use super::{describe, tell};
+use crate::cli::counted::Counted;
 use crate::cli::logging::Terminal;
 use crate::experiment::landscape::slice::{Axis, Measured, Request, write};
 use crate::experiment::landscape::{Compared, Output};
@@ -27,7 +27,7 @@ pub(super) fn slice(args: &SliceArgs, terminal: &Terminal) -> anyhow::Result<u8>
     let mut compared = Compared::open(&args.runs, args.result.backend)?;
     request.check_against(&compared)?;
     describe(&compared, terminal);
-    let mut progress = Progress::start(terminal, "row", request.rows());
+    let mut progress = Counted::start(terminal, "row", request.rows());
     let measured = request.measure(&mut compared, |row| progress.show(row, || "losses".into()))?;
     progress.end();
     let mut described = compared.described()?;

@@ -21,6 +21,8 @@ pub(in crate::config) struct Curvature {
     pub sharpness_batches: Option<usize>,
     pub sharpness_error: Option<f64>,
     pub perturbed_sharpness: bool,
+    pub midpoint_sharpness: bool,
+    pub mechanism: bool,
 }
 
 impl Curvature {
@@ -45,6 +47,8 @@ impl Curvature {
             sharpness_batches,
             sharpness_error: sharpness_error(settings.sharpness_error, sharpness_batches)?,
             perturbed_sharpness: perturbed_sharpness(settings.perturbed_sharpness, optimizer)?,
+            midpoint_sharpness: midpoint_sharpness(settings)?,
+            mechanism: settings.mechanism.unwrap_or(false),
         })
     }
 }
@@ -135,4 +139,16 @@ fn perturbed_sharpness(given: Option<bool>, optimizer: &OptimizerSpec) -> Result
         return Err(Error::setting("--perturbed-sharpness", given, problem, remedy));
     }
     Ok(given)
+}
+
+/// The mechanism is measured at midpoints, by what is found there.
+fn midpoint_sharpness(settings: &Settings) -> Result<bool> {
+    let mechanism = settings.mechanism.unwrap_or(false);
+    match settings.midpoint_sharpness {
+        Some(false) if mechanism => {
+            let problem = "--mechanism is measured at midpoints";
+            Err(Error::setting("--midpoint-sharpness", false, problem, "leave one of them out"))
+        }
+        given => Ok(given.unwrap_or(mechanism)),
+    }
 }

@@ -45,22 +45,24 @@ function survey() {
 
 survey();
 
-const numbered = /^lambda_\d+$/;
+const numbered = /^(midpoint_)?lambda_\d+$/;
+const described = (name) => words.get(numbered.test(name) ? name.replace(/_\d+$/, "") : name);
 
 const words = new Map(DATA.columns.map((column) => [column.name, column]));
-const unit = (name) => words.get(numbered.test(name) ? "lambda" : name)?.unit ?? "";
-const about = (name) => words.get(numbered.test(name) ? "lambda" : name)?.about ?? "";
+const unit = (name) => described(name)?.unit ?? "";
+const about = (name) => described(name)?.about ?? "";
 
 // Which columns stand in one chart, in which order, and which of them are drawn at first. Those in none have a
 // chart of their own.
 const CHARTS = [
   { title: "Loss", columns: ["train_loss", "val_loss"], log: true, events: true },
   { title: "Sharpness and what the optimizer can bear", log: false, events: true, rings: true,
-    columns: ["preconditioned_sharpness", "sharpness", "threshold", "batch_sharpness", "perturbed_sharpness"] },
+    columns: ["preconditioned_sharpness", "sharpness", "threshold", "batch_sharpness", "perturbed_sharpness", "midpoint_sharpness", "midpoint_preconditioned_sharpness"] },
   { title: "Edge ratio: sharpness over threshold", columns: ["edge_ratio", "realized_ratio", "realized_ratio_midpoint"], at: 1, events: true },
   { title: "Eigenvalues of the Hessian", columns: ["lambda_min"], numbered: true, rings: true },
   { title: "Accuracy", columns: ["train_accuracy", "val_accuracy"] },
   { title: "Norms", columns: ["grad_norm", "update_norm", "param_norm", "relative_update"], log: true },
+  { title: "Variance along the top eigenvector", columns: ["measured_variance", "predicted_variance"], log: true },
   { title: "Gradient along the top eigenvector", columns: ["gradient_alignment"] },
   { title: "Learning rate", columns: ["lr"] },
   { title: "Residual of the eigenvalues", columns: ["residual"], log: true },
@@ -79,7 +81,7 @@ function panels() {
 }
 
 // The sharpness that the threshold does not bound is off at first.
-const drawnAtFirst = (name) => name !== "sharpness" || !names.includes("preconditioned_sharpness");
+const drawnAtFirst = (name) => !["sharpness", "midpoint_sharpness"].includes(name) || !names.includes("preconditioned_sharpness");
 
 const state = { shown: DATA.runs.map(() => true), smoothing: 1, logSteps: false, range: null };
 

@@ -1,14 +1,14 @@
-//! How far a measurement is.
+//! How far something is that is counted.
 
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use crate::cli::logging::Terminal;
-use crate::cli::progress::steps_bar;
+use super::logging::Terminal;
+use super::progress::steps_bar;
 
 /// A bar, or a line now and then where there is no terminal.
-pub(super) struct Progress<'a> {
+pub(super) struct Counted<'a> {
     terminal: &'a Terminal,
     bar: Option<ProgressBar>,
     /// What is counted.
@@ -17,7 +17,7 @@ pub(super) struct Progress<'a> {
     last: Instant,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> Counted<'a> {
     /// So many of something, none done.
     pub fn start(terminal: &'a Terminal, unit: &'static str, all: usize) -> Self {
         let bar = terminal.is_interactive().then(|| steps_bar(terminal, all as u64));
