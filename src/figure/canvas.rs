@@ -320,10 +320,18 @@ pub(super) fn encode(drawn: &[u8]) -> Result<Vec<u8>> {
 /// One pixel for each block of `FINE` x `FINE`.
 fn averaged(drawn: &[u8]) -> Vec<u8> {
     let stride = 3 * SIZE.0 as usize;
-    let block: Vec<_> = (0..FINE * FINE).map(|i| i / FINE * stride + i % FINE * 3).collect();
-    let mean =
-        |from: &[u8]| block.iter().map(|at| usize::from(from[*at])).sum::<usize>() / block.len();
-    let lines = drawn.chunks_exact(FINE * stride);
-    let corners = (0..stride).step_by(3 * FINE).flat_map(|left| left..left + 3);
-    lines.flat_map(|line| corners.clone().map(|at| mean(&line[at..]) as u8)).collect()
+    let mut pixels = Vec::with_capacity(drawn.len() / (FINE * FINE));
+    let mut sums = vec![0_usize; stride / FINE];
+    for lines in drawn.chunks_exact(FINE * stride) {
+        sums.fill(0);
+        for line in lines.chunks_exact(stride) {
+            for (sum, block) in sums.chunks_exact_mut(3).zip(line.chunks_exact(3 * FINE)) {
+                for (at, value) in block.iter().enumerate() {
+                    sum[at % 3] += usize::from(*value);
+                }
+            }
+        }
+        pixels.extend(sums.iter().map(|sum| (sum / (FINE * FINE)) as u8));
+    }
+    pixels
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bench::{Bench, at, last};
+use super::bench::{Bench, above, at, last};
 use super::{Demo, Example, Part};
 use crate::autodiff::Objective;
 use crate::curvature::named_group;
@@ -161,7 +161,7 @@ fn large(bench: &mut Bench) -> Result<()> {
         },
     )?;
     bench.check("basins of two softmax regressions", 1.0, found.groups.len() as f64, 0.0);
-    let barrier = found.pairs[0].loss_barrier.max(0.0);
+    let barrier = above(found.pairs[0].loss_barrier, 0.0);
     bench.check("loss barrier between them", 0.0, barrier, 0.0);
     let mut tanh = bench.problem(json!({
         "model": {"kind": "mlp", "hidden": [8], "activation": "tanh", "bias": false},
@@ -196,7 +196,7 @@ fn transformer(bench: &mut Bench) -> Result<()> {
     let mut surface = transformer.problem.surface();
     let points = along(&mut surface, &evenly(9), line(&theta, &other)?, None, |_| Ok(()))?;
     let (Some(between), _) = barriers(&points) else { unreachable!("a path has points") };
-    let above = between.loss.value.max(0.0);
+    let above = above(between.loss.value, 0.0);
     bench.check("barrier between transformers of other heads", 0.0, above, 0.0);
     Ok(())
 }

@@ -136,7 +136,8 @@ impl Bench {
         let plane = variables(&settings)? == Some(2);
         let steps = settings["steps"].as_u64().unwrap_or(0) as usize;
         if plane && settings.get("checkpoint_every").is_none() {
-            settings["checkpoint_every"] = json!((steps / CHECKPOINTS).max(1));
+            // An odd number, by which a cycle of two steps is seen on both sides.
+            settings["checkpoint_every"] = json!((steps / CHECKPOINTS) | 1);
         }
         let run = self.made_as(example.name, example.what, settings, role)?;
         if let Some(event) = example.event {
@@ -364,6 +365,11 @@ fn files_below(root: &Path, name: &str, found: &mut Vec<String>) -> Result<()> {
     }
     names.sort();
     names.iter().try_for_each(|below| files_below(root, &format!("{name}/{below}"), found))
+}
+
+/// How far a number is above another, 0 where it is not; not a number where either is none.
+pub(super) fn above(number: f64, most: f64) -> f64 {
+    if number <= most { 0.0 } else { number - most }
 }
 
 /// A number of a run's last row; not a number where it was not measured.

@@ -16,7 +16,7 @@ pub(super) const DEMO: Demo = Demo {
         Example {
             name: "two-variables",
             what: "x^2 y^2/2 + (y - 3)^2/2 sharpens to 9, but lr = 0.25 bears 8: a cycle at the edge.",
-            settings: r#"{"objective": "quartic", "start": [0.01, 1], "lr": 0.25, "steps": 1500, "smallest": true}"#,
+            settings: r#"{"objective": "quartic", "start": [0.01, 1], "lr": 0.25, "steps": 1500, "smallest": true, "checkpoint_every": 13}"#,
             event: Some("edge_entered"),
         },
         Example {

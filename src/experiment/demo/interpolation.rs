@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bench::{Bench, at};
+use super::bench::{Bench, above, at};
 use super::{Demo, Example, Part};
 use crate::autodiff::ParameterLayout;
 use crate::curvature::named_group;
@@ -128,7 +128,7 @@ fn large(bench: &mut Bench) -> Result<()> {
     bench.check(
         "barrier of a softmax regression, which is convex",
         0.0,
-        found.loss.value.max(0.0),
+        above(found.loss.value, 0.0),
         0.0,
     );
     bench.on(Part::Transformer);

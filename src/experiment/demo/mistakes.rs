@@ -41,7 +41,7 @@ pub(super) const DEMO: Demo = Demo {
         },
         Example {
             name: "unconverged",
-            what: "3. 'The column says 9.5, so that is the sharpness.' The eigensolver was given three products: the event \
+            what: "3. 'The column says 7, so that is the sharpness.' It is 10; the eigensolver was given three products: the event \
                    curvature_unconverged, the column converged, and doctor's eigenvalues say so.",
             settings: r#"{"objective": {"kind": "quadratic", "spectrum": [10, 9.7, 9.3, 9, 8.6, 8, 7, 6, 5, 4, 3, 2, 1, 0.5], "rotation": 1}, "start": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "lr": 0.05, "steps": 10, "solver": "lanczos", "max_iterations": 3}"#,
             event: Some("curvature_unconverged"),
@@ -169,8 +169,7 @@ fn perceptron(activation: &str, more: Value) -> Value {
 }
 
 fn subsets(bench: &mut Bench) -> Result<()> {
-    let what =
-        "6. 'The sharpness is 1.' It is that of 10 samples of 100: doctor's curvature_samples.";
+    let what = "6. 'The column has the sharpness of the loss.' It is that of 10 samples of 100: doctor's curvature_samples.";
     bench.network("ten-samples", what, perceptron("tanh", json!({ "samples": 10 })))?;
     bench.network("all-samples", "6. That of all of them.", perceptron("tanh", json!({})))?;
     bench.doctor("ten-samples", "curvature_samples", true)?;

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
-use super::bench::{Bench, at};
+use super::bench::{Bench, above, at};
 use super::{Demo, Example, Part};
 use crate::config::{Settings, Values};
 use crate::curvature::named_group;
@@ -234,16 +234,16 @@ fn seeds(bench: &mut Bench) -> Result<()> {
             what: "Between networks of two seeds.",
         },
     )?;
-    let above = (found.path.measures.over_ends - 1.2).max(0.0);
+    let over = above(found.path.measures.over_ends, 1.2);
     bench.check(
         "loss on the curve between two seeds, above 1.2 of the worse end's",
         0.0,
-        above,
+        over,
         0.0,
     );
     let line = &found.line.measures;
-    let above = (found.path.measures.max_loss - line.max_loss).max(0.0);
-    bench.check("largest loss on the curve above that on the line", 0.0, above, 0.0);
+    let over = above(found.path.measures.max_loss, line.max_loss);
+    bench.check("largest loss on the curve above that on the line", 0.0, over, 0.0);
     Ok(())
 }
 

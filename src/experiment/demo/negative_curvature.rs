@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bench::{Bench, at, first, last};
+use super::bench::{Bench, above, at, first, last};
 use super::dense::{decomposed, decomposed_operator};
 use super::{Demo, Example, Part};
 use crate::autodiff::Objective;
@@ -78,7 +78,7 @@ fn small(bench: &mut Bench) -> Result<()> {
     bench.check("smallest eigenvalue at the saddle, 3 (1e-4)^2 - 1", 3e-8 - 1.0, found, 1e-6);
     let rows = bench.run("convex")?;
     let least = rows.rows()?.iter().filter_map(|row| row.lambda_min).fold(f64::INFINITY, f64::min);
-    bench.check("eigenvalue below the ridge", 0.0, (0.01 - least).max(0.0), 1e-9);
+    bench.check("eigenvalue below the ridge", 0.0, above(0.01, least), 1e-9);
     let y = 8f64.sqrt();
     let square = (3.0 - y) / y;
     let (trace, determinant) = (y * y + square + 1.0, y * y * (1.0 - 3.0 * square));
@@ -98,7 +98,7 @@ fn large(bench: &mut Bench) -> Result<()> {
     let (value, vector) = (hessian.values[0], hessian.vector(0).to_vec());
     along(bench, objective, &theta, value, &vector)?;
     let least = decomposed(objective, Matrix::GaussNewton)?.values[0];
-    bench.check("eigenvalue of the Gauss-Newton matrix below 0", 0.0, (-least).max(0.0), 1e-12);
+    bench.check("eigenvalue of the Gauss-Newton matrix below 0", 0.0, above(0.0, least), 1e-12);
     let mut relu = bench.softmax("relu")?;
     let theta = relu.theta.clone();
     let objective = &mut *relu.problem.train;
@@ -112,7 +112,7 @@ fn large(bench: &mut Bench) -> Result<()> {
         let mut block = Block::new(Hessian::new(objective), coordinates)?;
         worst = worst.min(decomposed_operator(&mut block)?.values[0]);
     }
-    bench.check("eigenvalue of one layer's block below 0", 0.0, (-worst).max(0.0), 1e-12);
+    bench.check("eigenvalue of one layer's block below 0", 0.0, above(0.0, worst), 1e-12);
     bench.on(Part::Transformer);
     let mut transformer = bench.transformer()?;
     let theta = transformer.theta.clone();

@@ -1,6 +1,6 @@
 //! Sharpness.
 
-use super::bench::{Bench, at, ends};
+use super::bench::{Bench, above, at, ends};
 use super::{Demo, Example, Part};
 use crate::error::Result;
 use crate::experiment::Prepared;
@@ -90,7 +90,7 @@ fn along_eigenvector(bench: &mut Bench, mut prepared: Prepared) -> Result<()> {
         let curved = dot(direction, &objective.hvp(direction)?) / dot(direction, direction);
         worst = worst.max(curved);
     }
-    let over = (worst - sharpness).max(0.0);
+    let over = above(worst, sharpness);
     bench.check("curvature along other directions above the sharpness", 0.0, over, 1e-10);
     Ok(())
 }

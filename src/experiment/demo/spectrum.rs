@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bench::{Bench, at};
+use super::bench::{Bench, above, at};
 use super::dense::{decomposed, decomposed_operator};
 use super::{Demo, Example, Part};
 use crate::curvature::{Block, Hessian, Matrix, Spectrum, named_group};
@@ -133,8 +133,8 @@ fn small(bench: &mut Bench) -> Result<()> {
     at(objective, &[1.0, 1.0])?;
     let [first, second] = [objective.hvp(&[1.0, 0.0])?, objective.hvp(&[0.0, 1.0])?];
     bench.check("sum of the second derivatives, the trace", 10.1, first[0] + second[1], 1e-12);
-    let outside = first[0].max(second[1]) - 10.0;
-    bench.check("second derivative above the sharpness", 0.0, outside.max(0.0), 0.0);
+    let outside = above(first[0].max(second[1]), 10.0);
+    bench.check("second derivative above the sharpness", 0.0, outside, 0.0);
     Ok(())
 }
 
