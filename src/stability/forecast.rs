@@ -13,7 +13,8 @@ use crate::record::EventKind;
 pub struct ForecastSettings {
     /// Measurements that a forecast of the edge is drawn from ...
     pub forecast_rows: usize,
-    /// ... and how many times their span it may look ahead.
+    /// ... and how many times their span it may look ahead, where they are a line; a third of that where
+    /// they bend.
     pub forecast_spans: f64,
     /// The forecast's slope has to exceed so many of its standard errors; its interval reaches to
     /// slopes that differ from it by as many.
@@ -22,7 +23,7 @@ pub struct ForecastSettings {
 
 impl Default for ForecastSettings {
     fn default() -> Self {
-        Self { forecast_rows: 16, forecast_spans: 1.0, forecast_errors: 2.0 }
+        Self { forecast_rows: 16, forecast_spans: 3.0, forecast_errors: 2.0 }
     }
 }
 
@@ -36,14 +37,16 @@ struct Reach {
     flattening: f64,
 }
 
-/// Fitted on runs (docs/warnings.md), so that 5 of 6 intervals hold there.
+/// Fitted on runs (docs/warnings.md), so that 4 of 5 intervals hold there.
 const EARLIER: Reach = Reach { always: 0.15, steepening: 0.55, flattening: 0.25 };
 const LATER: Reach = Reach { always: 0.35, steepening: 0.25, flattening: 0.1 };
 /// The bend, as twice what the slope of the later half of the rows differs from that of the earlier by over
 /// itself, at which the interval is at its widest.
 const FULL_BEND: f64 = 0.6;
 /// The bend below which the rows are a line, and are taken at their word the more the less they bend.
-const NO_BEND: f64 = 0.01;
+const NO_BEND: f64 = 0.001;
+/// By what share rows that bend look less far ahead.
+const BENT: f64 = 2.0 / 3.0;
 
 impl Reach {
     /// The share for rows of this bend.
@@ -131,8 +134,9 @@ impl Forecast {
         let course = self.course(edge)?;
         let Course { missing, whole, line, .. } = course;
         let ahead = straight(missing, line.slope)?;
+        let spans = s.forecast_spans * (1.0 - BENT * doubt(course.relative_bend()));
         let scatter_alone = line.slope <= s.forecast_errors * line.slope_error;
-        if scatter_alone || ahead > s.forecast_spans * whole.span {
+        if scatter_alone || ahead > spans * whole.span {
             return None;
         }
         let now = step as f64;
@@ -166,6 +170,11 @@ impl Told {
 }
 
 impl Course {
+    /// The bend as a share of the slope, over all rows.
+    fn relative_bend(&self) -> f64 {
+        self.bend * self.whole.span / self.line.slope
+    }
+
     /// The earliest and the latest step at which the edge may be reached: along the present line, in
     /// `ahead` steps, along lines whose slopes are `errors` standard errors away, where the whole of
     /// the rows leads, and where their bend does; and beyond that by what rows of such a bend have
@@ -175,7 +184,7 @@ impl Course {
         let error = errors * line.slope_error;
         // The later half's slope is that at its middle.
         let steeper = line.slope + bend * line.span / 2.0;
-        let relative = bend * self.whole.span / line.slope;
+        let relative = self.relative_bend();
         let later = ahead * (1.0 + LATER.at(relative)) + self.spacing * doubt(relative);
         let others = [
             straight(missing, line.slope + error),
