@@ -4,7 +4,8 @@
 
 Everything is formed as a whole in float64: the Hessian, all its eigenvectors, and the gradients of u_i'Hu_j by automatic
 differentiation. The oscillation X >= 0 with A + B[X] >= 0 and <X, A + B[X]> = 0 is found by projected gradient descent
-with momentum on the cone, run until nothing moves. Four steps of Euler's method to a step; entry t is before step t.
+with momentum on the cone, run until nothing moves. Four steps of Euler's method to a step, which share the eigenvectors and
+the gradients of curvatures of the first; entry t is before step t.
 """
 
 import json
@@ -30,7 +31,7 @@ def data():
         [round(math.sin(1.7 * i + 0.9 * j * (i % 5 + 1)), 3) for j in range(FEATURES)]
         for i in range(SAMPLES)
     ]
-    labels = [(i * i + 1) % CLASSES for i in range(SAMPLES)]
+    labels = [(2 * i + i * i // 3) % CLASSES for i in range(SAMPLES)]
     return rows, labels
 
 
@@ -103,16 +104,18 @@ def flow(theta, lr):
     told = []
     dt = 1 / SUBSTEPS
     for _ in range(STEPS):
+        values, vectors = torch.linalg.eigh(hessian(theta))
+        critical = [i for i in reversed(range(len(values))) if lr * values[i] > CRITICAL]
+        units = [math.sqrt(lr) * vectors[:, i] for i in critical]
+        k = len(critical)
+        if k:
+            basis = torch.stack(units)
+            bends = torch.stack([torch.stack([bend(theta, u, v) for v in units]) for u in units])
         for substep in range(SUBSTEPS):
-            g, h = gradient(theta), hessian(theta)
-            values, vectors = torch.linalg.eigh(h)
-            critical = [i for i in reversed(range(len(values))) if lr * values[i] > CRITICAL]
-            units = [math.sqrt(lr) * vectors[:, i] for i in critical]
-            k = len(critical)
+            g = gradient(theta)
             force, x = torch.zeros_like(theta), np.zeros((k, k))
             if k:
-                bends = torch.stack([torch.stack([bend(theta, u, v) for v in units]) for u in units])
-                gap = torch.diag(torch.stack([2 - lr * values[i] for i in critical]))
+                gap = 2 * torch.eye(k) - basis @ hessian(theta) @ basis.T
                 a = (gap + dt * lr * bends @ g).numpy()
                 b = (0.5 * dt * lr * torch.einsum("ijp,klp->ijkl", bends, bends)).numpy()
                 if np.linalg.eigvalsh(a)[0] < 0:

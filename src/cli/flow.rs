@@ -33,8 +33,8 @@ pub(super) struct FlowArgs {
     /// Steps of the optimizer that it goes beside [default: as many as the run has from there]
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
-    /// It has left the run where it is farther from it than this share of the way that the run has gone
-    #[arg(long, value_name = "R", default_value_t = 0.1, allow_negative_numbers = true)]
+    /// It has left the run where it stays farther from it than this share of the way that the run has gone
+    #[arg(long, value_name = "R", default_value_t = 0.05, allow_negative_numbers = true)]
     pub share: f64,
     /// Device: auto, wgpu or cpu [default: the run's]
     #[arg(long, value_name = BackendChoice::BARRED,
@@ -119,11 +119,11 @@ fn lines(request: &Request, followed: &Followed) -> Vec<String> {
         let share = 100.0 * request.share;
         lines.push(match findings.departs {
             Some(step) => format!(
-                "departs    at step {step}: farther from the run than {share:.0}% of its way ({:.1}% at the end)",
+                "departs    at step {step}: from there on farther from the run than {share:.0}% of its way, {:.1}% at the end",
                 100.0 * last
             ),
             None => format!(
-                "departs    nowhere: at most {:.1}% of the run's way from it, {:.1}% at the end",
+                "departs    nowhere for good: at most {:.1}% of the run's way from it, {:.1}% at the end",
                 100.0 * most,
                 100.0 * last
             ),

@@ -96,7 +96,12 @@ impl GradientFlow {
         let mut f: Vec<f64> = here.at.gradient.iter().map(|g| -lr * g).collect();
         let mut left = 1.0;
         while left > 0.0 {
-            let h = if left < 1.5 * self.length { left } else { self.length };
+            // None that is much shorter than the others at the end.
+            let h = match left / self.length {
+                ratio if ratio <= 1.0 => left,
+                ratio if ratio < 2.0 => 0.5 * left,
+                _ => self.length,
+            };
             let (moved, error) = self.attempt(objective, &stiff, lr, h, &f)?;
             let Tolerance { relative, rounding } = self.tolerance;
             let allowed = relative * norm(&moved) + rounding * norm(&self.theta);
@@ -104,13 +109,11 @@ impl GradientFlow {
             if ratio.is_nan() && h < LEAST {
                 return Err(Error::NonFinite { what: "the loss along the flow" });
             }
-            // Of order 3 is what the estimate says of order 2.
-            let factor =
-                if ratio.is_nan() { 0.1 } else { (0.9 * ratio.powf(-1.0 / 3.0)).clamp(0.2, 4.0) };
-            // One that was short because little was left says nothing of longer ones.
-            if h >= self.length || factor < 1.0 {
-                self.length = h * factor;
-            }
+            // By the way that is gone, the error of a step is of order 2.
+            let factor = if ratio.is_nan() { 0.1 } else { (0.9 / ratio.sqrt()).clamp(0.2, 4.0) };
+            // One that was short because little was left says nothing against longer ones.
+            let longer = ratio <= 1.0 && h < self.length;
+            self.length = if longer { self.length.max(h * factor) } else { h * factor };
             if ratio > 1.0 || ratio.is_nan() {
                 if self.length < LEAST {
                     let reason = "its steps have become too small".to_string();

@@ -5,6 +5,7 @@
 //! code is part of the page.
 
 mod content;
+mod flows;
 mod follower;
 mod packed;
 mod results;

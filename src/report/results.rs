@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Subject;
+use super::flows::flows;
 use super::settings::shown;
 use crate::error::{Error, Result};
 use crate::experiment::compare::{self, ComparisonManifest};
@@ -21,7 +22,7 @@ use crate::rundir::{ResultManifest, RunDirectory};
 const LANDSCAPES: &str = "landscapes";
 /// Rows of a table that stand on the page.
 const MOST_ROWS: usize = 200;
-const REMEDY: &str = "make it again";
+pub(super) const REMEDY: &str = "make it again";
 
 /// A comparison or a result.
 #[derive(Debug, Serialize)]
@@ -30,8 +31,8 @@ pub(super) struct ResultView {
     /// What was asked for, on what it was computed, what differs between the runs.
     facts: Vec<String>,
     findings: Vec<FindingView>,
-    pictures: Vec<Picture>,
-    tables: Vec<TableView>,
+    pub(super) pictures: Vec<Picture>,
+    pub(super) tables: Vec<TableView>,
     path: String,
 }
 
@@ -44,13 +45,13 @@ struct FindingView {
 
 /// A picture as a URL that holds it.
 #[derive(Debug, Serialize)]
-struct Picture {
+pub(super) struct Picture {
     name: String,
     url: String,
 }
 
 #[derive(Debug, Serialize)]
-struct TableView {
+pub(super) struct TableView {
     name: String,
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -59,7 +60,7 @@ struct TableView {
 }
 
 impl ResultView {
-    fn about(path: &Path, title: String, facts: Vec<String>) -> Self {
+    pub(super) fn about(path: &Path, title: String, facts: Vec<String>) -> Self {
         let path = path.display().to_string();
         let (findings, pictures, tables) = (Vec::new(), Vec::new(), Vec::new());
         Self { title, facts, findings, pictures, tables, path }
@@ -67,7 +68,7 @@ impl ResultView {
 }
 
 /// Comparisons and results among `paths`, then results of `landscape` about any of the runs, where they are in a
-/// folder `landscapes`: here, or beside a run or its folder.
+/// folder `landscapes`: here, or beside a run or its folder; and the flows in the runs' own folders.
 ///
 /// # Errors
 /// [`Error::File`] for a file that is not what the program writes.
@@ -93,6 +94,7 @@ pub(super) fn results(paths: &[PathBuf], subjects: &[Subject]) -> Result<Vec<Res
             found.push(result(&path, &manifest).unwrap_or_else(unreadable));
         }
     }
+    found.extend(runs.iter().flat_map(|run| flows(run)));
     Ok(found)
 }
 
@@ -225,7 +227,7 @@ fn comparison(folder: &Path) -> Result<ResultView> {
 }
 
 /// A picture in the shorter of its two forms.
-fn picture(folder: &Path, stem: &str) -> Result<Option<Picture>> {
+pub(super) fn picture(folder: &Path, stem: &str) -> Result<Option<Picture>> {
     let forms = [("svg", "image/svg+xml"), ("png", "image/png")];
     let there = forms.into_iter().filter_map(|(ending, kind)| {
         let path = folder.join(format!("{stem}.{ending}"));
@@ -238,7 +240,7 @@ fn picture(folder: &Path, stem: &str) -> Result<Option<Picture>> {
 }
 
 /// A table, its numbers in few digits.
-fn table(folder: &Path, name: &str) -> Result<TableView> {
+pub(super) fn table(folder: &Path, name: &str) -> Result<TableView> {
     let path = folder.join(name);
     let bytes = input::read(&path, REMEDY)?;
     let (header, records) = input::parse_table(&bytes, &path, REMEDY)?;

@@ -387,7 +387,7 @@ fn the_formats_list_what_is_written() {
     let place = Place::new();
     place.run_well(
         "run --model linear --train-size 30 --steps 1 --top 2 --optimizer sam --perturbed-sharpness --batch-size 10 \
-         --clip-norm 1 --realized midpoint --backend cpu --out run",
+         --clip-norm 1 --realized midpoint --mechanism --backend cpu --out run",
     );
     let listed: Vec<String> = rows_under("`steps.csv`")
         .iter()

@@ -8,14 +8,14 @@ use crate::record::StepRow;
 /// Steps before and after one that a mean is over.
 const AROUND: usize = 25;
 
-/// A flow has left the run where it stays away for so many steps.
+/// A flow has left the run where it is away for so many steps at least, up to the last.
 const LASTS: usize = 10;
 
 /// The flow beside the run, in a few numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Findings {
-    /// The first step from which on the flow is farther from the run, for ten steps at least, than the share of its way
-    /// that was asked about.
+    /// The first step from which on the flow is farther from the run than the share of its way that was asked about, to
+    /// the end and for ten steps at least. (Of the first steps, whose way is short, any difference is a large share.)
     pub departs: Option<usize>,
     /// The largest distance by the way that the run has gone, and the last.
     pub relative_distance: Option<[f64; 2]>,
@@ -88,19 +88,9 @@ impl Findings {
 }
 
 fn departs(rows: &[FlowRow], share: f64) -> Option<usize> {
-    let away = |row: &FlowRow| row.relative_distance.is_some_and(|r| r > share);
-    let mut first = None;
-    for (at, row) in rows.iter().enumerate() {
-        match (away(row), first) {
-            (false, _) => first = None,
-            (true, None) => first = Some(at),
-            (true, Some(_)) => {}
-        }
-        if first.is_some_and(|first| at + 1 >= first + LASTS) {
-            break;
-        }
-    }
-    first.map(|at| rows[at].step)
+    let away = |row: &&FlowRow| row.relative_distance.is_some_and(|r| r > share);
+    let lasting = rows.iter().rev().take_while(away).count();
+    (lasting >= LASTS).then(|| rows[rows.len() - lasting].step)
 }
 
 impl Edge {

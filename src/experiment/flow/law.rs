@@ -104,7 +104,7 @@ impl Taken {
         let Start { theta, iterate, next, nu } = start;
         match kind {
             FlowKind::Gradient => {
-                let tolerance = Tolerance { relative: 1e-3, rounding: 4.0 * self.resolution };
+                let tolerance = Tolerance { relative: 1e-2, rounding: 4.0 * self.resolution };
                 Box::new(GradientFlow::new(theta, top, tolerance))
             }
             FlowKind::Stable => Box::new(StableFlow::new(law, theta, nu, top)),

@@ -46,7 +46,7 @@ pub struct Request {
     pub from: Option<usize>,
     /// Steps of the optimizer that it goes beside; `None` for as many as the run has from there.
     pub steps: Option<usize>,
-    /// It has left the run where it is farther from it than this share of the way that the run has gone.
+    /// It has left the run where it stays farther from it than this share of the way that the run has gone.
     pub share: f64,
     /// Device; `None` for the run's.
     pub backend: Option<BackendChoice>,
@@ -63,7 +63,7 @@ impl Request {
         }
         if !(self.share.is_finite() && self.share > 0.0) {
             let shown = format!("{:?}", self.share);
-            let remedy = "give a number above 0, such as 0.1";
+            let remedy = "give a number above 0, such as 0.05";
             return Err(Error::setting("--share", shown, "not a share", remedy));
         }
         let config = run.config()?;

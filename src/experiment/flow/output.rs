@@ -125,66 +125,81 @@ fn table(followed: &Followed) -> Result<Vec<u8>> {
 
 /// Loss, sharpness against the threshold, variance by direction, and distance.
 fn figure(run: &StoredRun, request: &Request, followed: &Followed) -> PathFigure {
-    /// Directions whose variance is drawn.
-    const DRAWN: usize = 3;
-    let rows = &followed.rows;
-    let curve = |label: &str, color, stroke, of: &dyn Fn(&FlowRow) -> Option<f64>| PathCurve {
-        label: label.to_string(),
-        color,
-        stroke,
-        points: rows.iter().filter_map(|row| Some((row.step as f64, of(row)?))).collect(),
-    };
-    let (flow, beside) = (0, 1);
-    let panel = |name, scale, curves| PathPanel { name, scale, key: Vec::new(), curves };
-    let mut loss = vec![
-        curve("flow", flow, Stroke::Solid, &|row| Some(row.train_loss)),
-        curve("run", beside, Stroke::Pale, &|row| row.run_train_loss),
-    ];
-    if request.kind.oscillates() {
-        let predicted = |row: &FlowRow| row.predicted_loss;
-        loss.insert(1, curve("predicted of the run", 2, Stroke::Dashed, &predicted));
-        loss.push(curve("run, mean", beside, Stroke::Solid, &|row| row.run_mean_loss));
-    }
-    let formula = followed.formula.as_deref().unwrap_or("threshold");
-    let sharpness = vec![
-        curve("flow", flow, Stroke::Solid, &|row| row.sharpness),
-        curve("run, at the mean of its oscillation", beside, Stroke::Solid, &|row| {
-            row.run_midpoint_sharpness
-        }),
-        curve("run", beside, Stroke::Pale, &|row| row.run_sharpness),
-        curve(&format!("threshold ({formula})"), 7, Stroke::Dashed, &|row| row.threshold),
-    ];
-    let mut variance = Vec::new();
-    for k in 0..DRAWN {
-        let name = |what: &str| if k == 0 { what.to_string() } else { String::new() };
-        let predicted = move |row: &FlowRow| row.variance.get(k).copied();
-        let measured = move |row: &FlowRow| row.run_variance.get(k).copied()?;
-        variance.push(curve(&name("predicted"), k, Stroke::Dashed, &predicted));
-        variance.push(curve(&name("measured"), k, Stroke::Solid, &measured));
-    }
     let departs = match followed.findings.departs {
         Some(step) => format!("{:.0}% from step {step} on", 100.0 * request.share),
-        None => format!("never above {:.0}% for long", 100.0 * request.share),
+        None => format!("not above {:.0}% for good", 100.0 * request.share),
     };
-    let distance = vec![curve(&departs, flow, Stroke::Solid, &|row| row.relative_distance)];
+    let rows = &followed.rows;
+    let distance = vec![curve(rows, &departs, FLOW, Stroke::Solid, |row| row.relative_distance)];
     let name = run.path().file_name().map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_else(|| run.path().display().to_string());
+    let sharpness = if followed.of_hessian { "sharpness" } else { "preconditioned sharpness" };
+    let panel = |name, scale, curves| PathPanel { name, scale, key: Vec::new(), curves };
     PathFigure {
         title: format!("{} flow beside {name}", capital(request.kind.name())),
         across: "step",
         whole: true,
         paths: Vec::new(),
         panels: vec![
-            panel("loss", Scale::Loss, loss),
-            panel(
-                if followed.of_hessian { "sharpness" } else { "preconditioned sharpness" },
-                Scale::Curvature,
-                sharpness,
-            ),
-            panel("variance", Scale::Curvature, variance),
+            panel("loss", Scale::Loss, losses(rows, request.kind)),
+            panel(sharpness, Scale::Curvature, sharpnesses(followed)),
+            panel("variance", Scale::Curvature, variances(rows)),
             panel("distance / way", Scale::Curvature, distance),
         ],
     }
+}
+
+/// The colours of the flow and of the run.
+const FLOW: usize = 0;
+const BESIDE: usize = 1;
+
+fn curve(
+    rows: &[FlowRow],
+    label: &str,
+    color: usize,
+    stroke: Stroke,
+    of: impl Fn(&FlowRow) -> Option<f64>,
+) -> PathCurve {
+    let points = rows.iter().filter_map(|row| Some((row.step as f64, of(row)?))).collect();
+    PathCurve { label: label.to_string(), color, stroke, points }
+}
+
+fn losses(rows: &[FlowRow], kind: FlowKind) -> Vec<PathCurve> {
+    let mut curves = vec![curve(rows, "flow", FLOW, Stroke::Solid, |row| Some(row.train_loss))];
+    if kind.oscillates() {
+        let predicted = |row: &FlowRow| row.predicted_loss;
+        curves.push(curve(rows, "predicted of the run", 2, Stroke::Dashed, predicted));
+        curves.push(curve(rows, "run, mean", BESIDE, Stroke::Solid, |row| row.run_mean_loss));
+    }
+    curves.push(curve(rows, "run", BESIDE, Stroke::Pale, |row| row.run_train_loss));
+    curves
+}
+
+fn sharpnesses(followed: &Followed) -> Vec<PathCurve> {
+    let rows = &followed.rows;
+    let threshold = format!("threshold ({})", followed.formula.as_deref().unwrap_or("-"));
+    let at_mean = |row: &FlowRow| row.run_midpoint_sharpness;
+    vec![
+        curve(rows, "flow", FLOW, Stroke::Solid, |row| row.sharpness),
+        curve(rows, "run, at the mean of its oscillation", BESIDE, Stroke::Solid, at_mean),
+        curve(rows, "run", BESIDE, Stroke::Pale, |row| row.run_sharpness),
+        // Black.
+        curve(rows, &threshold, 7, Stroke::Dashed, |row| row.threshold),
+    ]
+}
+
+fn variances(rows: &[FlowRow]) -> Vec<PathCurve> {
+    /// Directions that are drawn.
+    const DRAWN: usize = 3;
+    let mut curves = Vec::new();
+    for k in 0..DRAWN {
+        let name = |what| if k == 0 { what } else { "" };
+        let predicted = |row: &FlowRow| row.variance.get(k).copied();
+        let measured = |row: &FlowRow| row.run_variance.get(k).copied()?;
+        curves.push(curve(rows, name("predicted"), k, Stroke::Dashed, predicted));
+        curves.push(curve(rows, name("measured"), k, Stroke::Solid, measured));
+    }
+    curves
 }
 
 fn capital(name: &str) -> String {

@@ -25,7 +25,7 @@ fn after(
 /// At the edge y = sqrt(2/eta), and sigma^2 = -2 grad S.grad L/||grad S||^2 = (t - y)/y: gradient descent's cycle.
 #[test]
 fn it_ends_in_the_middle_of_gradient_descents_cycle() {
-    let (target, lr) = (3.0, 0.5);
+    let (target, lr) = (2.2, 0.5);
     let point = after(&mut flow(&[0.0, 1.0]), &mut Sharpening::new(target), lr, 60);
     let y = (2.0 / lr).sqrt();
     close(point.theta[1], y, 1e-6);
@@ -34,7 +34,7 @@ fn it_ends_in_the_middle_of_gradient_descents_cycle() {
     close(lr * point.oscillations[0].variance, variance, 1e-5);
     assert!(point.violation < 1e-8);
     // Gradient descent itself, and the mean of its loss.
-    let (mut x, mut along) = (1e-3_f64, 1.0_f64);
+    let (mut x, mut along) = (0.3_f64, 2.0_f64);
     let mut losses = Vec::new();
     for step in 0..20_000 {
         if step >= 19_000 {

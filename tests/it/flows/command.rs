@@ -1,8 +1,8 @@
 //! `sharpscope flow`.
 
-use crate::support::{Place, Table, json_file, refused};
+use crate::support::{Place, Table, json_file, read, refused};
 
-const TINY: &str = "run --model linear --train-size 30 --steps 12 --checkpoint-every 4 --backend cpu \
+const TINY: &str = "run --model linear --train-size 30 --lr 0.05 --steps 12 --checkpoint-every 4 --backend cpu \
                     --out run";
 
 /// A cell, unless it is empty.
@@ -33,6 +33,8 @@ fn a_flow_is_written_beside_its_run() {
         let numbers = json_file(place.made(&format!("run/flows/{kind}.json")));
         assert_eq!(numbers["findings"]["replay_difference"], 0.0);
     }
+    place.run_well("report run --out page.html");
+    assert!(read(place.made("page.html")).contains("central flow beside run"));
     // Another of the kind replaces the first with --force alone, and leaves the others.
     let told = place.run("flow run --kind rod").refusal().unwrap();
     assert!(told.contains("--force"), "{told}");
@@ -49,11 +51,11 @@ fn a_flow_is_written_beside_its_run() {
 fn objectives_and_decay_have_flows() {
     let place = Place::new();
     place.run_well(
-        "run --objective quartic --lr 0.5 --steps 40 --precision f64 --backend cpu --out quartic",
+        "run --objective quartic --lr 0.25 --steps 60 --precision f64 --backend cpu --out quartic",
     );
     place.run_well("flow quartic --kind central");
     let table = Table::read(place.made("quartic/flows/central.csv"));
-    let ratio = table.number(39, "edge_ratio");
+    let ratio = table.number(59, "edge_ratio");
     assert!((ratio - 1.0).abs() < 1e-3, "{ratio}");
     place.run_well(
         "run --model linear --train-size 30 --weight-decay 0.5 --steps 5 --backend cpu --out decayed",

@@ -71,6 +71,22 @@ fn the_interval_reaches_to_where_a_parabola_crosses() {
     assert!(at_step < crossing - 5.0, "{at_step} against {crossing}");
 }
 
+/// A rise that grows by its own share a step is met by the interval, which no line through it nor the parabola
+/// of its bend reaches.
+#[test]
+fn the_interval_reaches_to_where_an_exponential_crosses() {
+    let crossing = 20.0 * 5f64.ln();
+    let sharpness = |t: f64| 2.0 * (t / 20.0).exp();
+    let events = watch(&rows((0..40).map(|t| sharpness(f64::from(t))))).events;
+    let EventKind::EdgeForecast { earliest, latest: Some(latest), at_step, .. } =
+        of_kind(&events, "edge_forecast")[0].kind
+    else {
+        panic!("{events:?}")
+    };
+    assert!(earliest < crossing && crossing < latest, "{earliest} to {latest}");
+    assert!(at_step > crossing + 1.0, "{at_step} against {crossing}");
+}
+
 #[test]
 fn a_falling_or_constant_ratio_is_not_forecast() {
     assert!(watch(&rows([5.0; 50])).events.is_empty());
