@@ -271,6 +271,8 @@ fn every_flag_is_one_of_a_command() {
         "landscape connect",
         "landscape align",
         "landscape instability",
+        "flow",
+        "watch",
         "events",
         "demo",
         "doctor",
