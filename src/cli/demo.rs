@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::DemoArgs;
 use super::logging::Terminal;
-use crate::experiment::demo::{Check, DEMOS, Demo};
+use crate::experiment::demo::{Check, DEMOS, Demo, Gallery};
 use crate::record::short;
 
 /// Shows them, and prints the table of each; returns the exit code, 1 where a measured number is not that of theory.
@@ -25,6 +25,7 @@ pub(super) fn demo(args: &DemoArgs, terminal: &Terminal) -> anyhow::Result<u8> {
         true => DEMOS.iter().collect(),
         false => args.names.iter().map(|name| Demo::named(name)).collect::<Result<_, _>>()?,
     };
+    let gallery = (demos.len() > 1).then(|| Gallery::of(&args.out)).transpose()?;
     let (mut wrong, mut printed) = (0, Vec::new());
     for demo in demos {
         let folder = args.out.join(demo.name);
@@ -43,10 +44,16 @@ pub(super) fn demo(args: &DemoArgs, terminal: &Terminal) -> anyhow::Result<u8> {
         shown.checks.iter().for_each(|check| terminal.result(&line(check)));
         terminal.result(&format!("  written {}", shown.page.display()));
     }
+    let gallery = gallery.map(Gallery::write).transpose()?;
     if args.json {
         terminal.json(&printed)?;
-    } else if wrong > 0 {
+        return Ok(u8::from(wrong > 0));
+    }
+    if wrong > 0 {
         terminal.result(&format!("{wrong} numbers are not those of theory"));
+    }
+    if let Some(page) = gallery {
+        terminal.result(&format!("written {}", page.display()));
     }
     Ok(u8::from(wrong > 0))
 }

@@ -50,6 +50,15 @@ fn every_number_of_the_demonstrations_is_that_of_theory() {
         let there = snapshot(&folder).values().filter(|content| content.is_some()).count();
         assert_eq!(listed + 1, there, "{name}");
     }
+    let gallery = read(place.made("demos/index.html"));
+    let linked = ["href=\"", "src=\""].map(|before| gallery.split(before).skip(1));
+    for linked in linked.into_iter().flatten() {
+        let linked = linked.split_once('"').unwrap().0;
+        assert!(place.made("demos").join(linked).is_file(), "{linked}");
+    }
+    for name in &names {
+        assert!(gallery.contains(&format!("{name}/page.html")), "{name}: {gallery}");
+    }
     let mut met = BTreeSet::new();
     for (path, content) in snapshot(place.made("demos")) {
         if path.ends_with("events.jsonl") {
@@ -67,6 +76,13 @@ fn every_number_of_the_demonstrations_is_that_of_theory() {
     place.run_well("demo saddle --quick --force");
     let after = snapshot(place.made("demos/saddle")).into_keys().collect::<Vec<_>>();
     assert_eq!(before, after);
+    std::fs::create_dir(place.made("own")).unwrap();
+    std::fs::write(place.made("own/index.html"), "mine").unwrap();
+    let refused = place.run("demo saddle symmetry --quick --out own");
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    assert!(refused.err.contains("own/index.html"), "{}", refused.err);
+    assert_eq!(read(place.made("own/index.html")), "mine");
+    assert!(!place.made("own/saddle").exists());
     let line = place.run("demo sadle").refusal().unwrap();
     assert!(line.contains("did you mean 'saddle'"), "{line}");
 }

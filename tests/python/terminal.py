@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -16,6 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("SHARPSCOPE", ROOT / "target/release/sharpscope"))
 GOLDENS = ROOT / "tests/goldens"
 PATIENCE = 60
+
+
+def _own_terminal():
+    """The terminal is that of the process, whose Ctrl-C counts even where these tests run in the background."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Seen:
@@ -36,7 +43,7 @@ class Seen:
             stdout=self.slave,
             stderr=self.slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_own_terminal,
             env={**clean, "TERM": "xterm-256color", **dict(env)},
         )
 

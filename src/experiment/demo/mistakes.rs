@@ -297,7 +297,11 @@ fn kinks(bench: &mut Bench) -> Result<()> {
         let axis = &measured.slice.axes[0];
         let both = axis.eigenvalue.zip(axis.second_difference);
         let apart = both.map_or(f64::NAN, |(value, difference)| (difference / value - 1.0).abs());
-        let seen = if apart > 0.01 { 1.0 } else { 0.0 };
+        let seen = match apart > 0.01 {
+            true => 1.0,
+            false if apart.is_nan() => f64::NAN,
+            false => 0.0,
+        };
         let what =
             format!("whether differences say another curvature than the eigenvalue of '{name}'");
         bench.check(what, kinked, seen, 0.0);

@@ -9,6 +9,7 @@ mod critical_point;
 mod degeneracy;
 mod dense;
 mod edge;
+mod gallery;
 mod interpolation;
 mod mistakes;
 mod mode_connectivity;
@@ -33,6 +34,7 @@ use crate::names::choices;
 use crate::record::optional;
 
 pub use bench::{Bench, Made, Role, View};
+pub use gallery::Gallery;
 
 /// All of them, in the order in which they are listed.
 pub const DEMOS: &[Demo] = &[

@@ -6,7 +6,7 @@ use super::bench::{Bench, Made, Role, View};
 use super::{Check, Demo};
 use crate::record::short;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}\
+pub(super) const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}\
 table{border-collapse:collapse}td,th{padding:.2em .8em;border-bottom:1px solid #ccc;text-align:left}\
 img{max-width:100%}pre{background:#f4f4f4;padding:.6em;overflow:auto}.no{color:#b00020;font-weight:bold}";
 
@@ -96,6 +96,6 @@ fn table(checks: &[Check]) -> String {
     html + "</table>\n"
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

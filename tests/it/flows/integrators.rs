@@ -1,6 +1,6 @@
 //! What the integrators do where the solution is known.
 
-use super::Sharpening;
+use super::{Sharpening, TwoLayers};
 use crate::landscape::{Separable, Term, close};
 use sharpscope::flow::{Decayed, Flow, GradientFlow, Law, StableFlow, Tolerance, TopSettings};
 
@@ -120,4 +120,24 @@ fn gradient_flow_sharpens_past_the_threshold() {
     let mut flow = GradientFlow::new(vec![0.0, 1.0], TopSettings::default(), EXACT);
     let found = gone(&mut flow, &mut objective, 0.5, 3);
     close(found[1], 3.0 - 2.0 * (-1.5_f64).exp(), 1e-5);
+}
+
+/// f(u, v) = (uv - t)^2/2. The flow keeps u^2 - v^2, and with u = v it is that of p = u^2, dp/dt = 2 eta p (t - p).
+#[test]
+fn gradient_flow_of_two_layers_keeps_their_imbalance() {
+    let (target, lr, steps) = (1.5, 0.1, 12);
+    let follow = |start: [f64; 2]| {
+        let mut objective = TwoLayers::new(target);
+        let mut flow = GradientFlow::new(start.to_vec(), TopSettings::default(), EXACT);
+        gone(&mut flow, &mut objective, lr, steps)
+    };
+    let found = follow([2.0, 0.3]);
+    close(found[0] * found[0] - found[1] * found[1], 4.0 - 0.09, 1e-5);
+    close(found[0] * found[1], target, 0.05);
+
+    let found = follow([0.4, 0.4]);
+    let growth = (-2.0 * target * lr * steps as f64).exp();
+    let p = target / (1.0 + (target / 0.16 - 1.0) * growth);
+    close(found[0] * found[0], p, 1e-5);
+    close(found[0], found[1], 1e-12);
 }
