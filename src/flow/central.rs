@@ -7,7 +7,7 @@ use super::{Law, stable};
 use crate::autodiff::Objective;
 use crate::curvature::{DifferenceStep, curvature_gradients};
 use crate::error::{Error, Result, check_length};
-use crate::linalg::{EigenPair, dot, symmetric_eigen};
+use crate::linalg::{EigenPair, axpy, dot, symmetric_eigen};
 
 /// Steps of Euler's method to a step of the optimizer.
 const SUBSTEPS: usize = 4;
@@ -210,7 +210,7 @@ impl CentralFlow {
             for i in 0..=j {
                 // Off the diagonal an entry counts twice.
                 let weight = if i == j { 1.0 } else { 2.0 } * held.x[i * k + j];
-                add(&mut force, 0.5 * weight, &frame.bends[pair(i, j)]);
+                axpy(&mut force, 0.5 * weight, &frame.bends[pair(i, j)]);
                 let of = squares.iter_mut().zip(&local.hu[i]).zip(&local.hu[j]);
                 of.for_each(|((s, x), y)| *s += weight * x * y);
             }
@@ -272,7 +272,7 @@ fn oscillations(here: &Here, held: &Held, local: &Local) -> Result<Vec<Oscillati
     let of = |at: usize| {
         let q = eigen.vector(at);
         let mut covector = vec![0.0; local.root.len()];
-        q.iter().zip(&local.pu).for_each(|(q, pu)| add(&mut covector, *q, pu));
+        q.iter().zip(&local.pu).for_each(|(q, pu)| axpy(&mut covector, *q, pu));
         let curvature = q.iter().zip(&here.pairs).map(|(q, pair)| q * q * pair.value).sum();
         Oscillation { variance: eigen.values[at].max(0.0), covector, curvature }
     };
@@ -282,9 +282,4 @@ fn oscillations(here: &Here, held: &Held, local: &Local) -> Result<Vec<Oscillati
 /// P times each vector.
 fn weighted(vectors: &[Vec<f64>], root: &[f64]) -> Vec<Vec<f64>> {
     vectors.iter().map(|u| u.iter().zip(root).map(|(u, d)| u / (d * d)).collect()).collect()
-}
-
-/// x += factor y.
-pub(super) fn add(x: &mut [f64], factor: f64, y: &[f64]) {
-    x.iter_mut().zip(y).for_each(|(x, y)| *x += factor * y);
 }

@@ -1,13 +1,12 @@
 //! Gradient flow.
 
-use super::central::add;
 use super::phi::phi;
 use super::point::{Flow, FlowPoint};
 use super::stable::point;
 use super::top::{Here, TopSettings, TopSpace};
 use crate::autodiff::{Objective, Samples};
 use crate::error::{Error, Result, check_length};
-use crate::linalg::{EigenPair, dot, norm};
+use crate::linalg::{EigenPair, axpy, dot, norm};
 
 /// How exactly gradient flow is followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +42,7 @@ impl Stiff<'_> {
         let rest = of(0.0);
         let mut y: Vec<f64> = x.iter().map(|x| rest * x).collect();
         for EigenPair { value, vector, .. } in self.0 {
-            add(&mut y, (of(-h * value) - rest) * dot(vector, x), vector);
+            axpy(&mut y, (of(-h * value) - rest) * dot(vector, x), vector);
         }
         y
     }
@@ -77,15 +76,16 @@ impl GradientFlow {
         let half = way(&stiff.apply(0.5 * h, f, |z| phi(1, z)), 0.5 * h);
         let middle = bend(&half)?;
         let mut inner = f.to_vec();
-        add(&mut inner, 2.0, &middle);
+        axpy(&mut inner, 2.0, &middle);
         let end = bend(&way(&stiff.apply(h, &inner, |z| phi(1, z)), h))?;
         self.spent += 2;
         let mut moved = way(&stiff.apply(h, f, |z| phi(1, z)), h);
-        add(&mut moved, h, &stiff.apply(h, &middle, |z| 4.0 * phi(2, z) - 8.0 * phi(3, z)));
-        add(&mut moved, h, &stiff.apply(h, &end, |z| 4.0 * phi(3, z) - phi(2, z)));
+        axpy(&mut moved, h, &stiff.apply(h, &middle, |z| 4.0 * phi(2, z) - 8.0 * phi(3, z)));
+        let last = stiff.apply(h, &end, |z| 4.0 * phi(3, z) - phi(2, z));
+        axpy(&mut moved, h, &last);
         // Of order 2: h phi_1 f + 2 h phi_2 N(a).
         let mut error = stiff.apply(h, &middle, |z| 2.0 * phi(2, z) - 8.0 * phi(3, z));
-        add(&mut error, 1.0, &stiff.apply(h, &end, |z| 4.0 * phi(3, z) - phi(2, z)));
+        axpy(&mut error, 1.0, &last);
         Ok((moved, h * norm(&error)))
     }
 
@@ -121,7 +121,7 @@ impl GradientFlow {
                 }
                 continue;
             }
-            add(&mut self.theta, 1.0, &moved);
+            axpy(&mut self.theta, 1.0, &moved);
             left -= h;
             if left > 0.0 {
                 objective.set_parameters(&self.theta)?;

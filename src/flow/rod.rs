@@ -1,13 +1,12 @@
 //! The middle of two iterates, and half of what is between them.
 
 use super::Law;
-use super::central::add;
 use super::point::{Flow, FlowPoint, Oscillation};
 use super::stable::point;
 use super::top::{TopSettings, TopSpace, scaled};
 use crate::autodiff::{Objective, Samples};
 use crate::error::{Error, Result, check_length};
-use crate::linalg::{dot, norm, symmetric_eigen};
+use crate::linalg::{axpy, dot, norm, symmetric_eigen};
 
 /// Steps of Euler's method to a step of the optimizer.
 const SUBSTEPS: usize = 8;
@@ -101,10 +100,10 @@ impl RodFlow {
         for sign in signs {
             let mut end = self.theta.clone();
             if let Some(rod) = self.rods.first() {
-                add(&mut end, *sign, rod);
+                axpy(&mut end, *sign, rod);
             }
             objective.set_parameters(&end)?;
-            add(&mut product, 1.0 / signs.len() as f64, &objective.hvp(&along)?);
+            axpy(&mut product, 1.0 / signs.len() as f64, &objective.hvp(&along)?);
             self.spent += 2;
         }
         let finite = expected.is_finite() && mean.iter().chain(&product).all(|x| x.is_finite());
@@ -133,7 +132,7 @@ impl RodFlow {
         self.rods = largest
             .map(|at| {
                 let mut rod = vec![0.0; root.len()];
-                eigen.vector(at).iter().zip(&columns).for_each(|(q, z)| add(&mut rod, *q, z));
+                eigen.vector(at).iter().zip(&columns).for_each(|(q, z)| axpy(&mut rod, *q, z));
                 scaled(&rod, root)
             })
             .filter(|rod| norm(rod) > least)

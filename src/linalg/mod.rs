@@ -24,4 +24,5 @@ pub use stochastic::{
     HutchPlusPlus, Hutchinson, Quadrature, Recurrence, Share, SpectralDensity, StochasticLanczos,
     TraceEstimate, exact_trace,
 };
+pub(crate) use vector::axpy;
 pub use vector::{dot, norm, rademacher_vector, random_unit_vector, random_unit_vectors};

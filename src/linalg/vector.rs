@@ -32,6 +32,12 @@ pub fn norm(a: &[f64]) -> f64 {
     most * a.iter().map(|x| (x / most).powi(2)).sum::<f64>().sqrt()
 }
 
+/// y += a x, for vectors of the same length.
+pub(crate) fn axpy(y: &mut [f64], a: f64, x: &[f64]) {
+    debug_assert_eq!(y.len(), x.len());
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
+}
+
 /// A vector drawn uniformly from the unit sphere of R^n (normalised Gaussian entries).
 pub fn random_unit_vector<R: Rng>(n: usize, rng: &mut R) -> Vec<f64> {
     let mut v: Vec<f64> = StandardNormal.sample_iter(rng).take(n).collect();

@@ -1,6 +1,6 @@
 //! The central flow against closed forms, gradient descent's own mean, and PyTorch.
 
-use super::Sharpening;
+use super::Plane;
 use crate::landscape::close;
 use crate::support::{Place, Table, json_file};
 use sharpscope::autodiff::Objective;
@@ -26,7 +26,7 @@ fn after(
 #[test]
 fn it_ends_in_the_middle_of_gradient_descents_cycle() {
     let (target, lr) = (2.2, 0.5);
-    let point = after(&mut flow(&[0.0, 1.0]), &mut Sharpening::new(target), lr, 60);
+    let point = after(&mut flow(&[0.0, 1.0]), &mut Plane::sharpening(target), lr, 60);
     let y = (2.0 / lr).sqrt();
     close(point.theta[1], y, 1e-6);
     close(point.curvatures[0], 2.0, 1e-6);
@@ -74,7 +74,7 @@ fn it_is_pytorchs() {
 }
 
 /// Two copies of one problem, each with an oscillation of its own at a target of its own.
-struct Two([Sharpening; 2], sharpscope::autodiff::ParameterLayout);
+struct Two([Plane; 2], sharpscope::autodiff::ParameterLayout);
 
 impl Objective for Two {
     fn layout(&self) -> &sharpscope::autodiff::ParameterLayout {
@@ -127,7 +127,7 @@ impl Objective for Two {
 fn two_directions_are_held_at_once() {
     let (targets, lr) = ([3.0, 4.0], 0.5);
     let layout = sharpscope::autodiff::ParameterLayout::new([("w", vec![4])]);
-    let mut two = Two(targets.map(Sharpening::new), layout);
+    let mut two = Two(targets.map(Plane::sharpening), layout);
     let point = after(&mut flow(&[0.0, 1.0, 0.0, 1.2]), &mut two, lr, 60);
     let y = (2.0 / lr).sqrt();
     close(point.theta[1], y, 1e-6);
@@ -144,7 +144,7 @@ fn two_directions_are_held_at_once() {
 fn with_a_preconditioner_the_sharpness_stays_at_the_threshold() {
     let lr = 0.02;
     let law = Law::RmsProp { beta2: 0.9, eps: 1e-8 };
-    let mut objective = Sharpening::new(3.0);
+    let mut objective = Plane::sharpening(3.0);
     let mut flow =
         CentralFlow::new(law, vec![0.0, 1.0], vec![1e-3, 1.0], TopSettings::default(), 1e-16);
     let mut points = Vec::new();
@@ -161,6 +161,6 @@ fn with_a_preconditioner_the_sharpness_stays_at_the_threshold() {
 
 #[test]
 fn it_does_not_start_where_nothing_is_stable() {
-    let told = flow(&[0.0, 2.5]).step(&mut Sharpening::new(3.0), 0.5).unwrap_err().to_string();
+    let told = flow(&[0.0, 2.5]).step(&mut Plane::sharpening(3.0), 0.5).unwrap_err().to_string();
     assert!(told.contains("1.56 times the threshold"), "{told}");
 }

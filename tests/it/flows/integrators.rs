@@ -1,6 +1,6 @@
 //! What the integrators do where the solution is known.
 
-use super::{Sharpening, TwoLayers};
+use super::Plane;
 use crate::landscape::{Separable, Term, close};
 use sharpscope::flow::{Decayed, Flow, GradientFlow, Law, StableFlow, Tolerance, TopSettings};
 
@@ -116,7 +116,7 @@ fn decay_is_a_term_of_the_loss() {
 /// Along x = 0 the flow sharpens past the threshold: y = t + (y0 - t) exp(-eta time).
 #[test]
 fn gradient_flow_sharpens_past_the_threshold() {
-    let mut objective = Sharpening::new(3.0);
+    let mut objective = Plane::sharpening(3.0);
     let mut flow = GradientFlow::new(vec![0.0, 1.0], TopSettings::default(), EXACT);
     let found = gone(&mut flow, &mut objective, 0.5, 3);
     close(found[1], 3.0 - 2.0 * (-1.5_f64).exp(), 1e-5);
@@ -127,7 +127,7 @@ fn gradient_flow_sharpens_past_the_threshold() {
 fn gradient_flow_of_two_layers_keeps_their_imbalance() {
     let (target, lr, steps) = (1.5, 0.1, 12);
     let follow = |start: [f64; 2]| {
-        let mut objective = TwoLayers::new(target);
+        let mut objective = Plane::two_layers(target);
         let mut flow = GradientFlow::new(start.to_vec(), TopSettings::default(), EXACT);
         gone(&mut flow, &mut objective, lr, steps)
     };
