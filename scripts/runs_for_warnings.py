@@ -404,15 +404,16 @@ def is_done(folder: Path) -> bool:
 
 
 def runs(parts: list[str]) -> list[tuple[str, str, int]]:
-    """Name, flags and seed of each run of these parts."""
+    """Name, flags and seed of each run of these parts: those with the first seeds, then the others."""
     numbers: dict[tuple[str, str], int] = {}
-    found = []
+    found: list[list[tuple[str, str, int]]] = [[], []]
     for part, kind, flags in settings():
         number = numbers[part, kind] = numbers.get((part, kind), 0) + 1
         if part in parts:
             name = f"{part}-{kind}-{number:02}"
-            found += [(f"{name}-seed-{seed}", flags, seed) for seed in SEEDS[part]]
-    return found
+            for some, seed in zip(found, SEEDS[part], strict=True):
+                some.append((f"{name}-seed-{seed}", flags, seed))
+    return [run for some in found for run in some]
 
 
 def train(run: tuple[str, str, int], arguments: argparse.Namespace) -> str:
