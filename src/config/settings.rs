@@ -92,7 +92,8 @@ settings! {
             /// dataset, label noise [default: --seed]
             data_seed: u64;
             /// Where a loss spike is warned of: stop (with a checkpoint), halve-lr (from the next
-            /// update to the end) or checkpoint [default: nothing]
+            /// update to the end), lower-lr (by as much as the coming steps need, given back when
+            /// they bear it) or checkpoint [default: nothing]
             on_warning: WarningAction;
             /// Evaluate validation every N steps, besides where curvature is measured [default:
             /// --every]

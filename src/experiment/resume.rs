@@ -8,7 +8,7 @@ use crate::config::{RunConfig, Settings};
 use crate::device::BackendChoice;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
-use crate::profile::{History, TrainingState, action_taken};
+use crate::profile::{History, TrainingState, action_taken, rate_factor_after};
 use crate::record::{Event, EventKind, StepRow, WarningAction};
 use crate::rundir::{RunWriter, StepTable, StoredRun, read_safetensors};
 use crate::stability::{Monitor, StabilitySettings};
@@ -45,8 +45,9 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
     let (init, before) = (settings.init.clone(), settings.on_warning);
     let changes = Settings { force: None, ..changes };
     let settings = changed(path, changes, Settings { init: None, ..settings })?;
-    let halves_now = settings.on_warning == Some(WarningAction::HalveLr);
-    let newly_halves = halves_now && settings.on_warning != before;
+    let lowers = [WarningAction::HalveLr, WarningAction::LowerLr];
+    let newly = settings.on_warning.filter(|action| Some(*action) != before);
+    let newly_lowers = newly.filter(|action| lowers.contains(action));
     let mut prepared = prepare_there(stored, RunConfig::resolve(settings)?)?;
     prepared.config.init = init;
     prepared.config.place.out = Some(stored.seen_from_there(path));
@@ -73,8 +74,8 @@ pub(crate) fn go_on(stored: &StoredRun, changes: Settings) -> Result<Started> {
     let events = still_true(stored.events()?, &rows, stored.monitor(None));
     let seconds = stored.summary().map_or_else(|| spent(&rows), |summary| summary.total_seconds);
     let mut history = History { rows, events, seconds };
-    if newly_halves {
-        halve_where_warned(&mut state, &mut history, &prepared.config);
+    if let Some(action) = newly_lowers {
+        lower_where_warned(action, &mut state, &mut history, &prepared.config);
     }
     run.first_step = step;
     run.theta.clone_from(&state.theta);
@@ -208,17 +209,24 @@ pub(super) fn spent(rows: &[StepRow]) -> f64 {
     rows.iter().map(|row| (row.step_ms + row.curvature_ms.unwrap_or(0.0)) / 1e3).sum()
 }
 
-/// A run that now is to halve its rate on a warning does so for the one that still stands.
-fn halve_where_warned(state: &mut TrainingState, history: &mut History, config: &RunConfig) {
+/// A run that now is to lower its rate on a warning does so for the one that still stands.
+fn lower_where_warned(
+    action: WarningAction,
+    state: &mut TrainingState,
+    history: &mut History,
+    config: &RunConfig,
+) {
     let Some(last) = state.step.checked_sub(1) else { return };
     let horizon = StabilitySettings::default().warning.warning_horizon;
-    let stands = |event: &&Event| {
-        matches!(event.kind, EventKind::SpikeWarning { .. }) && event.step + horizon >= last
-    };
-    if history.events.iter().any(|event| stands(&event)) {
-        let action = WarningAction::HalveLr;
-        state.rate_factor *= action.rate_factor();
-        let kind = action_taken(action, state.step, &config.learning_rate(), state.rate_factor);
+    let standing = history.events.iter().rev().find_map(|event| match event.kind {
+        EventKind::SpikeWarning { bearable, .. } if event.step + horizon >= last => Some(bearable),
+        _ => None,
+    });
+    if let Some(bearable) = standing {
+        let factor = action.factor_for(bearable);
+        state.rate_factor = rate_factor_after(state.rate_factor, factor);
+        let factors = [factor, state.rate_factor];
+        let kind = action_taken(action, state.step, &config.learning_rate(), factors);
         history.events.push(Event { step: last, kind });
     }
 }

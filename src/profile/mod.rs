@@ -19,6 +19,6 @@ pub use own_loop::{NextUpdate, Profiler, ProfilerSettings};
 pub use quantities::Quantity;
 pub use realized::{Descended, Realized};
 pub use recorder::{Recorder, monitor};
-pub use state::{BatchPosition, History, TrainingState, action_taken};
+pub use state::{BatchPosition, History, TrainingState, action_taken, rate_factor_after};
 pub use step::{Objectives, Start, StepMeter, Update, threshold};
 pub use summary::SummaryBuilder;

@@ -69,13 +69,19 @@ pub struct History {
     pub seconds: f64,
 }
 
-/// What is told of an action that has changed the rates from update `next_step` on to those of the
+/// What is told of an action that has multiplied the rates from update `next_step` on by `factor`, to those of the
 /// schedule times `rate_factor`.
 pub fn action_taken(
     action: WarningAction,
     next_step: usize,
     schedule: &Schedule,
-    rate_factor: f64,
+    [factor, rate_factor]: [f64; 2],
 ) -> EventKind {
-    EventKind::ActionTaken { action, next_step, lr: schedule.rate(next_step) * rate_factor }
+    let lr = schedule.rate(next_step) * rate_factor;
+    EventKind::ActionTaken { action, next_step, lr, factor: Some(factor) }
+}
+
+/// The factor on the schedule's rates after another by `factor`; rates above the schedule's are never taken.
+pub fn rate_factor_after(rate_factor: f64, factor: f64) -> f64 {
+    (rate_factor * factor).min(1.0)
 }

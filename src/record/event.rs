@@ -193,21 +193,39 @@ event_kinds! {
         /// Steps until the oscillation's share of the loss is visible, if its growth goes on;
         /// absent where it does not get there.
         in_steps: Option<usize>,
-        /// The edge ratio now.
-        edge_ratio: f64,
+        /// The edge ratio now; absent, as what follows from it, of an optimizer without a threshold.
+        edge_ratio: Option<f64>,
         /// Its slope, per step.
-        slope: f64,
+        slope: Option<f64>,
         /// Factor by which the gradient along the top eigenvector grows in a step, by the ratio.
-        growth: f64,
+        growth: Option<f64>,
         /// The same factor as measured over the latest rows.
         measured_growth: Option<f64>,
         /// c^2/(2 lambda_1) over the loss, c the gradient's component along the top eigenvector.
-        energy_share: f64,
+        energy_share: Option<f64>,
         /// |c| over the norm of the gradient.
-        gradient_alignment: f64,
+        gradient_alignment: Option<f64>,
         /// Batch sharpness (its ratio of means) over what it settles at, 1 between small batches' and
         /// large ones'.
         batch_ratio: Option<f64>,
+        /// The largest loss within the warning's horizon that the modes' growth leads to, in the middle of the
+        /// scenarios ...
+        predicted_loss: Option<f64>,
+        /// ... one in ten of which is below this ...
+        predicted_least: Option<f64>,
+        /// ... and one in ten above this.
+        predicted_most: Option<f64>,
+        /// The largest multiple of the learning rates to come at which nine scenarios in ten stay below a spike.
+        bearable: Option<f64>,
+    }
+
+    /// The oscillation that was warned of has died away: training bears a larger learning rate than it was left
+    /// with.
+    WarningLifted = "warning_lifted", assumes "the modes that are followed grow as on a local quadratic" {
+        /// The largest multiple of the learning rates to come at which nine scenarios in ten stay below a spike.
+        bearable: f64,
+        /// What the schedule's rates are multiplied by now.
+        rate_factor: f64,
     }
 
     /// A spike of the loss has ended, or the run has, or it has lasted too long to be one.
@@ -306,6 +324,8 @@ event_kinds! {
         next_step: usize,
         /// The learning rate of that step.
         lr: f64,
+        /// What the learning rates from there on are multiplied by.
+        factor: Option<f64>,
     }
 
     /// Curvature could not be measured, because a Hessian-vector product was not finite.
@@ -330,17 +350,29 @@ choices! {
         Stop = "stop",
         /// The learning rate is halved, from the next update to the end.
         HalveLr = "halve-lr",
+        /// The learning rate is lowered to what the coming steps bear, and given back when they bear it.
+        LowerLr = "lower-lr",
         /// A checkpoint is written.
         Checkpoint = "checkpoint",
     }
 }
 
 impl WarningAction {
-    /// What it multiplies the coming learning rates by.
+    /// What it multiplies the coming learning rates by, where the warning does not say what they bear.
     pub fn rate_factor(self) -> f64 {
         match self {
-            WarningAction::HalveLr => 0.5,
+            WarningAction::HalveLr | WarningAction::LowerLr => 0.5,
             WarningAction::Stop | WarningAction::Checkpoint => 1.0,
+        }
+    }
+
+    /// What it multiplies them by where the warning says that training bears `bearable` times them.
+    pub fn factor_for(self, bearable: Option<f64>) -> f64 {
+        /// At most and at least: a cut that is none helps nobody, and one by more is a stop.
+        const CUTS: (f64, f64) = (0.1, 0.9);
+        match (self, bearable) {
+            (WarningAction::LowerLr, Some(bearable)) => bearable.clamp(CUTS.0, CUTS.1),
+            _ => self.rate_factor(),
         }
     }
 }

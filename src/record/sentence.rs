@@ -31,6 +31,10 @@ impl EventKind {
                 "a loss spike is likely within {horizon} steps ({:.0}%)",
                 100.0 * probability
             ),
+            EventKind::WarningLifted { bearable, .. } => format!(
+                "the oscillation has died away: training bears {} times its learning rate",
+                short(*bearable)
+            ),
             EventKind::LossSpike { start, peak, height, recovered, .. } => format!(
                 "a loss spike began at step {start}: {} at step {peak}{}",
                 height.map_or("no finite loss".to_string(), |height| {
@@ -70,10 +74,15 @@ impl EventKind {
                 short(*found),
                 short(*followed)
             ),
-            EventKind::ActionTaken { action, next_step, lr } => match action {
+            EventKind::ActionTaken { action, next_step, lr, factor } => match action {
                 WarningAction::Stop => "stopped, as --on-warning says".to_string(),
                 WarningAction::HalveLr => {
                     format!("learning rate halved: {} from step {next_step} on", short(*lr))
+                }
+                WarningAction::LowerLr => {
+                    let given_back = factor.is_some_and(|factor| factor > 1.0);
+                    let what = if given_back { "given back" } else { "lowered" };
+                    format!("learning rate {what}: {} from step {next_step} on", short(*lr))
                 }
                 WarningAction::Checkpoint => format!("checkpoint of step {next_step} written"),
             },

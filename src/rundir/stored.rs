@@ -11,7 +11,7 @@ use crate::data;
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
-use crate::profile::{RunInfo, TrainingState, monitor};
+use crate::profile::{RunInfo, TrainingState, monitor, rate_factor_after};
 use crate::record::{Event, EventKind, StepRow, Summary};
 use crate::stability::{Monitor, StabilitySettings};
 
@@ -396,8 +396,11 @@ impl StoredRun {
     pub fn checkpoint_state(&self, step: usize) -> Result<Option<CheckpointState>> {
         let Some(mut state) = self.directory.checkpoint_state(step)? else { return Ok(None) };
         let factor = self.change_since(step, &state.schedule)?;
-        state.schedule.rate_factor *= factor;
-        state.schedule.next_lr *= factor;
+        if factor != 1.0 {
+            let before = state.schedule.rate_factor;
+            state.schedule.rate_factor = rate_factor_after(before, factor);
+            state.schedule.next_lr *= state.schedule.rate_factor / before;
+        }
         Ok(Some(state))
     }
 
@@ -405,8 +408,8 @@ impl StoredRun {
     /// went on from it was told to lower them by an earlier warning.
     fn change_since(&self, step: usize, stood: &ScheduleHead) -> Result<f64> {
         let told = self.events()?.iter().rev().find_map(|event| match event.kind {
-            EventKind::ActionTaken { action, next_step, lr } if next_step == step => {
-                Some((action.rate_factor(), lr))
+            EventKind::ActionTaken { action, next_step, lr, factor } if next_step == step => {
+                Some((factor.unwrap_or(action.rate_factor()), lr))
             }
             _ => None,
         });
@@ -468,9 +471,10 @@ impl StoredRun {
     /// As [`StoredRun::events`].
     pub fn rate_changes(&self, from: usize, to: usize) -> Result<Vec<(usize, f64)>> {
         let change = |event: &Event| match event.kind {
-            EventKind::ActionTaken { action, next_step, .. } => {
-                let changes = action.rate_factor() != 1.0 && next_step > from && next_step <= to;
-                changes.then(|| (next_step, action.rate_factor()))
+            EventKind::ActionTaken { action, next_step, factor, .. } => {
+                let factor = factor.unwrap_or(action.rate_factor());
+                let changes = factor != 1.0 && next_step > from && next_step <= to;
+                changes.then_some((next_step, factor))
             }
             _ => None,
         };

@@ -8,6 +8,12 @@ pub(super) fn positive(key: &str, value: f64) -> Result<()> {
     check(usable, key, value, "not a positive number", "give one above 0")
 }
 
+/// That it is a number of at least 0.
+pub(super) fn not_negative(key: &str, value: f64) -> Result<()> {
+    let usable = value.is_finite() && value >= 0.0;
+    check(usable, key, value, "below 0 or not a number", "give one of at least 0")
+}
+
 /// That it is above 0 and at most 1.
 pub(super) fn share(key: &str, value: f64) -> Result<()> {
     positive(key, value)?;

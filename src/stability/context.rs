@@ -17,6 +17,8 @@ pub struct Context {
     /// By how much the loss exceeds its baseline, in multiples of it; `None` during a spike and before
     /// there is a baseline.
     pub loss_rise: Option<f64>,
+    /// The robust deviation of the losses about that baseline, likewise.
+    pub loss_scatter: Option<f64>,
     /// The latest edge ratio, of this row or of one before it.
     pub edge_ratio: Option<f64>,
     /// Below the edge and in no spike, where the sharpness moves little from row to row.
@@ -28,6 +30,8 @@ pub struct Context {
     /// Whether the learning rate has been changed against the schedule since the row before, as by
     /// whoever acts on a warning.
     pub rate_departed: bool,
+    /// The latest learning rate over the schedule's.
+    pub rate_factor: f64,
     /// The learning rates of the run, or a multiple of them; constant where nothing is known of them.
     pub schedule: Schedule,
     /// The training loss of outputs that are all zero, where it is known.
@@ -40,11 +44,13 @@ impl Default for Context {
             in_spike: false,
             ended_spike: None,
             loss_rise: None,
+            loss_scatter: None,
             edge_ratio: None,
             calm: true,
             plateau: None,
             signal: None,
             rate_departed: false,
+            rate_factor: 1.0,
             schedule: Schedule::constant(1.0),
             zero_output_loss: None,
         }
@@ -79,7 +85,7 @@ impl ContextKeeper {
             edge_leave: settings.edge.edge_leave,
             spikes: SpikeDetector::new(&settings.spikes),
             plateau: PlateauFinder::new(&settings.plateau),
-            model: WarningModel::new(&settings.warning, &settings.trend),
+            model: WarningModel::new(settings),
             departure: None,
             context: Context::default(),
         }
@@ -100,10 +106,12 @@ impl ContextKeeper {
     /// Takes the next row in.
     pub fn observe(&mut self, row: &StepRow) -> &Context {
         let rate_departed = self.departs(row);
+        self.context.rate_factor = self.departure.unwrap_or(1.0);
         let context = &mut self.context;
         let loss = row.train_loss;
         // Of the losses before: a spike that begins here has risen above them.
         context.loss_rise = loss.and_then(|loss| self.spikes.excess(loss)).map(|(_, rise)| rise);
+        context.loss_scatter = self.spikes.scatter();
         context.ended_spike = loss.and_then(|loss| self.spikes.observe(row.step, loss));
         context.in_spike = self.spikes.started().is_some();
         context.edge_ratio = row.edge_ratio.or(context.edge_ratio);

@@ -39,4 +39,7 @@ pub use settings::StabilitySettings;
 pub use spikes::{Spike, SpikeDetector, SpikeSettings, spikes};
 pub use stationary::StationarySettings;
 pub use trend::{TrendSettings, median, robust_deviation};
-pub use warning::{Alarm, FEATURES, Signal, WarningSettings, WarningWeights, growth};
+pub use warning::{
+    Alarm, FEATURES, PredictedLoss, PredictionSettings, Signal, WarningSettings, WarningWeights,
+    growth,
+};

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::{
     CatapultSettings, DivergenceSettings, EdgeSettings, ForecastSettings, PhaseSettings,
-    PlateauSettings, PrecisionSettings, SpikeSettings, StationarySettings, TrendSettings,
-    WarningSettings,
+    PlateauSettings, PrecisionSettings, PredictionSettings, SpikeSettings, StationarySettings,
+    TrendSettings, WarningSettings,
 };
 use crate::error::Result;
 
@@ -59,6 +59,8 @@ groups! {
     catapult: CatapultSettings,
     /// When a spike is warned of.
     warning: WarningSettings,
+    /// How the loss of the coming steps is predicted.
+    prediction: PredictionSettings,
     /// When a loss stands still.
     plateau: PlateauSettings,
     /// What kind of point it stands still at.

@@ -152,6 +152,18 @@ impl SpikeDetector {
         Some((over(robust_deviation(&calm, baseline)), over(baseline.abs())))
     }
 
+    /// The robust deviation of the losses about the baseline, over it; `None` during a spike and before there is
+    /// a baseline.
+    pub fn scatter(&self) -> Option<f64> {
+        if self.open.is_some() || self.calm.len() < self.settings.spike_window_least {
+            return None;
+        }
+        let calm = self.latest();
+        let baseline = median(calm.iter().copied())?;
+        let scatter = robust_deviation(&calm, baseline) / baseline.abs();
+        scatter.is_finite().then_some(scatter)
+    }
+
     /// Takes in the next loss; the spike that ends with it, if one does.
     pub fn observe(&mut self, step: usize, loss: f64) -> Option<Spike> {
         let Some(open) = &mut self.open else {

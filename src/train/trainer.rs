@@ -15,7 +15,7 @@ use crate::optim::{Optimizer, Schedule, StabilityContext, StabilityOperator};
 use crate::problem::Problem;
 use crate::profile::{
     Checkpoint, Descended, History, Objectives, Observer, Realized, Recorder, RunInfo, Start,
-    StepMeter, TrainingState, Update, action_taken, monitor, row, threshold,
+    StepMeter, TrainingState, Update, action_taken, monitor, rate_factor_after, row, threshold,
 };
 use crate::record::{Event, EventKind, ExitStatus, Summary, WarningAction};
 use crate::stability::{Monitor, StabilitySettings};
@@ -499,11 +499,17 @@ impl Trainer<'_> {
         recorder: &mut Recorder<'_>,
     ) -> Result<Option<ExitStatus>> {
         let events = recorder.row(&mut step.row, step.remark.take())?;
-        let warned =
-            events.iter().any(|event| matches!(event.kind, EventKind::SpikeWarning { .. }));
-        let action = self.settings.on_warning.filter(|_| warned);
+        let warning = events.iter().find_map(|event| match event.kind {
+            EventKind::SpikeWarning { bearable, .. } => Some(bearable),
+            _ => None,
+        });
+        let action = self.settings.on_warning.filter(|_| warning.is_some());
         if let Some(action) = action {
-            self.act(action, step.row.step, at, recorder)?;
+            let factor = action.factor_for(warning.flatten());
+            self.act(action, factor, step.row.step, at, recorder)?;
+        }
+        if self.settings.on_warning == Some(WarningAction::LowerLr) {
+            self.give_back(&events, step.row.step, at, recorder)?;
         }
         let status = if action == Some(WarningAction::Stop) {
             ExitStatus::StoppedOnWarning
@@ -523,18 +529,40 @@ impl Trainer<'_> {
     fn act(
         &mut self,
         action: WarningAction,
+        factor: f64,
         step: usize,
         at: &mut Loop,
         recorder: &mut Recorder<'_>,
     ) -> Result<()> {
-        at.rate_factor *= action.rate_factor();
+        at.rate_factor = rate_factor_after(at.rate_factor, factor);
         // A run that goes on from the checkpoint keeps the events of before it.
-        let kind = action_taken(action, step + 1, &self.planned(at.sought), at.rate_factor);
+        let factors = [factor, at.rate_factor];
+        let kind = action_taken(action, step + 1, &self.planned(at.sought), factors);
         recorder.event(&Event { step, kind })?;
         if action == WarningAction::Checkpoint {
             self.save_ahead(at, step + 1, recorder)?;
         }
         Ok(())
+    }
+
+    /// Gives of the learning rate back what the coming steps bear, where the row says so.
+    fn give_back(
+        &mut self,
+        events: &[Event],
+        step: usize,
+        at: &mut Loop,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<()> {
+        let lifted = events.iter().find_map(|event| match event.kind {
+            EventKind::WarningLifted { bearable, .. } => Some(bearable),
+            _ => None,
+        });
+        match lifted.map(|bearable| bearable.min(1.0 / at.rate_factor)) {
+            Some(factor) if factor > 1.0 => {
+                self.act(WarningAction::LowerLr, factor, step, at, recorder)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Moves the objectives that this step evaluates to `theta`.

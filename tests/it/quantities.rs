@@ -213,3 +213,38 @@ fn generalized_sharpnesses_lie_between_their_bounds() {
     let nuclear = row.measured["spectral_sharpness_edge"] * 0.05 / 2.0;
     assert!(nuclear >= norm(&gradient) && nuclear < sum, "{nuclear}");
 }
+
+/// Along an eigenvector gradient descent moves by -eta times the gradient there, and so does RMSProp in the
+/// metric of its preconditioner; all eigenvectors together make up gradient, step and curvature.
+#[test]
+fn modes_are_where_the_gradient_stands_along_eigenvectors_and_move_by_the_step() {
+    let settings = |optimizer: &str, decay: f64| {
+        json!({
+            "objective": {"kind": "quadratic", "spectrum": [8.0, 3.0, 0.5], "rotation": 1},
+            "optimizer": optimizer, "lr": 0.05, "steps": 4, "top": 3, "precision": "f64",
+            "backend": "cpu", "solver": "lanczos", "tolerance": 1e-9, "weight_decay": decay
+        })
+    };
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-7 * b.abs().max(1e-3);
+    for row in train(settings("sgd", 0.0)).rows {
+        let (along, step) = (&row.gradient_component, &row.step_component);
+        assert_eq!((along.len(), step.len()), (3, 3));
+        assert!(near(norm(along), row.grad_norm.unwrap()), "{row:?}");
+        assert!(near(norm(step), row.update_norm.unwrap()), "{row:?}");
+        let curvature: f64 = row.lambda.iter().zip(step).map(|(l, s)| l * s * s).sum();
+        assert!(near(curvature, row.step_curvature.unwrap()), "{row:?}");
+        // On a quadratic with its minimum at a loss of 0 the modes' energies are the loss.
+        let energy: f64 = row.lambda.iter().zip(along).map(|(l, c)| c * c / (2.0 * l)).sum();
+        assert!(near(energy, row.train_loss.unwrap()), "{row:?}");
+    }
+    for (optimizer, decay) in [("sgd", 0.0), ("sgd", 0.2), ("rmsprop", 0.0)] {
+        for row in train(settings(optimizer, decay)).rows {
+            let modes = row.gradient_component.iter().zip(&row.step_component);
+            for (along, step) in modes {
+                assert!(near(*step, -0.05 * along), "{optimizer}, {decay}: {row:?}");
+            }
+            let known = if optimizer == "sgd" { 3 } else { 1 };
+            assert_eq!(row.gradient_component.len(), known, "{optimizer}");
+        }
+    }
+}

@@ -124,6 +124,7 @@ fn for_every_kind_of_state() {
         (json!({"optimizer": "sam", "base": "adam", "perturbed_sharpness": true}), 9),
         (json!({"schedule": "cosine", "warmup": 3, "precision": "f64"}), 9),
         (json!({"lr": 0.4, "on_warning": "halve-lr"}), 12),
+        (json!({"lr": 0.4, "on_warning": "lower-lr"}), 12),
         (json!({"realized": "midpoint", "optimizer": "momentum"}), 10),
         (json!({"mechanism": true, "optimizer": "adam", "audit_every": 3, "samples": 20}), 9),
         (json!({"midpoint_sharpness": true, "solver": "lanczos", "batch_size": 7, "every": 2}), 7),

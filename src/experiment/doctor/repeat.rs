@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Prepared;
 use crate::linalg::{Lanczos, norm};
 use crate::problem::{Problem, Supervised, supervised};
-use crate::profile::{Checkpoint, History, Observer, TrainingState};
+use crate::profile::{Checkpoint, History, Observer, TrainingState, rate_factor_after};
 use crate::record::{Event, EventKind, StepRow};
 use crate::train::{Seek, TrainSettings, Trainer};
 
@@ -129,7 +129,7 @@ impl<'a> Path<'a> {
         // Where a warning changed the learning rate, it is changed again.
         for (next, factor) in stored.rate_changes(at.step, step)? {
             at = self.train(at, next)?;
-            at.rate_factor *= factor;
+            at.rate_factor = rate_factor_after(at.rate_factor, factor);
         }
         at = self.train(at, step)?;
         let same = self.is_recorded(&at)?;

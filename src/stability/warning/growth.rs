@@ -28,12 +28,21 @@ fn momentum(threshold_times_lr: f64) -> f64 {
 #[derive(Clone, Default)]
 pub(in crate::stability) struct Growth {
     told: Option<Arc<dyn Fn(f64) -> f64 + Send + Sync>>,
+    /// What was told at the edge ratios 0, [`APART`], and so on: what is told may take the eigenvalues of a matrix.
+    table: Arc<[f64]>,
 }
+
+/// From one edge ratio of the table to the next ...
+const APART: f64 = 0.01;
+/// ... up to this one.
+const FARTHEST: f64 = 4.0;
 
 impl Growth {
     /// Growth by `told`, a function of the edge ratio.
     pub fn new(told: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Self {
-        Self { told: Some(Arc::new(told)) }
+        let last = (FARTHEST / APART).round() as usize;
+        let table = (0..=last).map(|i| told(APART * i as f64)).collect();
+        Self { told: Some(Arc::new(told)), table }
     }
 
     /// The factor at this edge ratio. Where none was told, or what was told is not a positive number,
@@ -42,6 +51,18 @@ impl Growth {
         let told = self.told.as_ref().map(|told| told(edge_ratio));
         told.filter(|factor| factor.is_finite() && *factor > 0.0)
             .unwrap_or_else(|| growth(edge_ratio, momentum(threshold_times_lr)))
+    }
+
+    /// The same, between the values of a table where it was told: for the many ratios of a prediction.
+    pub fn near(&self, edge_ratio: f64, threshold_times_lr: f64) -> f64 {
+        let place = edge_ratio / APART;
+        let between = self.table.get(place as usize).zip(self.table.get(place as usize + 1));
+        match between {
+            Some((below, above)) if edge_ratio >= 0.0 && below * above > 0.0 => {
+                below + (above - below) * place.fract()
+            }
+            _ => self.at(edge_ratio, threshold_times_lr),
+        }
     }
 }
 

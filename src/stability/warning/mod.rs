@@ -18,30 +18,52 @@
 mod alarm;
 mod growth;
 mod model;
+mod modes;
+mod prediction;
 mod settings;
 mod signal;
+mod weights;
 
 pub use alarm::Alarm;
 pub(super) use growth::Growth;
 pub use growth::growth;
 pub(super) use model::WarningModel;
-pub use settings::{WarningSettings, WarningWeights};
-pub use signal::{FEATURES, Signal};
+pub use prediction::PredictionSettings;
+pub use settings::WarningSettings;
+pub use signal::{PredictedLoss, Signal};
+pub use weights::{FEATURES, WarningWeights};
 
 use super::{Context, Detector};
 use crate::record::{EventKind, StepRow};
 
-/// Warns where the models' score reaches its bar, and not again while that warning stands.
+/// Warns where the models' score reaches its bar, and not again while that warning stands; and says where a
+/// learning rate that was lowered can be given back.
 #[derive(Debug, Clone)]
 pub(super) struct SpikeWarnings {
     settings: WarningSettings,
     alarm: Alarm,
+    /// The step at which the rate was changed last, or at which it was said that it can be.
+    changed: usize,
 }
+
+/// A rate is not given back for less.
+const LEAST_GIVEN_BACK: f64 = 1.1;
 
 impl SpikeWarnings {
     pub fn new(settings: &WarningSettings) -> Self {
         let alarm = Alarm::new(0.0, settings.warning_horizon);
-        Self { settings: settings.clone(), alarm }
+        Self { settings: settings.clone(), alarm, changed: 0 }
+    }
+
+    /// What is told where the rate was lowered, the horizon of that has passed and the coming steps bear more.
+    fn lifted(&mut self, row: &StepRow, context: &Context) -> Option<EventKind> {
+        let bearable = context.signal.as_ref()?.bearable?;
+        let waited = row.step >= self.changed.saturating_add(self.settings.warning_horizon);
+        let calm = !context.in_spike && context.rate_factor < 1.0;
+        (calm && waited && bearable >= LEAST_GIVEN_BACK).then(|| {
+            self.changed = row.step;
+            EventKind::WarningLifted { bearable, rate_factor: context.rate_factor }
+        })
     }
 }
 
@@ -50,10 +72,16 @@ impl Detector for SpikeWarnings {
         // Somebody has acted on an earlier warning: it is done with.
         if context.rate_departed {
             self.alarm.lower();
+            self.changed = row.step;
         }
         let signal = context.signal.as_ref();
         let score = signal.map_or(f64::NEG_INFINITY, |signal| signal.score(&self.settings));
-        let due = self.alarm.observe(row.step, score, context.in_spike);
-        signal.filter(|_| due).map(|signal| signal.event(&self.settings)).into_iter().collect()
+        if self.alarm.observe(row.step, score, context.in_spike) {
+            return signal.map(|signal| signal.event(&self.settings)).into_iter().collect();
+        }
+        if score >= 0.0 {
+            return Vec::new();
+        }
+        self.lifted(row, context).into_iter().collect()
     }
 }

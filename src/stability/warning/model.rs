@@ -1,31 +1,122 @@
 //! The models of spikes: features of the rows, and what they say.
 
+use std::collections::VecDeque;
+
 use super::growth::Growth;
-use super::{FEATURES, Signal, WarningSettings, WarningWeights};
+use super::modes::{Mode, modes_of};
+use super::prediction::{Prediction, Standing};
+use super::{FEATURES, PredictedLoss, PredictionSettings, Signal, WarningSettings, WarningWeights};
 use crate::record::StepRow;
 use crate::stability::edge::edge_of;
-use crate::stability::trend::{Line, Trend};
-use crate::stability::{Context, TrendSettings};
+use crate::stability::trend::{Line, Trend, median, robust_deviation};
+use crate::stability::{Context, StabilitySettings, TrendSettings};
 
 /// Bounds of the logarithm of a growth, as a feature.
 const LOG_GROWTH: (f64, f64) = (-1.0, 1.5);
 /// The largest logarithm of a share of the loss, up or down, as a feature; the feature is a tenth of it.
 const LOG_SHARE: f64 = 30.0;
+/// Bounds of the logarithm of a predicted energy over what a spike takes.
+const LOG_PREDICTED: (f64, f64) = (-6.0, 4.0);
+/// The largest edge ratio and realized ratio, and the number of deviations of a gradient's norm.
+const LARGEST_RATIO: f64 = 3.0;
+const LARGEST_DEVIATION: f64 = 100.0;
+/// Bounds of the logarithm of the curvature along the step over the loss.
+const LOG_CURVATURE: (f64, f64) = (-8.0, 3.0);
+/// The largest trend over the horizon.
+const LARGEST_TREND: f64 = 2.0;
+/// Rows that a realized ratio beyond 1 is sustained over.
+const SUSTAINED: usize = 3;
+/// Gradient norms before there is a median of them.
+const LEAST_NORMS: usize = 3;
 
 /// Judges rows one by one.
 #[derive(Debug, Clone)]
 pub(in crate::stability) struct WarningModel {
     settings: WarningSettings,
+    prediction: PredictionSettings,
+    /// The rise of the loss, in multiples of its baseline and of deviations about it, that is a spike.
+    spike: (f64, f64),
     trend: TrendSettings,
     growth: Growth,
     /// Edge ratios over the schedule's rate.
     ratios: Trend,
+    /// Their logarithms.
+    log_ratios: Trend,
+    /// Norms of the gradient.
+    norms: Trend,
+    /// Realized ratios, the row's own last; 0 where there was none.
+    realized: VecDeque<f64>,
     /// Logarithms of the oscillation's component of the gradient, up to a constant.
     components: Trend,
     /// Logarithms of the oscillation's share of the loss.
     shares: Trend,
     /// The latest threshold, and the schedule's rate then.
     threshold: Option<(f64, f64)>,
+}
+
+/// The level that the loss is at: its baseline, where there is one.
+fn level(loss: f64, context: &Context) -> f64 {
+    loss / (1.0 + context.loss_rise.unwrap_or(0.0).max(-0.9))
+}
+
+/// g's + s'Hs/2 over the loss, s the update: s'Hs (1 - 1/r)/2 with the realized ratio r; 0 where that is not known.
+fn step_rise(row: &StepRow, loss: f64) -> f64 {
+    let of = |ratio: f64| row.step_curvature.map(|curvature| curvature * (1.0 - 1.0 / ratio) / 2.0);
+    let rise = row.realized_ratio.and_then(of).unwrap_or(0.0) / loss;
+    if rise.is_finite() { rise.clamp(-1.0, 1.0) } else { 0.0 }
+}
+
+/// What a row knows of the modes.
+struct OfModes {
+    oscillation: Oscillation,
+    threshold: f64,
+    edge_ratio: f64,
+    modes: Vec<Mode>,
+}
+
+/// What the models go by, by name: see [`WarningWeights`].
+#[derive(Default)]
+struct Features([f64; FEATURES.len()]);
+
+impl Features {
+    fn set(&mut self, name: &str, value: f64) {
+        let place = FEATURES.iter().position(|known| *known == name);
+        debug_assert!(place.is_some(), "{name} is no feature");
+        if let Some(place) = place.filter(|_| value.is_finite()) {
+            self.0[place] = value;
+        }
+    }
+
+    fn set_realized(&mut self, ratios: &VecDeque<f64>) {
+        let mut latest = ratios.iter().rev().map(|ratio| ratio.clamp(-1.0, LARGEST_RATIO));
+        let beyond = |ratio: f64| (ratio - 1.0).max(0.0);
+        let (now, before) = (latest.next().unwrap_or(0.0), latest.next().unwrap_or(0.0));
+        self.set("realized", now);
+        self.set("realized_beyond", beyond(now));
+        self.set("realized_before", beyond(before));
+        let least = ratios.iter().rev().take(SUSTAINED).copied().fold(LARGEST_RATIO, f64::min);
+        self.set("sustained", if ratios.len() < SUSTAINED { 0.0 } else { beyond(least) });
+    }
+
+    /// `spike` is the energy over the level of the loss that a spike takes.
+    fn set_prediction(&mut self, prediction: &Prediction, spike: f64) {
+        let of = |share: f64| {
+            let log = (prediction.largest(share) / spike).max(f64::MIN_POSITIVE).ln();
+            log.clamp(LOG_PREDICTED.0, LOG_PREDICTED.1)
+        };
+        self.set("predicted", of(0.5));
+        self.set("predicted_least", of(0.1));
+        self.set("predicted_most", of(0.9));
+    }
+
+    fn set_modes(&mut self, modes: &[Mode], edge_ratio: f64) {
+        let ratio = edge_ratio.clamp(0.0, LARGEST_RATIO);
+        self.set("ratio", ratio);
+        self.set("beyond", (ratio - 1.0).max(0.0));
+        let second = modes.get(1).map_or(0.0, |mode| mode.edge_ratio);
+        self.set("second", second.clamp(0.0, LARGEST_RATIO));
+        self.set("modes", modes.iter().filter(|mode| mode.edge_ratio > 1.0).count() as f64);
+    }
 }
 
 /// The oscillation along the top eigenvector, as one row has it.
@@ -106,12 +197,18 @@ fn batch_feature(row: &StepRow, batch_ratio: Option<f64>) -> f64 {
 
 impl WarningModel {
     /// A model that has seen nothing.
-    pub fn new(settings: &WarningSettings, trend: &TrendSettings) -> Self {
+    pub fn new(settings: &StabilitySettings) -> Self {
+        let StabilitySettings { warning: settings, trend, prediction, spikes, .. } = settings;
         Self {
             settings: settings.clone(),
+            prediction: prediction.clone(),
+            spike: (spikes.spike_factor - 1.0, spikes.spike_deviations),
             trend: trend.clone(),
             growth: Growth::default(),
             ratios: Trend::new(trend.trend_rows),
+            log_ratios: Trend::new(trend.trend_rows),
+            norms: Trend::new(trend.trend_rows),
+            realized: VecDeque::new(),
             components: Trend::new(settings.growth_rows),
             shares: Trend::new(settings.warning_horizon),
             threshold: None,
@@ -123,36 +220,169 @@ impl WarningModel {
         self.growth = growth;
     }
 
-    /// What `row` says; `None` where it lacks the edge ratio, the loss, the gradient or its alignment.
+    /// What `row` says; `None` where no curvature or no loss was measured.
     /// Of the context it takes the spike under way, the loss's rise and the schedule.
     pub fn observe(&mut self, row: &StepRow, context: &Context) -> Option<Signal> {
+        let loss = row.train_loss.filter(|loss| loss.is_finite());
+        let deviation = row.grad_norm.and_then(|norm| self.deviation(row.step, norm));
+        row.sharpness?;
+        if self.realized.len() > SUSTAINED {
+            self.realized.pop_front();
+        }
+        self.realized.push_back(row.realized_ratio.unwrap_or(0.0));
+        let of_modes = self.observe_modes(row, context);
+        let loss = loss?;
+
+        let mut features = Features::default();
+        features.set("loss_rise", context.loss_rise.unwrap_or(0.0).clamp(-1.0, 1.0));
+        features.set("scatter", context.loss_scatter.unwrap_or(0.0).clamp(0.0, 1.0));
+        features.set("gradient_deviation", deviation.unwrap_or(0.0));
+        features.set_realized(&self.realized);
+        features.set("step_rise", step_rise(row, loss));
+        let curvature = row.step_curvature.map(|curvature| (curvature.abs() / loss).ln());
+        let lowest = LOG_CURVATURE.0;
+        let curvature = curvature.filter(|c| !c.is_nan()).unwrap_or(lowest);
+        features.set("step_curvature", curvature.clamp(lowest, LOG_CURVATURE.1));
+        let mut signal = Signal {
+            step: row.step,
+            in_spike: context.in_spike,
+            early: 0.0,
+            imminent: 0.0,
+            features: features.0,
+            in_steps: None,
+            predicted: None,
+            bearable: None,
+            edge_ratio: None,
+            slope: None,
+            growth: None,
+            measured_growth: None,
+            energy_share: None,
+            gradient_alignment: row.gradient_alignment,
+            batch_ratio: None,
+        };
+        match &of_modes {
+            Some(of_modes) => self.enter_modes(&mut signal, row, loss, context, of_modes),
+            None => {
+                features.set("without_threshold", 1.0);
+                signal.features = features.0;
+            }
+        }
+        signal.early = probability(&self.settings.early_weights, &signal.features);
+        signal.imminent = probability(&self.settings.imminent_weights, &signal.features);
+        let asked = signal.score(&self.settings) >= 0.0 || context.rate_factor < 1.0;
+        signal.bearable =
+            of_modes.filter(|_| asked).map(|of_modes| self.bearable(row, loss, context, &of_modes));
+        Some(signal)
+    }
+
+    /// Takes in what the row knows of the modes.
+    fn observe_modes(&mut self, row: &StepRow, context: &Context) -> Option<OfModes> {
         let (_, threshold, edge_ratio) = edge_of(row)?;
         self.follow(row.step, threshold, edge_ratio, context);
         let oscillation = Oscillation::of(row)?;
         self.components.push(row.step, oscillation.log_share / 2.0);
         self.shares.push(row.step, oscillation.log_share);
+        Some(OfModes { oscillation, threshold, edge_ratio, modes: modes_of(row) })
+    }
 
+    /// Enters what they tell.
+    fn enter_modes(
+        &self,
+        signal: &mut Signal,
+        row: &StepRow,
+        loss: f64,
+        context: &Context,
+        of_modes: &OfModes,
+    ) {
+        let OfModes { oscillation, threshold, edge_ratio, modes } = of_modes;
+        let (threshold, edge_ratio) = (*threshold, *edge_ratio);
         let component = self.components.line();
         let outlook = self.outlook(row, threshold, edge_ratio, context);
         let in_steps = self.steps_until_visible(oscillation.log_share, &outlook);
         let batch_ratio = batch_ratio(row, threshold);
         let batch = batch_feature(row, batch_ratio);
-        let features = self.features(&oscillation, component, &outlook, in_steps, batch);
-        Some(Signal {
-            step: row.step,
-            in_spike: context.in_spike,
-            early: probability(&self.settings.early_weights, &features),
-            imminent: probability(&self.settings.imminent_weights, &features),
-            features,
-            in_steps,
-            edge_ratio,
-            slope: outlook.ratio_in(1) - outlook.ratio_in(0),
-            growth: outlook.growth_at(edge_ratio),
-            measured_growth: component.map(|line| line.slope.exp()).filter(|g| g.is_finite()),
-            energy_share: oscillation.energy_share,
-            gradient_alignment: oscillation.gradient_alignment,
-            batch_ratio,
+        let mut features = Features(signal.features);
+        self.enter_oscillation(&mut features, oscillation, component, &outlook, in_steps);
+        features.set("batch", batch);
+        let level = level(loss, context);
+        let growth = |ratio| outlook.growth.near(ratio, outlook.threshold_times_lr);
+        let horizon = self.settings.warning_horizon;
+        let prediction = self.standing(horizon, modes, level, &outlook, |at| {
+            Prediction::of(at, &self.prediction, growth)
+        });
+        features.set_prediction(&prediction, self.spike(context));
+        features.set_modes(modes, edge_ratio);
+        let trend = self.log_ratios.line().map_or(0.0, |line| line.slope);
+        let over_horizon = self.settings.warning_horizon as f64 * trend;
+        features.set("trend", over_horizon.clamp(-LARGEST_TREND, LARGEST_TREND));
+
+        signal.features = features.0;
+        signal.in_steps = in_steps;
+        let with = |share: f64| level * (1.0 + prediction.largest(share));
+        signal.predicted =
+            Some(PredictedLoss { loss: with(0.5), least: with(0.1), most: with(0.9) });
+        signal.edge_ratio = Some(edge_ratio);
+        signal.slope = Some(outlook.ratio_in(1) - outlook.ratio_in(0));
+        signal.growth = Some(outlook.growth_at(edge_ratio));
+        signal.measured_growth = component.map(|line| line.slope.exp()).filter(|g| g.is_finite());
+        signal.energy_share = Some(oscillation.energy_share);
+        signal.gradient_alignment = Some(oscillation.gradient_alignment);
+        signal.batch_ratio = batch_ratio;
+    }
+
+    /// What `look` makes of where the modes stand, with the rates of so many steps.
+    fn standing<R>(
+        &self,
+        steps: usize,
+        modes: &[Mode],
+        level: f64,
+        outlook: &Outlook<'_>,
+        look: impl FnOnce(&Standing<'_>) -> R,
+    ) -> R {
+        let line = self.log_ratios.line();
+        // A slope that its own scatter explains is none.
+        let clear = line.filter(|l| l.slope.abs() > self.trend.trend_errors * l.slope_error);
+        let now = outlook.rate_in(0);
+        let rates: Vec<f64> = (0..steps).map(|h| outlook.rate_in(h) / now).collect();
+        let mut modes = modes.to_vec();
+        if let (Some(top), Some(line)) = (modes.first_mut(), line) {
+            top.edge_ratio = line.now.exp() * now;
+        }
+        look(&Standing {
+            modes: &modes,
+            level,
+            slope: clear.map_or(0.0, |line| line.slope),
+            slope_error: line.map_or(0.0, |line| line.slope_error),
+            factor: 1.0,
+            rates: &rates,
         })
+    }
+
+    /// The energy over the level of the loss that a spike takes.
+    fn spike(&self, context: &Context) -> f64 {
+        self.spike.0.max(self.spike.1 * context.loss_scatter.unwrap_or(0.0))
+    }
+
+    /// The largest multiple of the learning rates to come that the modes bear.
+    fn bearable(&self, row: &StepRow, loss: f64, context: &Context, of_modes: &OfModes) -> f64 {
+        let OfModes { threshold, edge_ratio, modes, .. } = of_modes;
+        let outlook = self.outlook(row, *threshold, *edge_ratio, context);
+        let growth = |ratio| outlook.growth.near(ratio, outlook.threshold_times_lr);
+        let spike = self.spike(context);
+        // A spike put off to just beyond the horizon is not borne.
+        self.standing(self.farthest(), modes, level(loss, context), &outlook, |at| {
+            Prediction::bearable(at, &self.prediction, growth, spike)
+        })
+    }
+
+    /// The logarithm of 1 and the deviations by which the gradient's norm is above the median of those before.
+    fn deviation(&mut self, step: usize, norm: f64) -> Option<f64> {
+        let before: Vec<f64> = self.norms.values().collect();
+        self.norms.push(step, norm);
+        let centre = median(before.iter().copied())?;
+        let deviations = (norm - centre) / robust_deviation(&before, centre);
+        let known = before.len() >= LEAST_NORMS && !deviations.is_nan();
+        known.then(|| deviations.clamp(0.0, LARGEST_DEVIATION).ln_1p())
     }
 
     /// Takes the edge ratio in. What the schedule does to it is known; what is left has a trend.
@@ -164,9 +394,11 @@ impl WarningModel {
             }
             if self.trend.jumped(before * rate_before, threshold * rate) {
                 self.ratios.clear();
+                self.log_ratios.clear();
             }
         }
         self.ratios.push(step, edge_ratio / rate);
+        self.log_ratios.push(step, (edge_ratio / rate).ln());
     }
 
     fn outlook<'a>(
@@ -190,16 +422,16 @@ impl WarningModel {
         }
     }
 
-    /// What the models go by: see [`Signal::features`]. `component` is the line of the component's
+    /// Enters what the oscillation along the top eigenvector tells. `component` is the line of the component's
     /// logarithms.
-    fn features(
+    fn enter_oscillation(
         &self,
+        features: &mut Features,
         oscillation: &Oscillation,
         component: Option<Line>,
         outlook: &Outlook<'_>,
         in_steps: Option<usize>,
-        batch: f64,
-    ) -> [f64; FEATURES.len()] {
+    ) {
         let ahead = in_steps.unwrap_or(self.farthest());
         let soon = if ahead <= self.settings.warning_horizon { 1.0 } else { 0.0 };
         let within = |log_growth: f64| log_growth.clamp(LOG_GROWTH.0, LOG_GROWTH.1);
@@ -208,17 +440,13 @@ impl WarningModel {
         let coherent = agreed * self.coherence(component);
         let build_up = self.build_up(oscillation.log_share).clamp(0.0, LOG_SHARE) / 10.0;
         let planned = (outlook.rate_in(ahead) / outlook.rate_in(0)).ln();
-        [
-            -(ahead as f64).ln_1p(),
-            soon * within(outlook.log_growth_in(ahead)),
-            coherent * build_up.min(2.0),
-            coherent,
-            oscillation.log_share.clamp(-LOG_SHARE, 0.0) / 10.0,
-            build_up,
-            outlook.context.loss_rise.unwrap_or(0.0).clamp(-1.0, 1.0),
-            batch,
-            soon * planned.clamp(-1.0, 2.0),
-        ]
+        features.set("urgency", -(ahead as f64).ln_1p());
+        features.set("reach", soon * within(outlook.log_growth_in(ahead)));
+        features.set("clean", coherent * build_up.min(2.0));
+        features.set("coherent", coherent);
+        features.set("energy", oscillation.log_share.clamp(-LOG_SHARE, 0.0) / 10.0);
+        features.set("build_up", build_up);
+        features.set("planned", soon * planned.clamp(-1.0, 2.0));
     }
 
     /// How much the component grows as that of a single mode would: 1 along a clean line, less the

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::WarningWeights;
 use crate::error::{Error, Result};
 use crate::stability::checks::{at_least, finite, not_below, positive, share};
 
@@ -103,6 +104,7 @@ const EARLY: WarningWeights = WarningWeights {
     loss_rise: -2.402,
     batch: 1.659,
     planned: 3.68,
+    ..NOTHING
 };
 
 /// Of the imminent model, from the same fit.
@@ -117,71 +119,8 @@ const IMMINENT: WarningWeights = WarningWeights {
     loss_rise: 3.601,
     batch: 0.004616,
     planned: 3.212,
+    ..NOTHING
 };
 
-/// Weights of a logistic model of a spike: probability 1/(1 + exp(-(intercept + w'x))). The
-/// features x are described at [`super::Signal`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WarningWeights {
-    /// Constant.
-    pub intercept: f64,
-    /// Of -ln(1 + n), n the steps until the oscillation is visible.
-    pub urgency: f64,
-    /// Of the logarithm of the growth by then.
-    pub reach: f64,
-    /// Of the product of coherent growth and build-up.
-    pub clean: f64,
-    /// Of the logarithm of the growth where measurement and edge ratio agree on it.
-    pub coherent: f64,
-    /// Of the logarithm of the oscillation's share of the loss.
-    pub energy: f64,
-    /// Of that logarithm's rise above its least.
-    pub build_up: f64,
-    /// Of the loss's rise over its baseline.
-    pub loss_rise: f64,
-    /// Of batch sharpness over what it settles at, beyond 1.
-    pub batch: f64,
-    /// Of the logarithm by which the schedule raises the learning rate by then.
-    pub planned: f64,
-}
-
-impl WarningWeights {
-    /// How many there are, the constant included.
-    pub const COUNT: usize = 10;
-
-    /// The weights, the constant first.
-    pub fn to_array(&self) -> [f64; Self::COUNT] {
-        let Self { intercept, urgency, reach, clean, coherent, energy, .. } = *self;
-        let Self { build_up, loss_rise, batch, planned, .. } = *self;
-        [intercept, urgency, reach, clean, coherent, energy, build_up, loss_rise, batch, planned]
-    }
-
-    /// As [`WarningWeights::to_array`] gives them.
-    pub fn from_array(weights: [f64; Self::COUNT]) -> Self {
-        let [
-            intercept,
-            urgency,
-            reach,
-            clean,
-            coherent,
-            energy,
-            build_up,
-            loss_rise,
-            batch,
-            planned,
-        ] = weights;
-        Self {
-            intercept,
-            urgency,
-            reach,
-            clean,
-            coherent,
-            energy,
-            build_up,
-            loss_rise,
-            batch,
-            planned,
-        }
-    }
-}
+/// What the features that a model does without weigh.
+const NOTHING: WarningWeights = WarningWeights::from_array([0.0; WarningWeights::COUNT]);

@@ -1,20 +1,7 @@
 //! What a row says about a coming spike.
 
-use super::{WarningSettings, WarningWeights};
+use super::{FEATURES, WarningSettings};
 use crate::record::EventKind;
-
-/// The features' names in the order of [`Signal::features`].
-pub const FEATURES: [&str; WarningWeights::COUNT - 1] = [
-    "urgency",
-    "reach",
-    "clean",
-    "coherent",
-    "energy",
-    "build_up",
-    "loss_rise",
-    "batch",
-    "planned",
-];
 
 /// What one row says about a coming spike.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,33 +14,41 @@ pub struct Signal {
     pub early: f64,
     /// Of one within the imminent horizon, by the imminent model.
     pub imminent: f64,
-    /// What they were computed from, in the order of [`FEATURES`], each within fixed bounds:
-    /// -ln(1 + n), n the steps until the oscillation is visible; the logarithm of the growth by then,
-    /// if n is within the horizon, else 0; coherent times build-up; coherent: the logarithm of the
-    /// measured growth or of that by the edge ratio, the lesser, less so the more the measured one
-    /// scatters, if n is within the horizon, else 0; a tenth of the logarithm of the oscillation's
-    /// share of the loss; build-up: a tenth of that logarithm's rise above its least value in the
-    /// latest rows; the loss's rise over its baseline; batch sharpness over what it settles at, beyond 1
-    /// (0 where there is none, -1 where it cannot be compared); planned: the logarithm by which the schedule raises the learning rate by
-    /// then, if n is within the horizon, else 0.
+    /// What they were computed from, in the order of [`FEATURES`]: see [`super::WarningWeights`].
     pub features: [f64; FEATURES.len()],
     /// Steps until the oscillation is visible, if it gets there.
     pub in_steps: Option<usize>,
-    /// The edge ratio.
-    pub edge_ratio: f64,
+    /// The largest loss of the coming horizon that the mechanism predicts, where it does.
+    pub predicted: Option<PredictedLoss>,
+    /// The largest multiple of the learning rates to come at which nine scenarios in ten stay below a spike; where a
+    /// warning is due or the learning rate has been lowered, else `None`.
+    pub bearable: Option<f64>,
+    /// The edge ratio, where there is a threshold.
+    pub edge_ratio: Option<f64>,
     /// Its slope, per step.
-    pub slope: f64,
+    pub slope: Option<f64>,
     /// Factor by which |c| grows in a step at this edge ratio.
-    pub growth: f64,
+    pub growth: Option<f64>,
     /// The factor as measured over the latest rows.
     pub measured_growth: Option<f64>,
     /// c^2/(2 lambda_1) over the loss.
-    pub energy_share: f64,
+    pub energy_share: Option<f64>,
     /// |c| over the norm of the gradient.
-    pub gradient_alignment: f64,
+    pub gradient_alignment: Option<f64>,
     /// Batch sharpness (its ratio of means) over what it settles at: over the edge of small batches where it
     /// is below that, over the edge of large ones where it is beyond that, else 1.
     pub batch_ratio: Option<f64>,
+}
+
+/// A loss with an interval: of the scenarios one in ten is below, one in ten above.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PredictedLoss {
+    /// In the middle.
+    pub loss: f64,
+    /// One in ten is below.
+    pub least: f64,
+    /// One in ten is above.
+    pub most: f64,
 }
 
 impl Signal {
@@ -91,6 +86,10 @@ impl Signal {
             energy_share: self.energy_share,
             gradient_alignment: self.gradient_alignment,
             batch_ratio: self.batch_ratio,
+            predicted_loss: self.predicted.map(|predicted| predicted.loss),
+            predicted_least: self.predicted.map(|predicted| predicted.least),
+            predicted_most: self.predicted.map(|predicted| predicted.most),
+            bearable: self.bearable,
         }
     }
 }

@@ -65,7 +65,7 @@ fn help_names_the_optimizers_and_what_they_take_by_themselves() {
         "Learning rate that cosine, linear and cyclic come to [default: 0]",
         "With sam or asam, log the sharpness",
         "--backend <auto|wgpu|cpu>",
-        "--on-warning <stop|halve-lr|checkpoint>",
+        "--on-warning <stop|halve-lr|lower-lr|checkpoint>",
     ] {
         assert!(help.contains(text), "no '{text}' in {help}");
     }

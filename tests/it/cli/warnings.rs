@@ -107,3 +107,34 @@ fn other_actions_are_refused_and_a_comparison_does_not_stop() {
     assert!(place.snapshot().is_empty());
     place.run_well(&format!("compare {flags} --on-warning halve-lr"));
 }
+
+/// The rate is lowered by what the warning says that the coming steps bear, and given back when they bear it.
+#[test]
+fn a_rate_that_a_warning_lowered_is_given_back() {
+    let place = Place::new();
+    let longer = SPIKES.replace("--steps 75", "--steps 160").replace("every 40", "every 100");
+    place.run_well(&format!("{longer} --out plain"));
+    let plain = Table::of(place.made("plain"));
+    place.run_well(&format!("{longer} --on-warning lower-lr --out r"));
+    let (table, told) = (Table::of(place.made("r")), events(place.made("r")));
+    assert!(of_kind(&told, "loss_spike").is_empty(), "lowering does not help");
+    let actions = of_kind(&told, "action_taken");
+    let mut factor = 1.0f64;
+    for row in 0..160 {
+        let planned = plain.number(row, "lr");
+        assert!((table.number(row, "lr") / (planned * factor) - 1.0).abs() < 1e-12, "row {row}");
+        for action in actions.iter().filter(|action| step_of(action) == row) {
+            assert_eq!(action["action"], "lower-lr");
+            factor = (factor * action["factor"].as_f64().unwrap()).min(1.0);
+        }
+    }
+    let warnings = of_kind(&told, "spike_warning");
+    let (warned, acted) = (&warnings[0], &actions[0]);
+    assert_eq!(step_of(warned), step_of(acted));
+    let bearable = warned["bearable"].as_f64().unwrap();
+    assert_eq!(acted["factor"], bearable.clamp(0.1, 0.9));
+    let given_back = of_kind(&told, "warning_lifted");
+    let more = actions.iter().filter(|action| action["factor"].as_f64().unwrap() > 1.0);
+    assert!(!given_back.is_empty(), "nothing is given back");
+    assert_eq!(more.count(), given_back.len());
+}
