@@ -35,7 +35,7 @@ pub struct Ahead {
     pub bar: f64,
     /// Runs that have the signal, and in which rates rise.
     pub runs: usize,
-    /// False alarms in 1000 quiet steps of all runs that have it.
+    /// False alarms in 1000 quiet steps of all runs that have it, rates rising or not.
     pub false_alarms_per_1000: Option<f64>,
     /// By lead, over the runs in which rates rise.
     pub at: Vec<At>,
@@ -129,7 +129,7 @@ fn told(courses: &[Course], bar: f64, horizon: usize, divergences: bool) -> Vec<
 }
 
 impl Ahead {
-    /// Of a signal's scores. The bar is the one with the highest recall, in the mean over leads, on the runs
+    /// Of a signal's scores, on the runs that have it. The bar is the one with the highest recall, in the mean over leads, on the runs
     /// that it is chosen on, among those with at most `false_alarms` per 1000 quiet steps of all of them. `None` for a
     /// signal that no run has.
     pub fn of(
@@ -138,10 +138,14 @@ impl Ahead {
         horizon: usize,
         false_alarms: f64,
     ) -> Option<Self> {
-        let scored: Vec<ScoredRun> = choose.iter().map(|course| course.scored.clone()).collect();
-        if scored.iter().all(|run| run.rows.is_empty()) {
+        let having = |courses: &[Course]| -> Vec<Course> {
+            courses.iter().filter(|course| !course.scored.rows.is_empty()).cloned().collect()
+        };
+        let (choose, test) = (&having(choose)[..], &having(test)[..]);
+        if choose.is_empty() {
             return None;
         }
+        let scored: Vec<ScoredRun> = choose.iter().map(|course| course.scored.clone()).collect();
         let recall = |bar: f64| -> f64 {
             told(choose, bar, horizon, false).iter().filter_map(|at| at.recall).sum()
         };
@@ -149,11 +153,10 @@ impl Ahead {
             |bar: &f64| per_1000(choose, *bar, horizon).is_none_or(|alarms| alarms <= false_alarms);
         let bars = bars(&scored).into_iter().filter(kept);
         let bar = bars.max_by(|a, b| recall(*a).total_cmp(&recall(*b)).then(a.total_cmp(b)))?;
-        let has_it = |course: &&Course| course.rises && !course.scored.rows.is_empty();
         Some(Self {
             name,
             bar,
-            runs: test.iter().filter(has_it).count(),
+            runs: test.iter().filter(|course| course.rises).count(),
             false_alarms_per_1000: per_1000(test, bar, horizon),
             at: told(test, bar, horizon, false),
             divergences: told(test, bar, horizon, true),

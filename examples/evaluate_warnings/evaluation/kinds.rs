@@ -93,7 +93,7 @@ pub fn by_kind(methods: &[Barred<'_>], horizon: usize) -> BTreeMap<String, OfKin
             .max_by(|a, b| warned(&a.1).cmp(&warned(&b.1)).then(b.1.wrong.cmp(&a.1.wrong)));
         let verdict = best
             .filter(|_| own.leads.len() >= ENOUGH)
-            .map(|(name, counts)| Verdict::of(&own, counts, *name));
+            .map(|(name, counts)| Verdict::of(&own, counts, name));
         let reports = theirs.iter().map(|(name, counts)| (*name, counts.report()));
         let methods = reports.chain([(ours.name, own.report())]).collect();
         let runs = ours.runs.iter().filter(|run| run.kind == kind).count();

@@ -203,8 +203,8 @@ pub fn best_bar(curve: &[TradeOff], false_alarms: f64) -> Option<&TradeOff> {
 }
 
 /// Chooses from which probabilities on the two models warn: of all pairs of these `bars`, those with
-/// at most `false_alarms` per 1000 quiet steps whose recall is within 0.05 of the best such one's, and
-/// of these the one with the longest mean lead. `None` if no pair has so few.
+/// at most `false_alarms` per 1000 quiet steps and the best recall, and of these the one with the longest mean
+/// lead. `None` if no pair has so few.
 pub fn best_pair(
     early: &[ScoredRun],
     imminent: &[ScoredRun],
@@ -212,7 +212,6 @@ pub fn best_pair(
     horizon: usize,
     false_alarms: f64,
 ) -> Option<(f64, f64)> {
-    const LESS: f64 = 0.05;
     let mut pairs = Vec::new();
     for &early_bar in bars.0 {
         for &imminent_bar in bars.1 {
@@ -228,8 +227,6 @@ pub fn best_pair(
             }
         }
     }
-    let best = pairs.iter().map(|pair| pair.0).max_by(f64::total_cmp)?;
-    pairs.retain(|pair| pair.0 >= best - LESS);
-    let longest = pairs.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(a.0.total_cmp(&b.0)))?;
-    Some(longest.2)
+    let best = pairs.into_iter().max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
+    Some(best.2)
 }
