@@ -9,9 +9,8 @@
 //! |b| of it; it ends otherwise where the loss is not finite, with the run, or when it has lasted for
 //! `spike_longest` losses: then the loss has found another level, where a new baseline starts.
 //!
-//! The monitor's events and the labels that warnings are scored against come from this same rule: a
-//! second definition would measure the difference of two conventions. It needs no loss after the
-//! present one to see a start.
+//! It needs no loss after the present one to see a start. Warnings are scored against another rule, which sees the
+//! losses on both sides (`examples/evaluate_warnings`), and so are the events that this one tells of.
 
 use std::collections::VecDeque;
 

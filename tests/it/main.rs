@@ -18,6 +18,7 @@ mod devices;
 mod differentiation;
 mod edges;
 mod errors;
+mod evaluation;
 mod flows;
 mod fuzzing;
 mod goldens;

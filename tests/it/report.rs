@@ -23,6 +23,7 @@ const TOP_2: Columns = Columns {
     batch_sharpness_se: false,
     batch_noise: false,
     batch_grad_norm: false,
+    components: 0,
     realized_ratio: false,
     realized_ratio_midpoint: false,
     midpoint_sharpness: false,
@@ -183,6 +184,7 @@ fn columns() -> impl Strategy<Value = Columns> {
         batch_sharpness_se: batches,
         batch_noise: batches,
         batch_grad_norm: batches,
+        components: if clip { top } else { 0 },
         realized_ratio: realized,
         realized_ratio_midpoint: realized,
         midpoint_sharpness: mechanism,
@@ -197,7 +199,7 @@ fn columns() -> impl Strategy<Value = Columns> {
 
 /// A row that a table with these columns can hold: times in whole microseconds, nothing elsewhere.
 fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
-    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 46);
+    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 47);
     let lambda = prop::collection::vec(any::<f64>(), 0..=columns.top);
     let counts = (any::<u32>(), any::<u32>(), any::<u32>());
     let rest = (
@@ -224,6 +226,9 @@ fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
             edge_ratio: x[12],
             residual: x[13],
             converged,
+            step_curvature: x[46].filter(|_| columns.realized_ratio),
+            gradient_component: lambda.clone().into_iter().take(columns.components).collect(),
+            step_component: lambda.clone().into_iter().take(columns.components).collect(),
             midpoint_lambda: lambda.clone().into_iter().take(columns.midpoint_top).collect(),
             lambda,
             lambda_min: x[14],

@@ -1,18 +1,30 @@
 //! Fitting the spike models: logistic regression by Newton's method (iteratively reweighted least
-//! squares).
+//! squares), whatever features they have.
 //!
-//! Nine weights and a convex objective: Newton needs a dozen solves of a 9 by 9 system, which the
+//! Some weights and a convex objective: Newton needs a dozen solves of a system of that size, which the
 //! linear algebra in use already does. A crate for it would bring a second such library.
 
 use anyhow::{Result, anyhow, bail};
 use faer::linalg::solvers::Solve;
 use faer::{Col, Mat, Side};
-use sharpscope::stability::{FEATURES, WarningWeights};
 
-use super::series::LabelledRow;
+/// A row with what came after it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LabelledRow<const N: usize> {
+    /// The row's step.
+    pub step: usize,
+    /// Its features.
+    pub features: [f64; N],
+    /// The first step of the next spike, if one starts within the horizon.
+    pub spike: Option<usize>,
+}
 
-/// Features of a row.
-type Features = [f64; FEATURES.len()];
+impl<const N: usize> LabelledRow<N> {
+    /// Steps to the spike.
+    pub fn lead(&self) -> Option<usize> {
+        self.spike.map(|start| start - self.step)
+    }
+}
 
 /// How the models are fitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,10 +57,10 @@ impl Default for FitSettings {
 /// # Errors
 /// If there are no spikes or no quiet rows, if Newton's method does not converge, or if a score turns
 /// out to say nothing.
-pub fn fit(
-    runs: &[Vec<LabelledRow>],
+pub fn fit<const N: usize>(
+    runs: &[Vec<LabelledRow<N>>],
     settings: FitSettings,
-) -> Result<(WarningWeights, WarningWeights)> {
+) -> Result<(Linear<N>, Linear<N>)> {
     const ROUNDS: usize = 20;
     let rows = || runs.iter().flatten();
     let of_quiet =
@@ -63,7 +75,7 @@ pub fn fit(
     let mut imminent = early;
     let mut chosen = Vec::new();
     for _ in 0..ROUNDS {
-        let witnesses: Vec<Features> =
+        let witnesses: Vec<[f64; N]> =
             runs.iter().flat_map(|run| witnesses(run, &imminent)).collect();
         if witnesses == chosen {
             break;
@@ -74,11 +86,11 @@ pub fn fit(
         chosen = witnesses;
     }
     let within = settings.imminent_horizon;
-    Ok((calibrate(early, runs, usize::MAX)?, calibrate(imminent, runs, within)?))
+    Ok((calibrated(early, runs, usize::MAX)?, calibrated(imminent, runs, within)?))
 }
 
 /// The row before each spike of a run that has the largest score.
-fn witnesses(run: &[LabelledRow], model: &Linear<{ FEATURES.len() }>) -> Vec<Features> {
+fn witnesses<const N: usize>(run: &[LabelledRow<N>], model: &Linear<N>) -> Vec<[f64; N]> {
     let mut starts: Vec<usize> = run.iter().filter_map(|row| row.spike).collect();
     starts.dedup();
     let best = |start: usize| {
@@ -90,12 +102,12 @@ fn witnesses(run: &[LabelledRow], model: &Linear<{ FEATURES.len() }>) -> Vec<Fea
 
 /// The same model with a score whose logistic function is the share of rows with a spike within
 /// `horizon` steps.
-fn calibrate(
-    model: Linear<{ FEATURES.len() }>,
-    runs: &[Vec<LabelledRow>],
+fn calibrated<const N: usize>(
+    model: Linear<N>,
+    runs: &[Vec<LabelledRow<N>>],
     horizon: usize,
-) -> Result<WarningWeights> {
-    let outcome = |row: &LabelledRow| row.lead().is_some_and(|lead| lead <= horizon);
+) -> Result<Linear<N>> {
+    let outcome = |row: &LabelledRow<N>| row.lead().is_some_and(|lead| lead <= horizon);
     let samples: Vec<([f64; 1], bool, f64)> = runs
         .iter()
         .flatten()
@@ -105,21 +117,22 @@ fn calibrate(
     if slope <= 0.0 {
         bail!("the spike model says nothing: higher scores are not followed by more spikes");
     }
-    let mut array = [0.0; WarningWeights::COUNT];
-    array[0] = constant + slope * model.constant;
-    array[1..].iter_mut().zip(model.weights).for_each(|(to, from)| *to = slope * from);
-    Ok(WarningWeights::from_array(array))
+    let constant = constant + slope * model.constant;
+    Ok(Linear { constant, weights: model.weights.map(|weight| slope * weight) })
 }
 
 /// A constant and the weights of features.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Linear<const N: usize> {
-    constant: f64,
-    weights: [f64; N],
+pub struct Linear<const N: usize> {
+    /// Constant.
+    pub constant: f64,
+    /// Of each feature.
+    pub weights: [f64; N],
 }
 
 impl<const N: usize> Linear<N> {
-    fn score(&self, row: &[f64; N]) -> f64 {
+    /// What it makes of a row's features: the log-odds of a spike.
+    pub fn score(&self, row: &[f64; N]) -> f64 {
         self.constant + self.weights.iter().zip(row).map(|(w, x)| w * x).sum::<f64>()
     }
 

@@ -1,69 +1,75 @@
 //! Warnings against spikes.
 
 use serde::Serialize;
-use sharpscope::stability::{Alarm, Spike};
+use sharpscope::stability::Alarm;
 
 use super::series::ScoredRun;
+use super::truth::Truth;
 
 /// What came of the warnings of some runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Spikes.
-    pub spikes: usize,
-    /// Spikes before which there was a warning.
-    pub warned: usize,
+    /// For each spike in order the steps from the earliest warning within the horizon to it; `None` for one that
+    /// was not warned of.
+    pub leads: Vec<Option<usize>>,
     /// Warnings that a spike followed.
     pub right: usize,
     /// Warnings that none followed.
     pub wrong: usize,
     /// Steps in no spike and not within the horizon before one.
     pub quiet_steps: usize,
-    /// Steps from the earliest warning within the horizon to the spike, for each warned spike.
-    pub leads: Vec<usize>,
 }
 
 impl Counts {
     /// Adds those of other runs.
     pub fn add(&mut self, other: &Counts) {
-        self.spikes += other.spikes;
-        self.warned += other.warned;
+        self.leads.extend(&other.leads);
         self.right += other.right;
         self.wrong += other.wrong;
         self.quiet_steps += other.quiet_steps;
-        self.leads.extend(&other.leads);
     }
 
     /// The rates.
     pub fn report(&self) -> Report {
-        let share = |part: usize, of: usize| (of > 0).then(|| part as f64 / of as f64);
-        let mut leads = self.leads.clone();
+        let mut leads: Vec<usize> = self.leads.iter().flatten().copied().collect();
         leads.sort_unstable();
         Report {
-            spikes: self.spikes,
-            recall: share(self.warned, self.spikes),
+            spikes: self.leads.len(),
+            warned: leads.len(),
+            recall: share(leads.len(), self.leads.len()),
             precision: share(self.right, self.right + self.wrong),
-            quiet_steps: self.quiet_steps,
+            warnings: self.right + self.wrong,
             false_alarms: self.wrong,
+            quiet_steps: self.quiet_steps,
             false_alarms_per_1000: share(1000 * self.wrong, self.quiet_steps),
             leads: Leads::of(&leads),
         }
     }
 }
 
+/// A part over the whole; `None` of nothing.
+pub fn share(part: usize, of: usize) -> Option<f64> {
+    (of > 0).then(|| part as f64 / of as f64)
+}
+
 /// How good warnings are. Rates of nothing are absent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// Labelled spikes.
+    /// Spikes.
     pub spikes: usize,
-    /// Share of the spikes that were warned of.
+    /// Those that were warned of.
+    pub warned: usize,
+    /// Their share.
     pub recall: Option<f64>,
     /// Share of the warnings that a spike followed within the horizon.
     pub precision: Option<f64>,
+    /// Warnings of which it can be said whether one did.
+    pub warnings: usize,
+    /// Those that no spike followed.
+    pub false_alarms: usize,
     /// Steps in no spike and not within the horizon before one.
     pub quiet_steps: usize,
-    /// Warnings that no spike followed.
-    pub false_alarms: usize,
-    /// Those per 1000 quiet steps.
+    /// False alarms in 1000 of those.
     pub false_alarms_per_1000: Option<f64>,
     /// Steps from warning to spike.
     pub leads: Option<Leads>,
@@ -104,42 +110,53 @@ impl Leads {
     }
 }
 
-/// Scores the warnings of one run whose rows reach from step 0 to `last`. A warning is right if a
-/// spike starts within the `horizon` steps after it. One that the run ends too early for to tell, and
-/// one during a spike, counts for nothing.
-pub fn score(warnings: &[usize], spikes: &[Spike], last: usize, horizon: usize) -> Counts {
-    let follows = |step: usize| spikes.iter().any(|s| s.start > step && s.start <= step + horizon);
-    let within = |step: usize| spikes.iter().any(|s| s.start <= step && step <= s.last);
-    let decided = |step: usize| step + horizon <= last;
-    let mut counts = Counts { spikes: spikes.len(), ..Counts::default() };
-    for &warning in warnings.iter().filter(|&&step| !within(step)) {
-        if follows(warning) {
-            counts.right += 1;
-        } else if decided(warning) {
-            counts.wrong += 1;
+/// Scores the warnings of one run. A warning is right if a spike starts within the `horizon` steps
+/// after it. One that the run ends too early for to tell, one during a spike, and one in what began too early to
+/// be a spike count for nothing.
+pub fn score(warnings: &[usize], truth: &Truth, horizon: usize) -> Counts {
+    let mut counts = Counts::default();
+    for &warning in warnings.iter().filter(|&&step| truth.is_told(step, horizon)) {
+        match truth.next(warning, horizon) {
+            Some(_) => counts.right += 1,
+            None => counts.wrong += 1,
         }
     }
-    for spike in spikes {
+    for spike in &truth.spikes {
         let before = |&&step: &&usize| step < spike.start && spike.start <= step + horizon;
-        if let Some(&first) = warnings.iter().filter(before).min() {
-            counts.warned += 1;
-            counts.leads.push(spike.start - first);
-        }
+        let first = warnings.iter().filter(before).min();
+        counts.leads.push(first.map(|first| spike.start - first));
     }
     counts.quiet_steps =
-        (0..=last).filter(|&step| decided(step) && !within(step) && !follows(step)).count();
+        (truth.first..=truth.last).filter(|&step| truth.is_quiet(step, horizon)).count();
     counts
 }
 
 impl ScoredRun {
-    /// What came of warning from this score on, each warning for `horizon` steps.
-    pub fn warned_from(&self, bar: f64, horizon: usize) -> Counts {
+    /// The steps at which a warning is given from this score on, each warning for `horizon` steps.
+    pub fn warnings(&self, bar: f64, horizon: usize) -> Vec<usize> {
         let mut alarm = Alarm::new(bar, horizon);
         let raised =
             self.rows.iter().filter(|row| alarm.observe(row.step, row.score, row.in_spike));
-        let warnings: Vec<usize> = raised.map(|row| row.step).collect();
-        score(&warnings, &self.spikes, self.last, horizon)
+        raised.map(|row| row.step).collect()
     }
+
+    /// What came of them.
+    pub fn warned_from(&self, bar: f64, horizon: usize) -> Counts {
+        score(&self.warnings(bar, horizon), &self.truth, horizon)
+    }
+}
+
+/// What came of warning from this score on in several runs.
+pub fn counts<'a>(
+    runs: impl IntoIterator<Item = &'a ScoredRun>,
+    bar: f64,
+    horizon: usize,
+) -> Counts {
+    let mut counts = Counts::default();
+    for run in runs {
+        counts.add(&run.warned_from(bar, horizon));
+    }
+    counts
 }
 
 /// One point of a trade-off: what warnings at this bar are worth.
@@ -153,14 +170,26 @@ pub struct TradeOff {
 
 /// What warnings from each bar on are worth over these runs.
 pub fn trade_off(runs: &[ScoredRun], bars: &[f64], horizon: usize) -> Vec<TradeOff> {
-    let report = |&bar: &f64| {
-        let mut counts = Counts::default();
-        for run in runs {
-            counts.add(&run.warned_from(bar, horizon));
-        }
-        TradeOff { bar, report: counts.report() }
-    };
-    bars.iter().map(report).collect()
+    let point = |&bar: &f64| TradeOff { bar, report: counts(runs, bar, horizon).report() };
+    bars.iter().map(point).collect()
+}
+
+/// Points of a trade-off curve.
+const BARS: i32 = 150;
+
+/// Bars to choose from: quantiles of the finite scores outside of spikes, dense towards the largest, and one
+/// that no score reaches.
+pub fn bars(runs: &[ScoredRun]) -> Vec<f64> {
+    let rows = runs.iter().flat_map(|run| &run.rows).filter(|row| !row.in_spike);
+    let mut scores: Vec<f64> = rows.map(|row| row.score).filter(|s| s.is_finite()).collect();
+    scores.sort_by(f64::total_cmp);
+    // The largest share 1/2, then 0.95 times that, and so on.
+    let rank = |i: i32| scores.len() as f64 * 0.5 * 0.95f64.powi(i);
+    let Some(top) = scores.len().checked_sub(1) else { return vec![0.0] };
+    let mut bars: Vec<f64> = (0..BARS).map(|i| scores[top - (rank(i) as usize).min(top)]).collect();
+    bars.dedup();
+    bars.push(scores[top] + scores[top].abs() + 1.0);
+    bars
 }
 
 /// The bar with the best recall among those with at most `false_alarms` per 1000 quiet steps; of
@@ -174,8 +203,8 @@ pub fn best_bar(curve: &[TradeOff], false_alarms: f64) -> Option<&TradeOff> {
 }
 
 /// Chooses from which probabilities on the two models warn: of all pairs of these `bars`, those with
-/// at most `false_alarms` per 1000 quiet steps whose recall is within 0.05 of the best such one's, and
-/// of these the one with the longest mean lead. `None` if no pair has so few.
+/// at most `false_alarms` per 1000 quiet steps and the best recall, and of these the one with the longest mean
+/// lead. `None` if no pair has so few.
 pub fn best_pair(
     early: &[ScoredRun],
     imminent: &[ScoredRun],
@@ -183,7 +212,6 @@ pub fn best_pair(
     horizon: usize,
     false_alarms: f64,
 ) -> Option<(f64, f64)> {
-    const LESS: f64 = 0.05;
     let mut pairs = Vec::new();
     for &early_bar in bars.0 {
         for &imminent_bar in bars.1 {
@@ -192,15 +220,13 @@ pub fn best_pair(
                 .zip(imminent)
                 .map(|(a, b)| a.joined(early_bar, b, imminent_bar))
                 .collect();
-            let report = trade_off(&both, &[1.0], horizon).remove(0).report;
+            let report = counts(&both, 1.0, horizon).report();
             if report.false_alarms_per_1000.unwrap_or(0.0) <= false_alarms {
                 let lead = report.leads.map_or(0.0, |leads| leads.mean);
                 pairs.push((report.recall.unwrap_or(0.0), lead, (early_bar, imminent_bar)));
             }
         }
     }
-    let best = pairs.iter().map(|pair| pair.0).max_by(f64::total_cmp)?;
-    pairs.retain(|pair| pair.0 >= best - LESS);
-    let longest = pairs.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(a.0.total_cmp(&b.0)))?;
-    Some(longest.2)
+    let best = pairs.into_iter().max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
+    Some(best.2)
 }

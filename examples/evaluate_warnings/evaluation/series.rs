@@ -1,58 +1,74 @@
-//! Scores along a run, by our method and by simpler ones.
+//! A run's rows with what was said at each of them, and what came after.
 
-use std::collections::VecDeque;
-
-use serde::Serialize;
 use sharpscope::record::StepRow;
-use sharpscope::stability::{
-    FEATURES, Replay, Signal, Spike, SpikeDetector, SpikeSettings, StabilitySettings, median,
-    robust_deviation, spikes,
-};
+use sharpscope::stability::{Replay, SpikeDetector, StabilitySettings};
 
-/// What gives a score to a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// What our warnings go by: see [`Signal::score`].
-    Ours,
-    /// The early model's probability alone.
-    EarlyAlone,
-    /// The imminent model's probability alone.
-    ImminentAlone,
-    /// Its forecast alone: fewer steps until the oscillation is visible score higher.
-    ForecastAlone,
-    /// How many robust standard deviations the loss is above the median of those before.
-    LossDeviation,
-    /// The same for the norm of the gradient.
-    GradientDeviation,
-    /// The edge ratio.
-    EdgeRatio,
+use super::truth::Truth;
+
+/// A run that was watched: its rows, what the monitor said of them, and what happened.
+#[derive(Debug, Clone)]
+pub struct Watched<'a> {
+    /// The run's name.
+    pub name: &'a str,
+    /// What kind of run it is.
+    pub kind: &'a str,
+    /// Its rows.
+    pub rows: &'a [StepRow],
+    /// What the monitor said, with ...
+    pub replay: Replay,
+    /// ... these constants.
+    pub settings: &'a StabilitySettings,
+    /// Whether a spike was seen to be under way at each row, by the detector that sees the past alone. Nothing
+    /// warns then.
+    pub in_spike: Vec<bool>,
+    /// What happened.
+    pub truth: &'a Truth,
 }
 
-impl Method {
-    /// All of them.
-    pub const ALL: [Method; 7] = [
-        Method::Ours,
-        Method::EarlyAlone,
-        Method::ImminentAlone,
-        Method::ForecastAlone,
-        Method::LossDeviation,
-        Method::GradientDeviation,
-        Method::EdgeRatio,
-    ];
-
-    /// In words.
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::Ours => "spike models",
-            Method::EarlyAlone => "early alone",
-            Method::ImminentAlone => "imminent alone",
-            Method::ForecastAlone => "forecast alone",
-            Method::LossDeviation => "loss deviation",
-            Method::GradientDeviation => "gradient deviation",
-            Method::EdgeRatio => "edge ratio",
-        }
+impl<'a> Watched<'a> {
+    /// The rows of a run of that name and kind, with what a monitor of these constants said of them.
+    pub fn new(
+        (name, kind): (&'a str, &'a str),
+        rows: &'a [StepRow],
+        truth: &'a Truth,
+        replay: Replay,
+        settings: &'a StabilitySettings,
+    ) -> Self {
+        let mut detector = SpikeDetector::new(&settings.spikes);
+        let seen = |row: &StepRow| {
+            if let Some(loss) = row.train_loss {
+                detector.observe(row.step, loss);
+            }
+            detector.started().is_some()
+        };
+        let in_spike = rows.iter().map(seen).collect();
+        Self { name, kind, rows, replay, settings, in_spike, truth }
     }
+
+    /// Steps that a warning stands for.
+    pub fn horizon(&self) -> usize {
+        self.settings.warning.warning_horizon
+    }
+
+    /// Whether the learning rate rises somewhere.
+    pub fn rate_rises(&self) -> bool {
+        self.rows.windows(2).any(|pair| pair[1].lr > pair[0].lr)
+    }
+
+    /// A score for each row that has one.
+    pub fn scored(&self, scores: impl IntoIterator<Item = Option<f64>>) -> ScoredRun {
+        let rows = self.rows.iter().zip(&self.in_spike).zip(scores);
+        let rows = rows.filter_map(|((row, &in_spike), score)| {
+            let score = score.filter(|score| !score.is_nan())?;
+            Some(ScoredRow { step: row.step, score, in_spike })
+        });
+        ScoredRun { kind: self.kind.to_string(), rows: rows.collect(), truth: self.truth.clone() }
+    }
+}
+
+/// The loss curve: the steps at which the training loss was evaluated, each with it.
+pub fn losses(rows: &[StepRow]) -> Vec<(usize, f64)> {
+    rows.iter().filter_map(|row| Some((row.step, row.train_loss?))).collect()
 }
 
 /// A row's score.
@@ -62,45 +78,22 @@ pub struct ScoredRow {
     pub step: usize,
     /// Higher is more likely to spike.
     pub score: f64,
-    /// Whether a spike was under way.
+    /// Whether a spike was seen to be under way.
     pub in_spike: bool,
 }
 
-/// The scores of a run and its labels.
-#[derive(Debug, Clone, PartialEq)]
+/// The scores of a run, and what happened.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScoredRun {
+    /// What kind of run it is.
+    pub kind: String,
     /// Of rows that have what the method needs.
     pub rows: Vec<ScoredRow>,
-    /// The spikes of the loss curve.
-    pub spikes: Vec<Spike>,
-    /// The last step.
-    pub last: usize,
+    /// What happened.
+    pub truth: Truth,
 }
 
 impl ScoredRun {
-    /// By `method`; `replay` is that of the same rows.
-    pub fn new(
-        method: Method,
-        rows: &[StepRow],
-        replay: &Replay,
-        settings: &StabilitySettings,
-    ) -> Self {
-        let of_spikes = &settings.spikes;
-        let scored = match method {
-            Method::Ours => from_signals(replay, |signal| signal.score(&settings.warning)),
-            Method::EarlyAlone => from_signals(replay, |signal| signal.early),
-            Method::ImminentAlone => from_signals(replay, |signal| signal.imminent),
-            Method::ForecastAlone => from_signals(replay, |signal| {
-                signal.in_steps.map_or(f64::NEG_INFINITY, |steps| -(steps as f64))
-            }),
-            Method::LossDeviation => deviations(rows, |row| row.train_loss, of_spikes),
-            Method::GradientDeviation => deviations(rows, |row| row.grad_norm, of_spikes),
-            Method::EdgeRatio => with_spikes(rows, |row| row.edge_ratio, of_spikes),
-        };
-        let last = rows.last().map_or(0, |row| row.step);
-        Self { rows: scored, spikes: spikes(&losses(rows), of_spikes), last }
-    }
-
     /// The same rows with 1 where this score or `other` reaches its bar, else 0.
     pub fn joined(&self, bar: f64, other: &ScoredRun, other_bar: f64) -> Self {
         let join = |(a, b): (&ScoredRow, &ScoredRow)| ScoredRow {
@@ -109,96 +102,4 @@ impl ScoredRun {
         };
         Self { rows: self.rows.iter().zip(&other.rows).map(join).collect(), ..self.clone() }
     }
-}
-
-/// A row with what came after it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LabelledRow {
-    /// The row's step.
-    pub step: usize,
-    /// Its features.
-    pub features: [f64; FEATURES.len()],
-    /// The first step of the next spike, if one starts within the horizon.
-    pub spike: Option<usize>,
-}
-
-impl LabelledRow {
-    /// Steps to the spike.
-    pub fn lead(&self) -> Option<usize> {
-        self.spike.map(|start| start - self.step)
-    }
-}
-
-/// The rows of a run that are in no spike, for fitting. Those that the run ends too early for to tell
-/// what comes after them are left out.
-pub fn labelled(
-    replay: &Replay,
-    spikes: &[Spike],
-    last: usize,
-    horizon: usize,
-) -> Vec<LabelledRow> {
-    let usable = replay.signals.iter().filter(|signal| !signal.in_spike);
-    usable
-        .filter_map(|signal| {
-            let step = signal.step;
-            let after = spikes.iter().map(|spike| spike.start).filter(|&start| start > step);
-            let spike = after.min().filter(|&start| start <= step + horizon);
-            let known = spike.is_some() || step + horizon <= last;
-            known.then_some(LabelledRow { step, features: signal.features, spike })
-        })
-        .collect()
-}
-
-/// The loss curve: the steps at which the training loss was evaluated, each with it.
-pub fn losses(rows: &[StepRow]) -> Vec<(usize, f64)> {
-    rows.iter().filter_map(|row| Some((row.step, row.train_loss?))).collect()
-}
-
-fn from_signals(replay: &Replay, score: impl Fn(&Signal) -> f64) -> Vec<ScoredRow> {
-    let row = |signal: &Signal| ScoredRow {
-        step: signal.step,
-        score: score(signal),
-        in_spike: signal.in_spike,
-    };
-    replay.signals.iter().map(row).collect()
-}
-
-fn with_spikes(
-    rows: &[StepRow],
-    mut score: impl FnMut(&StepRow) -> Option<f64>,
-    settings: &SpikeSettings,
-) -> Vec<ScoredRow> {
-    let mut detector = SpikeDetector::new(settings);
-    let mut scored = Vec::new();
-    for row in rows {
-        if let Some(loss) = row.train_loss {
-            detector.observe(row.step, loss);
-        }
-        let in_spike = detector.started().is_some();
-        if let Some(score) = score(row) {
-            scored.push(ScoredRow { step: row.step, score, in_spike });
-        }
-    }
-    scored
-}
-
-/// Robust deviations above the median of the window before.
-fn deviations(
-    rows: &[StepRow],
-    value: impl Fn(&StepRow) -> Option<f64>,
-    settings: &SpikeSettings,
-) -> Vec<ScoredRow> {
-    let mut window: VecDeque<f64> = VecDeque::new();
-    let deviation = |row: &StepRow| {
-        let value = value(row).filter(|value| value.is_finite())?;
-        let before: Vec<f64> = window.iter().copied().collect();
-        if window.len() == settings.spike_window {
-            window.pop_front();
-        }
-        window.push_back(value);
-        let centre = median(before.iter().copied())?;
-        let score = (value - centre) / robust_deviation(&before, centre);
-        (before.len() >= 3 && !score.is_nan()).then_some(score)
-    };
-    with_spikes(rows, deviation, settings)
 }

@@ -2,7 +2,6 @@
 
 mod constants;
 mod detectors;
-mod evaluation;
 mod events;
 mod phases;
 mod replays;
@@ -59,7 +58,11 @@ fn of_kind<'a>(events: &'a [Event], name: &str) -> Vec<&'a Event> {
 /// Gradient descent on L = floor + lambda(t) x^2/2 at learning rate 0.2: what its rows would hold if
 /// the sharpness were as given. Rounding keeps |x| from falling below 1e-7, and the gradient has a
 /// component of 0.1 across, which does nothing.
-fn oscillation(sharpness: impl IntoIterator<Item = f64>, mut x: f64, floor: f64) -> Vec<StepRow> {
+pub fn oscillation(
+    sharpness: impl IntoIterator<Item = f64>,
+    mut x: f64,
+    floor: f64,
+) -> Vec<StepRow> {
     let mut rows = Vec::new();
     for (step, lambda) in sharpness.into_iter().enumerate() {
         let component = lambda * x;
