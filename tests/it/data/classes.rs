@@ -105,8 +105,7 @@ fn what_has_no_classes_or_a_number_of_them_takes_no_choice() {
 #[test]
 fn a_run_of_some_classes_is_one_of_their_samples() {
     let place = Place::new();
-    let flags =
-        "run --model linear --classes 3,1,8 --train-size 200 --lr 0.01 --backend cpu --threads 1";
+    let flags = "run --model linear --classes 3,1,8 --train-size 200 --lr 0.01 --backend cpu";
     place.run_well(&format!(
         "{flags} --steps 3 --test 0.1 --label-noise 0.1 --standardize --out run"
     ));

@@ -86,12 +86,12 @@ fn rods_of_optimizers_with_momentum_follow_their_runs() {
             table.number(11, "relative_distance")
         };
         let (rod, stable) = (last("rod"), last("stable"));
-        assert!(rod < 0.02 && rod < 0.1 * stable, "{optimizer}: {rod}, {stable}");
+        assert!(rod < 0.05 && rod < 0.1 * stable, "{optimizer}: {rod}, {stable}");
         // From a checkpoint with what was remembered there.
         place.run_well(&format!("flow {optimizer}@4 --kind rod --force"));
         let table = Table::read(place.made(&format!("{optimizer}/flows/rod.csv")));
         let (first, last) = (table.number(0, "distance"), table.number(5, "relative_distance"));
-        assert!(first < 1e-6 && last < 0.03, "{optimizer}: {first}, {last}");
+        assert!(first < 1e-6 && last < 0.05, "{optimizer}: {first}, {last}");
     }
 }
 

@@ -20,7 +20,7 @@ fn settings(lr: f64, steps: usize, problem: &Value) -> Value {
 }
 
 fn state(row: &StepRow) -> (f64, f64) {
-    ((2.0 * row.train_loss.unwrap()).sqrt(), row.param_norm * row.param_norm)
+    ((2.0 * row.train_loss.unwrap()).sqrt(), row.param_norm.unwrap().powi(2))
 }
 
 /// The problem as a formula, and as a network of 16 linear units on one sample.
@@ -63,7 +63,7 @@ fn the_catapult_lowers_the_sharpness_below_the_threshold() {
     for problem in problems(folder.path()) {
         let first = train(settings(1e-3, 1, &problem)).rows;
         let (_, before) = state(&first[0]);
-        let run = |share: f64| train(settings(share / before, 300, &problem));
+        let run = |share: f64| train(settings(share / before, 600, &problem));
         let peak =
             |rows: &[StepRow]| rows.iter().filter_map(|row| row.train_loss).fold(0.0, f64::max);
         for (share, rises) in [(1.5, false), (2.5, true), (3.3, true)] {
