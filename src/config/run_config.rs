@@ -265,6 +265,7 @@ impl RunConfig {
             batch_sharpness_se: self.sharpness_batches.is_some(),
             batch_noise: self.sharpness_batches.is_some(),
             batch_grad_norm: self.batch_size.0.is_some(),
+            components: self.top,
             realized_ratio: self.realized != Realized::Off,
             realized_ratio_midpoint: self.realized == Realized::Midpoint,
             midpoint_sharpness: self.midpoint_sharpness,

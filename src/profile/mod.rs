@@ -1,6 +1,7 @@
 //! What becomes of a step: all the curvature in its row, who is told of it, and where training stood.
 //! The trainer and a loop of somebody else's ([`Profiler`]) drive the same pipeline.
 
+mod components;
 mod mechanism;
 mod midpoint;
 mod observer;

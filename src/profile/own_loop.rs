@@ -414,6 +414,7 @@ impl Profiler {
             train_samples: self.objective.sample_numbers().to_vec(),
             columns: Columns {
                 top: self.settings.top,
+                components: self.settings.top,
                 realized_ratio: self.settings.realized != Realized::Off,
                 realized_ratio_midpoint: self.settings.realized == Realized::Midpoint,
                 midpoint_sharpness: self.settings.at_midpoints(),

@@ -57,7 +57,9 @@ pub(super) fn enter(
     let slope = dot(descended.gradient, change);
     row.step_is_ascent = slope.is_finite().then_some(slope >= 0.0);
     if slope < 0.0 {
-        row.realized_ratio = ratio(row, objective, descended, change)?;
+        let curvature = curvature(row, objective, descended, change)?;
+        row.step_curvature = curvature.is_finite().then_some(curvature);
+        row.realized_ratio = ratio(curvature, slope);
     }
     Ok(())
 }
@@ -77,19 +79,25 @@ pub(super) fn enter_midpoint(
         return Ok(());
     }
     objective.set_parameters(&midpoint([previous, theta, change]))?;
-    row.realized_ratio_midpoint = ratio(row, objective, descended, change)?;
+    let curvature = curvature(row, objective, descended, change)?;
+    row.realized_ratio_midpoint = ratio(curvature, dot(descended.gradient, change));
     Ok(())
 }
 
-/// s'Hs / (-2 g's); nothing where that is no number, as where training diverges.
-fn ratio(
+/// s'Hs.
+fn curvature(
     row: &mut StepRow,
     objective: &dyn Objective,
-    Descended { samples, gradient }: Descended<'_>,
+    descended: Descended<'_>,
     change: &[f64],
-) -> Result<Option<f64>> {
-    let product = objective.hvp_over(samples, change)?;
+) -> Result<f64> {
+    let product = objective.hvp_over(descended.samples, change)?;
     row.hvps += 1;
-    let ratio = dot(change, &product) / (-2.0 * dot(gradient, change));
-    Ok(ratio.is_finite().then_some(ratio))
+    Ok(dot(change, &product))
+}
+
+/// s'Hs / (-2 g's); nothing where that is no number, as where training diverges.
+fn ratio(curvature: f64, slope: f64) -> Option<f64> {
+    let ratio = curvature / (-2.0 * slope);
+    ratio.is_finite().then_some(ratio)
 }

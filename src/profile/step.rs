@@ -1,5 +1,6 @@
 //! All the curvature of one training step, as it stands in a row.
 
+use super::components;
 use super::quantities::{At, Measured, Quantity};
 use super::realized::{self, Descended, Realized};
 use crate::autodiff::Objective;
@@ -132,6 +133,7 @@ impl StepMeter {
         let Eigenvalues { hessian, preconditioned, repair } = found;
         enter_hessian(row, &hessian, start.gradient);
         enter_operator(row, preconditioned.as_ref(), operator);
+        components::enter(row, preconditioned.as_ref().unwrap_or(&hessian), operator, start)?;
         self.fill_realized(row, objectives.train, start)?;
         self.fill_batch_sharpness(row, objectives.train, start.gradient, update, &hessian)?;
         self.fill_quantities(row, objectives.train, start, update, &hessian)?;

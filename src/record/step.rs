@@ -19,6 +19,8 @@ pub struct Columns {
     pub batch_noise: bool,
     /// Whether the norm of the minibatch's gradient is.
     pub batch_grad_norm: bool,
+    /// Along how many of the largest eigenvectors gradient and step are.
+    pub components: usize,
     /// Whether the realized ratio is.
     pub realized_ratio: bool,
     /// Whether the realized ratio at the midpoint is.
@@ -259,6 +261,13 @@ step_columns! {
     predicted_gap: Option<f64>, "L/w²", "as `alpha` where that is above 0, of `sgd` (`momentum` 0)", (MEASURED, if batch_mechanism);
     /// its standard error, by that of the variance
     predicted_gap_se: Option<f64>, "L/w²", "as `predicted_gap`", (MEASURED, if batch_mechanism);
+    /// s′Hs, as in `realized_ratio`, of which it is the numerator
+    step_curvature: Option<f64>, "L", "as `realized_ratio`", (MEASURED, if realized_ratio);
+    /// |v_i′P^−½(g + λθ)|, λ coupled weight decay, v_i the eigenvectors of the operator that `threshold` bounds, P its preconditioner (of H without
+    /// one), the first alone with a P: where the i-th mode stands, of energy `gradient_component_i`² over twice its eigenvalue
+    gradient_component: Vec<f64>, "L/w (with a P its root)", "at measured rows", (numbered by components);
+    /// v_i′P^½s, s the update, with the sign of v_i that makes the one above positive: how that mode moves
+    step_component: Vec<f64>, "w (with a P over its root)", "as `gradient_component`", (numbered by components);
 }
 
 impl StepRow {
