@@ -31,6 +31,7 @@ const TOP_2: Columns = Columns {
     batch_mechanism: false,
     perturbed_sharpness: false,
     clip_factor: false,
+    components: 0,
     measured: Vec::new(),
 };
 
@@ -191,13 +192,14 @@ fn columns() -> impl Strategy<Value = Columns> {
         batch_mechanism: mechanism && batches,
         clip_factor: clip,
         perturbed_sharpness: perturbed,
+        components: top,
         measured: Vec::new(),
     })
 }
 
 /// A row that a table with these columns can hold: times in whole microseconds, nothing elsewhere.
 fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
-    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 46);
+    let numbers = prop::collection::vec(prop::option::of(any::<f64>()), 47);
     let lambda = prop::collection::vec(any::<f64>(), 0..=columns.top);
     let counts = (any::<u32>(), any::<u32>(), any::<u32>());
     let rest = (
@@ -224,6 +226,9 @@ fn row(columns: Columns) -> impl Strategy<Value = StepRow> {
             edge_ratio: x[12],
             residual: x[13],
             converged,
+            gradient_component: lambda.clone(),
+            step_component: lambda.clone(),
+            step_curvature: x[46].filter(|_| columns.realized_ratio),
             midpoint_lambda: lambda.clone().into_iter().take(columns.midpoint_top).collect(),
             lambda,
             lambda_min: x[14],
