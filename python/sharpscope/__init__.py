@@ -115,6 +115,33 @@ class Run:
         return _frame(rows, _KEY)
 
     @cached_property
+    def flows(self) -> pd.DataFrame:
+        """A row for each flow beside the run: where it departs, what it predicts; no rows where there are none."""
+        return _frame([_findings(numbers) for numbers, _ in self._flows], ["kind", "first_step", "steps"])
+
+    @cached_property
+    def flow_steps(self) -> pd.DataFrame:
+        """The steps of each flow, with its ``kind``."""
+        tables = []
+        for numbers, table in self._flows:
+            table = table.copy()
+            table.insert(0, "kind", numbers["kind"])
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["kind", "step"])
+
+    @cached_property
+    def _flows(self) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+        found = []
+        for path in sorted((self.path / "flows").glob("*.json")):
+            numbers = json.loads(path.read_text("utf-8"))
+            if not isinstance(numbers, dict) or numbers.get("kind") != path.stem or "findings" not in numbers:
+                continue
+            table = _table(path.with_suffix(".csv").read_text("utf-8"))
+            if self.step is None or not (table["step"] > self.step).any():
+                found.append((numbers, table))
+        return found
+
+    @cached_property
     def _spectra(self) -> list[dict[str, Any]]:
         found = []
         for path in (self.path / "spectra").glob("step-*.json"):
@@ -150,6 +177,16 @@ def _numbers(numbers: dict[str, Any]) -> dict[str, Any]:
     for name in ("flatness", "rescaled"):
         for inner, value in (numbers.get(name) or {}).items():
             _put(row, f"{name}_{inner}", value)
+    return row
+
+
+def _findings(numbers: dict[str, Any]) -> dict[str, Any]:
+    """A flow as a row: findings under their own names, nested names joined."""
+    row: dict[str, Any] = {}
+    for name, value in numbers.items():
+        for inner, part in value.items() if name == "findings" else [(name, value)]:
+            if inner != "edge" or part is not None:
+                _put(row, inner, part)
     return row
 
 

@@ -5,6 +5,7 @@
 //! the keys of a config, merging and checks come from there.
 
 mod batch_size;
+mod classes;
 mod compare_settings;
 mod model_choice;
 mod numbers;

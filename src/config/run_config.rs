@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::resolve::{Curvature, Problem, Rate, one, optimizer};
 use super::{BatchSize, Place, Quantities, Settings, TestSet};
 use crate::autodiff::ParameterLayout;
-use crate::data::DataOptions;
+use crate::data::{Classes, DataOptions};
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::{Error, Result};
 use crate::linalg::Solver;
@@ -310,7 +310,11 @@ impl RunConfig {
         if let Some(objective) = self.objective() {
             return format!("{}, {optimizer}, lr {lr}, seed {seed}", objective.kind());
         }
-        format!("{model} on {dataset}, {loss}, {optimizer}, lr {lr}, {batch}, seed {seed}")
+        let classes = match self.data.classes.as_ref() {
+            Some(chosen @ Classes::Chosen(_)) => format!(" (classes {chosen})"),
+            _ => String::new(),
+        };
+        format!("{model} on {dataset}{classes}, {loss}, {optimizer}, lr {lr}, {batch}, seed {seed}")
     }
 
     /// What the run computes, by key, wherever it is written.
@@ -405,6 +409,7 @@ mod tests {
             json!({"measure": [], "spectrum_every": 5, "sigma": 0.5, "on_warning": "stop"}),
             json!({"measure": "update_sharpness", "checkpoint_every": 3, "seed": 9, "hvp": "reverse"}),
             json!({"dataset": "blobs", "noise": 0.5, "classes": 4, "label_noise": 0.1, "standardize": true}),
+            json!({"classes": [4, 0, 9], "label_noise": 0.1}),
             json!({"dataset": "digits", "standardize": false, "validation_size": 0, "model": "linear"}),
             json!({"dataset": "diabetes", "standardize": false, "chunk": 9, "memory": 64}),
             json!({"objective": "rosenbrock", "start": [0.5, -1], "optimizer": "adam"}),

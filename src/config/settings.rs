@@ -7,7 +7,7 @@ use super::{
     BatchSize, ModelChoice, Numbers, ObjectiveChoice, Quantities, Solver, StartPoint, TargetColumn,
     TestSet, Values,
 };
-use crate::data::Header;
+use crate::data::{Classes, Header};
 use crate::device::{BackendChoice, Differentiation, Precision};
 use crate::error::Result;
 use crate::input;
@@ -60,8 +60,9 @@ settings! {
             points: usize;
             /// Degree of chebyshev's polynomial [default: 5]
             degree: usize, shown "K";
-            /// Classes of blobs and spirals [default: 3]
-            classes: usize;
+            /// Which classes are kept, such as 0,1,2, numbered anew in this order; a number alone is how
+            /// many blobs and spirals have [default: all; 3]
+            classes: Classes;
             /// Standard deviation of the points of blobs, moons and spirals about their curve
             /// [default: 0.3, 0.1 and 0.05]
             noise: f64, shown "S";

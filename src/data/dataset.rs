@@ -59,7 +59,8 @@ pub enum Targets {
     Classes {
         /// How many there are.
         classes: usize,
-        /// Class of each sample.
+        /// Class of each sample; of one that was left out by [`Dataset::choose_classes`], a number above the
+        /// last class.
         labels: Vec<usize>,
     },
     /// Numbers.

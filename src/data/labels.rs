@@ -2,16 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 /// Most classes: one output neuron is made for each.
 pub(super) const MOST_CLASSES: usize = 10_000;
 
 /// A label in a file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Label {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum Label {
     /// A whole number.
     Number(u64),
     /// Any other text.
     Name(String),
+}
+
+impl Label {
+    /// A whole number where the text is one, else a name, without the spaces around it.
+    pub fn of_text(text: &str) -> Self {
+        let text = text.trim();
+        text.parse().map_or_else(|_| Label::Name(text.to_string()), Label::Number)
+    }
 }
 
 impl std::fmt::Display for Label {

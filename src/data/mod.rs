@@ -2,6 +2,7 @@
 //! samples, their scaling.
 
 mod builtin;
+mod classes;
 mod dataset;
 mod format;
 mod gzip;
@@ -19,6 +20,7 @@ mod text;
 
 pub(crate) use builtin::is_builtin;
 pub use builtin::{DatasetInfo, dataset_list, dataset_names, is_text, standardized_by_default};
+pub use classes::{Classes, Label};
 pub use dataset::{Dataset, Inputs, Targets};
 pub use notes::DataNotes;
 pub use options::{DataOptions, Header};

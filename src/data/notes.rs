@@ -111,7 +111,7 @@ impl Dataset {
     }
 
     /// Samples that are not another file's.
-    fn own_samples(&self) -> usize {
+    pub(super) fn own_samples(&self) -> usize {
         self.notes.own_samples.unwrap_or(self.len())
     }
 

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::Classes;
 use super::builtin::BUILTIN;
+use super::classes::{FIELD, check_chosen};
 use super::format::Format;
 use crate::error::{Error, Field, Message, Result};
 use crate::names::choices;
@@ -26,7 +28,8 @@ choices! {
 pub(super) enum Taken {
     Points,
     Degree,
-    Classes,
+    ClassCount,
+    ChosenClasses,
     Noise,
     LabelNoise,
     Header,
@@ -42,8 +45,8 @@ pub struct DataOptions {
     pub points: Option<usize>,
     /// Degree of `chebyshev`'s polynomial.
     pub degree: Option<usize>,
-    /// Classes of `blobs` and `spirals`.
-    pub classes: Option<usize>,
+    /// How many classes `blobs` and `spirals` have, or which classes of a dataset are kept.
+    pub classes: Option<Classes>,
     /// Standard deviation of the noise in the coordinates of `blobs`, `moons` and `spirals`.
     pub noise: Option<f64>,
     /// Share of the training labels that is replaced by other classes.
@@ -73,7 +76,7 @@ impl DataOptions {
         let given = [
             (Taken::Points, self.points.map(|points| points.to_string())),
             (Taken::Degree, self.degree.map(|degree| degree.to_string())),
-            (Taken::Classes, self.classes.map(|classes| classes.to_string())),
+            (self.of_classes(), self.classes.as_ref().map(Classes::to_string)),
             (Taken::Noise, shown(&self.noise)),
             (Taken::LabelNoise, shown(&self.label_noise)),
             (Taken::Header, self.header.map(|header| header.to_string())),
@@ -82,15 +85,30 @@ impl DataOptions {
         ];
         for (option, value) in given {
             if let Some(value) = value.filter(|_| !takes(option)) {
-                let problem = format!("dataset '{dataset}' does not take it");
-                let remedy = format!("those that do: {}", takers(option));
+                let chosen_instead = option == Taken::ClassCount && takes(Taken::ChosenClasses);
+                let what = if chosen_instead { "a number of them" } else { "it" };
+                let problem = format!("dataset '{dataset}' does not take {what}");
+                let which = if chosen_instead { "name which, such as 0,1,2; " } else { "" };
+                let remedy = format!("{which}those that do: {}", takers(option));
                 return Err(Error::setting(option.field(), value, problem, remedy));
             }
         }
         self.check_ranges()
     }
 
+    /// Which of the two is said of classes.
+    fn of_classes(&self) -> Taken {
+        match self.classes {
+            Some(Classes::Chosen(_)) => Taken::ChosenClasses,
+            _ => Taken::ClassCount,
+        }
+    }
+
     fn check_ranges(&self) -> Result<()> {
+        if let Some(chosen) = self.classes.as_ref().and_then(Classes::chosen) {
+            check_chosen(chosen)?;
+        }
+        let class_count = self.classes.as_ref().and_then(Classes::count);
         let numbers = [
             (Taken::Noise, self.noise, f64::MAX, "not a standard deviation", "a finite number"),
             (Taken::LabelNoise, self.label_noise, 1.0, "not a share", "a number up to 1"),
@@ -104,7 +122,7 @@ impl DataOptions {
         let counts = [
             (Taken::Points, self.points, 2, MOST_POINTS),
             (Taken::Degree, self.degree, 0, HIGHEST_DEGREE),
-            (Taken::Classes, self.classes, 2, MOST_CLASSES),
+            (Taken::ClassCount, class_count, 2, MOST_CLASSES),
         ];
         for (option, value, least, most) in counts {
             if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
@@ -112,11 +130,11 @@ impl DataOptions {
                 return Err(Error::setting(option.field(), value, "out of range", remedy));
             }
         }
-        match (self.points, self.classes) {
+        match (self.points, class_count) {
             (Some(points), Some(classes)) if points < classes => {
                 let problem = format!("{classes} classes need a point each");
                 let remedy = format!("give at least {classes}, or fewer ");
-                let remedy = Message::from(remedy) + Field("classes");
+                let remedy = Message::from(remedy) + Field(FIELD);
                 Err(Error::setting("points", points, problem, remedy))
             }
             _ => Ok(()),
@@ -138,7 +156,7 @@ impl Taken {
         match self {
             Taken::Points => "points",
             Taken::Degree => "degree",
-            Taken::Classes => "classes",
+            Taken::ClassCount | Taken::ChosenClasses => FIELD,
             Taken::Noise => "noise",
             Taken::LabelNoise => "label_noise",
             Taken::Header => "header",

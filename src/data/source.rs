@@ -27,8 +27,9 @@ impl Dataset {
     /// - text, where there is a `context`.
     ///
     /// Pixels are divided by the largest that there may be: 255, or 16 for `digits`. Text is cut into
-    /// windows of `context` characters; what is generated is drawn from `seed`. Label noise is
-    /// checked here, and added by [`Dataset::add_label_noise`]. Returned with the options
+    /// windows of `context` characters; what is generated is drawn from `seed`. Label noise and a choice of
+    /// classes are checked here, the one added by [`Dataset::add_label_noise`], the other made by
+    /// [`Dataset::choose_classes`]. Returned with the options
     /// that apply, defaults filled in.
     ///
     /// # Errors

@@ -31,6 +31,13 @@ impl Split {
         Self::shuffled_beside_test(samples, 0, train, validation, rng)
     }
 
+    /// The same of other samples: sample i here is `rows[i]` there.
+    #[must_use]
+    pub fn of_rows(self, rows: &[usize]) -> Self {
+        let of = |samples: Vec<usize>| samples.into_iter().map(|i| rows[i]).collect();
+        Self { train: of(self.train), validation: of(self.validation), test: of(self.test) }
+    }
+
     /// As [`Split::shuffled`], the last `test` samples of the shuffle being kept for a test.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use crate::config::{Quantities, RunConfig, TestSet};
-use crate::data::{DataOptions, Dataset, Inputs, Split, Standardisation, Targets};
+use crate::data::{Classes, DataOptions, Dataset, Inputs, Split, Standardisation, Targets};
 use crate::device::Precision;
 use crate::digest::digest;
 use crate::error::{Error, Message, Result};
@@ -30,8 +30,8 @@ pub(super) fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
     )?;
     config.data = data;
     check_choices(config, &dataset)?;
-    let own = dataset.len();
-    let mut files = Files { names: vec![(config.dataset.clone(), 0..own)] };
+    let own = 0..dataset.len();
+    let mut files = Files { names: vec![(config.dataset.clone(), own.clone())] };
     let validation = match &config.validation {
         Some(file) => Some(files.append(&mut dataset, file, config)?),
         None => None,
@@ -40,7 +40,10 @@ pub(super) fn load_data(config: &mut RunConfig) -> Result<(Dataset, Split)> {
         Some(TestSet::File(file)) => Some(files.append(&mut dataset, file, config)?),
         _ => None,
     };
-    let mut split = split(config, &dataset, own, validation)?;
+    let kept = Kept::of(config, &mut dataset)?;
+    let validation = validation.map(|file| kept.of_file(file, &files)).transpose()?;
+    let test = test.map(|file| kept.of_file(file, &files)).transpose()?;
+    let mut split = split(config, &dataset, &kept.among(own), validation)?;
     split.test.extend(test.into_iter().flatten());
     if let Some(share) = config.data.label_noise {
         let rng = &mut rng::stream(data_seed(config), Stream::LabelNoise);
@@ -99,15 +102,44 @@ fn is_text(dataset: &Dataset) -> bool {
     matches!(dataset.inputs, Inputs::Tokens { .. })
 }
 
-/// Which of the dataset's `own` samples train, validate and are kept for a test, those of a file that
+/// The samples of the classes that were chosen; all where none were.
+struct Kept(Option<Vec<usize>>);
+
+impl Kept {
+    fn of(config: &RunConfig, dataset: &mut Dataset) -> Result<Self> {
+        let chosen = config.data.classes.as_ref().and_then(Classes::chosen);
+        Ok(Self(chosen.map(|chosen| dataset.choose_classes(chosen)).transpose()?))
+    }
+
+    /// Those of a range, in their order.
+    fn among(&self, samples: Range<usize>) -> Vec<usize> {
+        match &self.0 {
+            None => samples.collect(),
+            Some(kept) => kept.iter().copied().filter(|sample| samples.contains(sample)).collect(),
+        }
+    }
+
+    /// Those of a file beside the dataset.
+    fn of_file(&self, samples: Range<usize>, files: &Files) -> Result<Vec<usize>> {
+        let kept = self.among(samples.clone());
+        if kept.is_empty() && self.0.is_some() {
+            let problem = "it has no sample of the classes of --classes";
+            let remedy = "give a file that has, or leave --classes out";
+            return Err(Error::file(files.of(samples.start).0, None, problem, remedy));
+        }
+        Ok(kept)
+    }
+}
+
+/// Which of the dataset's own samples, `rows`, train, validate and are kept for a test, those of a file that
 /// validate being given.
 fn split(
     config: &RunConfig,
     dataset: &Dataset,
-    own: usize,
-    validation: Option<Range<usize>>,
+    rows: &[usize],
+    validation: Option<Vec<usize>>,
 ) -> Result<Split> {
-    let text = is_text(dataset);
+    let (text, own) = (is_text(dataset), rows.len());
     let test = match config.test {
         Some(TestSet::Share(share)) => ((share * own as f64).round() as usize).max(1),
         _ => 0,
@@ -121,7 +153,7 @@ fn split(
         true => {
             Split { test: (left..own).collect(), ..Split::by_position(left, train, wanted, rng)? }
         }
-        false => Split::shuffled_beside_test(own, test, train, wanted, rng)?,
+        false => Split::shuffled_beside_test(own, test, train, wanted, rng)?.of_rows(rows),
     };
     if let Some(file) = validation {
         split.validation = of_file(file, text, config.validation_size, rng)?;
@@ -132,20 +164,19 @@ fn split(
 /// So many samples of a file, all of them by default: the first of a shuffle, or of a text the first windows,
 /// by default at most 500.
 fn of_file<R: Rng>(
-    file: Range<usize>,
+    mut samples: Vec<usize>,
     text: bool,
     wanted: Option<usize>,
     rng: &mut R,
 ) -> Result<Vec<usize>> {
     const MOST_WINDOWS: usize = 500;
-    let there = file.len();
+    let there = samples.len();
     let count = wanted.unwrap_or(if text { there.min(MOST_WINDOWS) } else { there });
     if count > there {
         let problem = format!("the file of --validation has {there} samples");
         let remedy = format!("give at most {there}");
         return Err(Error::setting("--validation-size", count, problem, remedy));
     }
-    let mut samples: Vec<usize> = file.collect();
     if !text {
         samples.shuffle(rng);
     }
@@ -187,6 +218,13 @@ impl Files {
         Ok(samples)
     }
 
+    /// The file of a sample, and its first.
+    fn of(&self, sample: usize) -> (&str, usize) {
+        let holds = |(_, samples): &&(String, Range<usize>)| samples.contains(&sample);
+        let found = self.names.iter().find(holds);
+        found.map_or(("", 0), |(file, samples)| (file.as_str(), samples.start))
+    }
+
     /// Refuses numbers that are used and not finite in the run's precision.
     fn check_numbers(&self, dataset: &Dataset, split: &Split, precision: Precision) -> Result<()> {
         let unusable = |x: &f64| !precision.round(*x).is_finite();
@@ -211,12 +249,7 @@ impl Files {
         feature: Option<usize>,
         precision: Precision,
     ) -> Error {
-        let holds = |(_, samples): &&(String, Range<usize>)| samples.contains(&sample);
-        let (file, first) = self
-            .names
-            .iter()
-            .find(holds)
-            .map_or(("", 0), |(file, samples)| (file.as_str(), samples.start));
+        let (file, first) = self.of(sample);
         let line = dataset.notes.lines.get(sample).copied().filter(|&line| line > 0);
         let row = match line {
             Some(_) => String::new(),

@@ -4,6 +4,7 @@
 //! turns a source into files, and a line in `formats!`. [`tensorboard::EventWriter`] writes event files for
 //! TensorBoard while a run goes on.
 
+mod flows;
 mod output;
 mod source;
 mod spectra;

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::flows::flow_tables;
 use super::spectra::spectra_tables;
 use super::table::{Column, Table, Values};
 use crate::error::Result;
 use crate::input;
 use crate::record::Event;
-use crate::rundir::{RunDirectory, StoredRun, StoredSpectrum, check_schema, stays_inside};
+use crate::rundir::{
+    RunDirectory, StoredFlow, StoredRun, StoredSpectrum, check_schema, stays_inside,
+};
 
 const REMEDY: &str = "name the folder of a run, a comparison or a result of landscape";
 /// What a comparison writes besides the folders of its runs.
@@ -36,6 +39,8 @@ pub struct Source {
     pub events: Vec<Event>,
     /// A run's spectra.
     pub spectra: Vec<StoredSpectrum>,
+    /// The flows beside a run.
+    pub flows: Vec<StoredFlow>,
     /// The folders of a comparison's runs that have begun, as it names them.
     pub members: Vec<String>,
 }
@@ -55,16 +60,18 @@ impl Source {
         }
     }
 
-    /// A run's tables: `steps`, `events`, `spectra` with a row for each, `densities` and `layers`.
+    /// A run's tables: `steps`, `events`, `spectra` with a row for each, `densities` and `layers`, `flows` with a row for
+    /// each, and `flow_steps`.
     ///
     /// # Errors
-    /// As [`StoredRun::table`], [`StoredRun::events`] and [`StoredRun::spectra`].
+    /// As [`StoredRun::table`], [`StoredRun::events`], [`StoredRun::spectra`] and [`StoredRun::flows`].
     pub fn of_run(run: &StoredRun) -> Result<Self> {
         let table = run.table()?;
         let steps = Table::of_cells("steps", &table.columns, &table.cells);
-        let (events, spectra) = (run.events()?.to_vec(), run.spectra()?);
+        let (events, spectra, flows) = (run.events()?.to_vec(), run.spectra()?, run.flows()?);
         let mut tables = vec![steps, events_table(&events)];
         tables.extend(spectra_tables(&spectra));
+        tables.extend(flow_tables(&flows));
         let manifest = run.directory().file("manifest.json");
         let manifest = if manifest.is_file() { json_file(&manifest)? } else { Value::Null };
         let name = run.directory().run_name(run.head()).unwrap_or_default();
@@ -73,6 +80,7 @@ impl Source {
             tables,
             events,
             spectra,
+            flows,
             ..Self::bare("run", name, run.path(), manifest)
         })
     }
@@ -88,6 +96,7 @@ impl Source {
             numbers: Map::new(),
             events: Vec::new(),
             spectra: Vec::new(),
+            flows: Vec::new(),
             members: Vec::new(),
         }
     }

@@ -21,6 +21,36 @@ pub enum Law {
     },
 }
 
+/// How an update remembers gradients: m' = beta m + share g, w' = w - P^-1 (through m' + direct g).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Momentum {
+    /// What is kept of m, from 0 and below 1.
+    pub beta: f64,
+    /// What g adds to it.
+    pub share: f64,
+    /// What the step takes of m'.
+    pub through: f64,
+    /// What it takes of g besides.
+    pub direct: f64,
+}
+
+impl Momentum {
+    /// v' = beta v + g, w' = w - eta v'.
+    pub fn heavy_ball(beta: f64) -> Self {
+        Self { beta, share: 1.0, through: 1.0, direct: 0.0 }
+    }
+
+    /// v' = beta v + g, w' = w - eta (g + beta v').
+    pub fn nesterov(beta: f64) -> Self {
+        Self { beta, share: 1.0, through: beta, direct: 1.0 }
+    }
+
+    /// m' = beta m + (1 - beta) g, w' = w - eta m'.
+    pub fn mean(beta: f64) -> Self {
+        Self { beta, share: 1.0 - beta, through: 1.0, direct: 0.0 }
+    }
+}
+
 impl Law {
     /// Whether nu is followed.
     pub fn is_preconditioned(&self) -> bool {

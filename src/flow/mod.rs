@@ -28,7 +28,7 @@ pub use central::CentralFlow;
 pub use complementarity::{Complementarity, complementarity, pair, pairs};
 pub use decayed::Decayed;
 pub use gradient::{GradientFlow, Tolerance};
-pub use law::Law;
+pub use law::{Law, Momentum};
 pub use phi::phi;
 pub use point::{Flow, FlowPoint, Oscillation};
 pub use rod::RodFlow;

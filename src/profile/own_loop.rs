@@ -16,7 +16,7 @@ use super::{
     Update, monitor, row, threshold,
 };
 use crate::autodiff::{Objective, Samples, Task, check_determinism};
-use crate::curvature::{CurvatureMeter, Tracking};
+use crate::curvature::{CurvatureMeter, DifferenceStep, Tracking};
 use crate::device::{Device, Precision};
 use crate::error::{Error, Result};
 use crate::linalg::{AUDIT_EVERY, Extremes, Solver};
@@ -42,6 +42,12 @@ pub struct ProfilerSettings {
     pub audit_every: Option<usize>,
     /// Where the realized edge of each measured update is found, for the loss that is profiled: one more product.
     pub realized: Realized,
+    /// Whether the largest eigenvalues are found at the midpoint of the oscillation too,
+    /// (theta_{t-1} + 2 theta_t + theta_{t+1})/4, where they are those of a flow.
+    pub midpoint_sharpness: bool,
+    /// Whether the mechanism that holds the sharpness at the edge is measured there, with these eigenvalues. Of a rule
+    /// that divides by a preconditioner it is where that is known.
+    pub mechanism: bool,
     /// Seed of the eigensolver's start vectors.
     pub seed: u64,
 }
@@ -57,6 +63,8 @@ impl Default for ProfilerSettings {
             every: 1,
             audit_every: Some(AUDIT_EVERY),
             realized: Realized::Step,
+            midpoint_sharpness: false,
+            mechanism: false,
             seed: 0,
         }
     }
@@ -81,6 +89,11 @@ impl ProfilerSettings {
         CurvatureMeter { extremes, solver, audit_every, seed }
     }
 
+    /// Whether anything is measured at midpoints.
+    fn at_midpoints(&self) -> bool {
+        self.midpoint_sharpness || self.mechanism
+    }
+
     fn check(&self) -> Result<()> {
         let &Self { top, max_iterations, every, audit_every, .. } = self;
         let audit_every = audit_every.unwrap_or(1);
@@ -99,7 +112,7 @@ impl ProfilerSettings {
 
     /// As the manifest of a run directory writes them.
     fn config(&self, name: &str, lr: f64) -> serde_json::Value {
-        serde_json::json!({
+        let mut config = serde_json::json!({
             "name": name,
             "lr": lr,
             "top": self.top,
@@ -110,7 +123,15 @@ impl ProfilerSettings {
             "audit_every": self.audit_every,
             "realized": self.realized,
             "seed": self.seed,
-        })
+        });
+        for (key, asked) in
+            [("midpoint_sharpness", self.at_midpoints()), ("mechanism", self.mechanism)]
+        {
+            if asked {
+                config[key] = true.into();
+            }
+        }
+        config
     }
 }
 
@@ -208,6 +229,8 @@ struct Pending {
     theta: Vec<f64>,
     /// The gradient there, where curvature was measured.
     gradient: Option<Vec<f64>>,
+    /// The operator that the threshold bounds, where it is known and needed still.
+    operator: Option<StabilityOperator>,
     remark: Option<EventKind>,
 }
 
@@ -245,11 +268,11 @@ impl Profiler {
         settings: ProfilerSettings,
     ) -> Result<Self> {
         settings.check()?;
-        Ok(Self {
+        let mut profiler = Self {
             objective,
             settings,
             device: MadeOn { backend: "own".to_string(), adapter: String::new(), precision },
-            tracking: settings.meter().tracking(),
+            tracking: None,
             quantities: Vec::new(),
             name: String::new(),
             schedule: None,
@@ -260,7 +283,9 @@ impl Profiler {
             pending: None,
             previous: None,
             completed: None,
-        })
+        };
+        profiler.tracking = profiler.meter().tracking();
+        Ok(profiler)
     }
 
     /// Under this name, which figures show.
@@ -293,15 +318,16 @@ impl Profiler {
         &*self.objective
     }
 
-    /// The latest row whose update is known, with the norm of the update and its realized ratio: the one
-    /// before that which [`Profiler::step`] returned last.
+    /// The latest row whose update is known, with the norm of the update, its realized ratio and what is measured at
+    /// midpoints: the one before that which [`Profiler::step`] returned last.
     pub fn completed(&self) -> Option<&StepRow> {
         self.completed.as_ref()
     }
 
     /// Measures at `theta` (length P, see [`crate::autodiff::flat_parameters`]), before update
-    /// `step`. What belongs to the update, its norm and its realized ratio, is not in the row yet: it is
-    /// known at the next step, in what observers are told and in [`Profiler::completed`]. At a step that is not measured only norms and learning rate are filled in.
+    /// `step`. What belongs to the update, its norm, its realized ratio and the midpoint that it ends, is not in the row
+    /// yet: it is known at the next step, in what observers are told and in [`Profiler::completed`]. At a step that is
+    /// not measured only norms and learning rate are filled in.
     ///
     /// # Errors
     /// [`Error::Length`] for a vector of another length; [`Error::NotDeterministic`] at the first
@@ -320,7 +346,7 @@ impl Profiler {
             self.begin(step, theta, next)?;
         }
         let mut row = row::begin(step, next.lr, theta);
-        let (mut remark, mut gradient) = (None, None);
+        let (mut remark, mut gradient, mut operator) = (None, None, None);
         if step.is_multiple_of(self.settings.every) {
             let probe = self.tracking.as_ref().map(Tracking::probe);
             let block = probe.as_deref().unwrap_or_default();
@@ -338,14 +364,16 @@ impl Profiler {
                 gradient: Some(&full.gradient),
                 products: products.as_deref(),
             };
-            remark = self.measure(&mut row, start, next)?;
+            let bounded = bounded(next);
+            remark = self.measure(&mut row, start, next, bounded.as_ref())?;
+            operator = bounded.filter(|_| self.settings.at_midpoints());
             gradient = Some(full.gradient);
             row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
         } else {
             row.threshold = threshold(&row, next.optimizer);
         }
         let theta = theta.to_vec();
-        self.pending = Some(Pending { row: row.clone(), theta, gradient, remark });
+        self.pending = Some(Pending { row: row.clone(), theta, gradient, operator, remark });
         Ok(row)
     }
 
@@ -389,6 +417,9 @@ impl Profiler {
                 components: self.settings.top,
                 realized_ratio: self.settings.realized != Realized::Off,
                 realized_ratio_midpoint: self.settings.realized == Realized::Midpoint,
+                midpoint_sharpness: self.settings.at_midpoints(),
+                midpoint_top: if self.settings.at_midpoints() { self.settings.top } else { 0 },
+                mechanism: self.settings.mechanism,
                 measured: {
                     let layout = self.objective.layout();
                     self.quantities.iter().flat_map(|q| q.columns(layout, 0)).collect()
@@ -414,22 +445,16 @@ impl Profiler {
         row: &mut StepRow,
         start: Start<'_>,
         next: NextUpdate<'_>,
+        bounded: Option<&StabilityOperator>,
     ) -> Result<Option<EventKind>> {
         let meter = self.meter();
-        let own = next.optimizer.operator();
-        let operator = StabilityOperator {
-            preconditioner: next.preconditioner.map(<[f64]>::to_vec).or(own.preconditioner),
-            basis: own.basis.filter(|_| next.preconditioner.is_none()),
-            shift: own.shift,
-        };
-        let unknown = next.optimizer.is_preconditioned() && operator.preconditioner.is_none();
-        let operator = if unknown { StabilityOperator::default() } else { operator };
+        let hessian = StabilityOperator::default();
+        let operator = bounded.unwrap_or(&hessian);
         let objectives = Objectives { train: &mut *self.objective, curvature: None };
         let early_factor = next.optimizer.early_factor();
-        let update =
-            Update { operator: &operator, perturbed: None, batch_edges: None, early_factor };
+        let update = Update { operator, perturbed: None, batch_edges: None, early_factor };
         let remark = meter.measure(row, objectives, start, update, self.tracking.as_mut())?;
-        if unknown {
+        if bounded.is_none() {
             // The plain Hessian's sharpness is not what this threshold bounds.
             row.edge_ratio = None;
         }
@@ -442,16 +467,22 @@ impl Profiler {
             batch_sharpness: None,
             realized: self.settings.realized,
             perturbed_sharpness: false,
-            midpoint_sharpness: false,
-            mechanism: None,
+            midpoint_sharpness: self.settings.at_midpoints(),
+            mechanism: self
+                .settings
+                .mechanism
+                .then(|| DifferenceStep::at_resolution(self.device.precision.resolution())),
             quantities: self.quantities.clone(),
             classes: Vec::new(),
         }
     }
 
-    /// The realized ratio of the update from the row that waits, where the objective still stands.
+    /// The realized ratio of the update from the row that waits, where the objective still stands, and what is asked for
+    /// at the midpoint, where it is left.
     fn measure_update(&mut self, pending: &mut Pending, update: &[f64]) -> Result<()> {
-        let Pending { row, theta, gradient: Some(gradient), .. } = pending else { return Ok(()) };
+        let Pending { row, theta, gradient: Some(gradient), operator, remark } = pending else {
+            return Ok(());
+        };
         let clock = Instant::now();
         let start = Start {
             theta,
@@ -464,6 +495,18 @@ impl Profiler {
         let meter = self.meter();
         meter.fill_realized(row, &*self.objective, start)?;
         meter.fill_midpoint(row, &mut *self.objective, start)?;
+        // Without its P an adaptive rule's mechanism has no metric.
+        let mechanism = meter.mechanism.filter(|_| operator.is_some());
+        let meter = StepMeter { mechanism, ..meter };
+        let operator = operator.take().unwrap_or_default();
+        let mut objectives = Objectives { train: &mut *self.objective, curvature: None };
+        let tracking = self.tracking.as_mut();
+        match meter.fill_midpoint_curvature(row, &mut objectives, start, &operator, tracking) {
+            Err(Error::NonFinite { .. }) => {
+                *remark = Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss });
+            }
+            other => other?,
+        }
         let spent = clock.elapsed().as_secs_f64() * 1e3;
         row.curvature_ms = row.curvature_ms.map(|before| before + spent);
         Ok(())
@@ -483,6 +526,18 @@ impl Profiler {
         self.completed = Some(row);
         Ok(())
     }
+}
+
+/// The operator that the update's threshold bounds; none where its preconditioner is not known.
+fn bounded(next: NextUpdate<'_>) -> Option<StabilityOperator> {
+    let own = next.optimizer.operator();
+    let operator = StabilityOperator {
+        preconditioner: next.preconditioner.map(<[f64]>::to_vec).or(own.preconditioner),
+        basis: own.basis.filter(|_| next.preconditioner.is_none()),
+        shift: own.shift,
+    };
+    let unknown = next.optimizer.is_preconditioned() && operator.preconditioner.is_none();
+    (!unknown).then_some(operator)
 }
 
 impl std::fmt::Debug for Profiler {

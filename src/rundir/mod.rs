@@ -24,6 +24,8 @@ mod spectrum_tables;
 #[cfg(feature = "data")]
 mod stored;
 #[cfg(feature = "data")]
+mod stored_flows;
+#[cfg(feature = "data")]
 mod stored_spectra;
 mod table_sums;
 mod watched;
@@ -59,6 +61,8 @@ pub use spectra::{FOLDER as SPECTRA, spectrum_stem, write_spectrum};
 pub use spectrum_tables::{spectrum_csv, spectrum_json};
 #[cfg(feature = "data")]
 pub use stored::StoredRun;
+#[cfg(feature = "data")]
+pub use stored_flows::StoredFlow;
 #[cfg(feature = "data")]
 pub use stored_spectra::StoredSpectrum;
 pub use table_sums::TableSums;

@@ -169,6 +169,20 @@ fn flow_step(path: &Path) -> Option<Option<usize>> {
     (numbers["kind"] == kind && numbers.get("findings").is_some()).then_some(None)
 }
 
+/// The names of the flows in a folder of flows, sorted. Of one that is listed the table is there: it is written before
+/// the numbers.
+#[cfg(feature = "data")]
+pub(super) fn flow_kinds(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let kind = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        flow_step(&entry.path()).and_then(|_| name.strip_suffix(".json").map(str::to_string))
+    };
+    let mut found: Vec<String> = entries.filter_map(kind).collect();
+    found.sort();
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

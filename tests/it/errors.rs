@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sharpscope::Error;
-use sharpscope::data::{DataOptions, Dataset, Split};
+use sharpscope::data::{Classes, DataOptions, Dataset, Split};
 use sharpscope::device::Precision;
 use sharpscope::model::ModelSpec;
 use sharpscope::problem::{Loss, Supervised};
@@ -48,7 +48,8 @@ fn chunks_without_a_sample_are_refused_by_field_and_by_flag() {
 #[test]
 fn the_program_prints_the_librarys_words_with_flags_for_fields() {
     let split = Split::shuffled(1797, 1000, Some(5000), &mut stream(0, Stream::Split));
-    let cloud = DataOptions { points: Some(2), classes: Some(3), ..DataOptions::default() };
+    let cloud =
+        DataOptions { points: Some(2), classes: Some(Classes::Count(3)), ..DataOptions::default() };
     let folder = tempfile::tempdir().unwrap();
     let table = |name: &str, content: &str, target: Option<&str>| {
         let path = folder.path().join(name);

@@ -34,13 +34,17 @@ fn prepared(settings: serde_json::Value) -> Prepared {
 
 /// A profiler of what `prepared` trains.
 fn profiler(prepared: &Prepared, every: usize) -> Profiler {
+    let settings = ProfilerSettings { top: 2, every, seed: 3, ..ProfilerSettings::default() };
+    profiler_with(prepared, settings)
+}
+
+fn profiler_with(prepared: &Prepared, settings: ProfilerSettings) -> Profiler {
     let task = Arc::new(Supervised {
         model: prepared.config.model.clone(),
         data: Arc::clone(&prepared.dataset),
         loss: prepared.config.loss,
     });
     let device = Device::open(BackendChoice::Cpu, Precision::F64).unwrap();
-    let settings = ProfilerSettings { top: 2, every, seed: 3, ..ProfilerSettings::default() };
     Profiler::new(task, prepared.split.train.clone(), None, &device, settings).unwrap()
 }
 
@@ -79,6 +83,77 @@ fn rows_are_those_of_the_programs_own_loop() {
         let summary = profiler.finish().unwrap();
         assert_eq!(summary.steps, 6);
     }
+}
+
+/// What is measured at midpoints, which are known with the next step.
+#[test]
+fn midpoints_are_those_of_the_programs_own_loop() {
+    for (name, lr, every) in [("sgd", 0.3, 1), ("adam", 0.01, 2)] {
+        let mut settings = settings(name, lr);
+        (settings["mechanism"], settings["every"]) = (json!(true), json!(every));
+        let expected = train(settings.clone()).rows;
+        let mut prepared = prepared(settings);
+        let folder = tempfile::TempDir::new().unwrap();
+        let run = folder.path().join("run");
+        let asked =
+            ProfilerSettings { top: 2, every, seed: 3, mechanism: true, ..Default::default() };
+        let mut profiler =
+            profiler_with(&prepared, asked).with_run_directory(&run, "midpoints").unwrap();
+        let mut optimizer = prepared.config.optimizer.build();
+        let shadow = prepared.config.optimizer.build();
+        let objective = &mut prepared.problem.train;
+        let mut theta = prepared.theta.clone();
+        for at in 0..expected.len() {
+            objective.set_parameters(&theta).unwrap();
+            let gradient = objective.gradient(Samples::All).unwrap().gradient;
+            let mut elsewhere = |_: &[f64]| unreachable!("neither asks for a gradient elsewhere");
+            let before = theta.clone();
+            optimizer.step(lr, &mut theta, &gradient, &mut elsewhere).unwrap();
+            let p = optimizer.operator().preconditioner;
+            let next = NextUpdate { lr, optimizer: &*shadow, preconditioner: p.as_deref() };
+            profiler.step(at, &before, next).unwrap();
+            let Some(row) = profiler.completed() else { continue };
+            let other = &expected[at - 1];
+            assert_eq!(row.alpha.is_some(), at > 1 && (at - 1) % every == 0, "{name}, {at}");
+            assert_eq!(row.midpoint_lambda, other.midpoint_lambda, "{name}, {at}");
+            assert_eq!(row.hvps, other.hvps, "{name}, {at}");
+            for number in [
+                |row: &StepRow| row.midpoint_sharpness,
+                |row: &StepRow| row.midpoint_preconditioned_sharpness,
+                |row: &StepRow| row.alpha,
+                |row: &StepRow| row.beta,
+                |row: &StepRow| row.predicted_variance,
+                |row: &StepRow| row.measured_variance,
+                |row: &StepRow| row.curvature_length,
+                |row: &StepRow| row.flatness_force_share,
+                |row: &StepRow| row.sharpness_alignment,
+                |row: &StepRow| row.gauss_newton_share,
+                |row: &StepRow| row.sharpness_gradient_error,
+                |row: &StepRow| row.residual,
+            ] {
+                assert_eq!(number(row), number(other), "{name}, {at}");
+            }
+        }
+        profiler.finish().unwrap();
+        let table = Table::of(&run);
+        assert_eq!(table.number(2, "alpha"), expected[2].alpha.unwrap());
+        assert_eq!(json_file(run.join("manifest.json"))["config"]["mechanism"], true);
+    }
+}
+
+#[test]
+fn without_its_preconditioner_an_adaptive_rules_mechanism_is_not_measured() {
+    let prepared = prepared(settings("adam", 0.01));
+    let asked = ProfilerSettings { mechanism: true, ..ProfilerSettings::default() };
+    let mut profiler = profiler_with(&prepared, asked);
+    let adam = OptimizerSpec::resolve("adam", Hyperparameters::NONE).unwrap().build();
+    for step in 0..3 {
+        let theta: Vec<f64> = prepared.theta.iter().map(|w| w * 0.99_f64.powi(step)).collect();
+        let next = NextUpdate { lr: 0.01, optimizer: &*adam, preconditioner: None };
+        profiler.step(step as usize, &theta, next).unwrap();
+    }
+    let row = profiler.completed().unwrap();
+    assert!(row.midpoint_sharpness.is_some() && row.alpha.is_none(), "{row:?}");
 }
 
 /// One pipeline: the program's loop and one of somebody else's tell the same rows and the same events, up to

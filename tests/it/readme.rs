@@ -408,6 +408,28 @@ fn the_formats_list_what_is_written() {
     assert_eq!(names_under("A spectrum's `step-N.json`"), written("spectra/step-1.json"));
 
     place.run_well(
+        "run --objective quartic --lr 0.25 --steps 60 --precision f64 --backend cpu --out oscillates",
+    );
+    place.run_well("flow oscillates --kind central");
+    let flow = Table::read(place.made("oscillates/flows/central.csv"));
+    let listed: Vec<String> = rows_under("`flows/`")
+        .iter()
+        .flat_map(|row| names(&row[0]))
+        .map(|name| name.replace("_K", "_1"))
+        .filter(|name| name != "preconditioned_sharpness")
+        .collect();
+    let written_columns: BTreeSet<&str> = flow.header.split(',').collect();
+    assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), written_columns);
+    let numbers = json_file(place.made("oscillates/flows/central.json"));
+    let listed = rows_under("A flow's `KIND.json`");
+    let told: BTreeSet<String> = listed.iter().flat_map(|row| names(&row[0])).collect();
+    assert_eq!(told, keys(&numbers));
+    let findings = listed.iter().find(|row| row[0] == "`findings`").expect("findings");
+    let findings_told: BTreeSet<String> = names(&findings[1]).into_iter().collect();
+    let own = &keys(&numbers["findings"]) | &keys(&numbers["findings"]["edge"]);
+    assert_eq!(findings_told, own);
+
+    place.run_well(
         "compare --optimizers sgd,adam --model linear --train-size 30 --steps 1 --backend cpu --out two",
     );
     let summary = Table::read(place.made("two/summary.csv"));

@@ -182,6 +182,26 @@ def test_the_module_reads_what_is_exported(run, tmp_path):
                 assert a == b or (pd.isna(a) and pd.isna(b)), (name, column)
 
 
+def test_flows(tmp_path):
+    run = tmp_path / "run"
+    sharpscope("run", *"--objective quartic --lr 0.25 --steps 40 --precision f64 --backend cpu --out".split(), run)
+    for kind in ("central", "gradient"):
+        sharpscope("flow", run, "--kind", kind)
+    sharpscope("export", run, "--to", "parquet", "--out", tmp_path / "p")
+    sharpscope("export", run, "--to", "tensorboard", "--out", tmp_path / "t")
+    read = module.read(run)
+    for name, rows in (("flows", 2), ("flow_steps", 80)):
+        exported, frame = pd.read_parquet(tmp_path / "p" / f"{name}.parquet"), getattr(read, name)
+        assert len(exported) == len(frame) == rows and sorted(exported.columns) == sorted(frame.columns)
+        for column in frame:
+            for a, b in zip(exported[column], frame[column]):
+                assert a == b or (pd.isna(a) and pd.isna(b)), (name, column)
+    events, found = points(tmp_path / "t")
+    central = read.flow_steps[read.flow_steps["kind"] == "central"]
+    assert found["flows/central/distance"] == list(zip(central["step"], central["distance"]))
+    assert events.summary_metadata["flows/central/distance"].summary_description.endswith(", in w")
+
+
 def test_a_comparison(tmp_path):
     folder = GOLDENS / "comparison"
     sharpscope("export", folder, "--to", "parquet", "--out", tmp_path / "p")

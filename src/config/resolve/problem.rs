@@ -57,7 +57,7 @@ impl Problem {
             data: DataOptions {
                 points: settings.points,
                 degree: settings.degree,
-                classes: settings.classes,
+                classes: settings.classes.clone(),
                 noise: settings.noise,
                 label_noise: settings.label_noise,
                 header: settings.header,
@@ -108,7 +108,7 @@ fn refuse_samples(settings: &Settings) -> Result<()> {
         ("--standardize", shown(s.standardize)),
         ("--points", shown(s.points)),
         ("--degree", shown(s.degree)),
-        ("--classes", shown(s.classes)),
+        ("--classes", shown(s.classes.as_ref())),
         ("--noise", shown(s.noise)),
         ("--label-noise", shown(s.label_noise)),
         ("--header", s.header.map(|header| header.to_string())),

@@ -12,9 +12,9 @@ mod moons;
 mod shakespeare;
 mod spirals;
 
-use super::DataOptions;
 use super::dataset::Dataset;
 use super::options::Taken;
+use super::{Classes, DataOptions};
 use crate::error::Result;
 
 /// All of them, in the order in which they are listed.
@@ -138,9 +138,9 @@ impl Builtin {
         match option {
             Taken::Points => self.defaults.points.is_some(),
             Taken::Degree => self.defaults.degree.is_some(),
-            Taken::Classes => self.defaults.classes.is_some(),
+            Taken::ClassCount => self.defaults.classes.is_some(),
             Taken::Noise => self.defaults.noise.is_some(),
-            Taken::LabelNoise => self.defaults.label_noise.is_some(),
+            Taken::LabelNoise | Taken::ChosenClasses => self.defaults.label_noise.is_some(),
             Taken::Header | Taken::Target | Taken::Regression => false,
         }
     }
@@ -161,18 +161,20 @@ impl Builtin {
         let options = DataOptions {
             points: options.points.or(self.defaults.points),
             degree: options.degree.or(self.defaults.degree),
-            classes: options.classes.or(self.defaults.classes),
+            classes: options.classes.clone().or(self.defaults.classes.map(Classes::Count)),
             noise: options.noise.or(self.defaults.noise),
             label_noise: options.label_noise.or(self.defaults.label_noise),
             ..DataOptions::default()
         };
         // Defaults beside what is given may be out of range together.
         options.check(self.name(), takes)?;
+        let class_count = options.classes.as_ref().and_then(Classes::count);
         let request = Request {
             name: self.name(),
             points: options.points.unwrap_or_default(),
             degree: options.degree.unwrap_or_default(),
-            classes: options.classes.unwrap_or_default(),
+            // Of all that there are by default some are chosen.
+            classes: class_count.or(self.defaults.classes).unwrap_or_default(),
             noise: options.noise.unwrap_or_default(),
             context,
             seed,

@@ -18,6 +18,7 @@ pub(super) const FORMAT: Format = Format {
         (Taken::Target, "CSV files"),
         (Taken::Regression, "CSV files"),
         (Taken::LabelNoise, "files of classes"),
+        (Taken::ChosenClasses, "files of classes"),
     ],
     recognises: |source| Ok(!is_binary(source.unpacked()?)),
     load,
@@ -25,7 +26,8 @@ pub(super) const FORMAT: Format = Format {
 
 fn load(source: &Source, options: &DataOptions) -> Result<(Dataset, DataOptions)> {
     let regression = options.regression.unwrap_or(false);
-    let takes = |option| FORMAT.takes(option) && !(regression && option == Taken::LabelNoise);
+    let of_classes = |option| matches!(option, Taken::LabelNoise | Taken::ChosenClasses);
+    let takes = |option| FORMAT.takes(option) && !(regression && of_classes(option));
     options.check(source.name, takes)?;
     let text = source.unpacked()?;
     let header = options.header.unwrap_or_default();
@@ -41,6 +43,7 @@ fn load(source: &Source, options: &DataOptions) -> Result<(Dataset, DataOptions)
         header: options.header,
         target: Some(table.target.clone()),
         regression: Some(regression),
+        classes: options.classes.clone(),
         label_noise: (!regression).then(|| options.label_noise.unwrap_or(0.0)),
         ..DataOptions::default()
     };

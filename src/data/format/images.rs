@@ -36,7 +36,8 @@ impl Pixels {
 }
 
 /// The options that a format of images takes.
-pub(super) const TAKES: &[(Taken, &str)] = &[(Taken::LabelNoise, "files of classes")];
+pub(super) const TAKES: &[(Taken, &str)] =
+    &[(Taken::LabelNoise, "files of classes"), (Taken::ChosenClasses, "files of classes")];
 
 /// The options that apply to images of this name.
 ///
@@ -45,7 +46,8 @@ pub(super) const TAKES: &[(Taken, &str)] = &[(Taken::LabelNoise, "files of class
 pub(super) fn options(format: &Format, name: &str, given: &DataOptions) -> Result<DataOptions> {
     given.check(name, |option| format.takes(option))?;
     let label_noise = Some(given.label_noise.unwrap_or(0.0));
-    Ok(DataOptions { label_noise, ..DataOptions::default() })
+    let classes = given.classes.clone();
+    Ok(DataOptions { classes, label_noise, ..DataOptions::default() })
 }
 
 impl Dataset {

@@ -17,6 +17,7 @@ pub(super) const FORMAT: Format = Format {
         (Taken::Target, ".npy files"),
         (Taken::Regression, ".npy and .npz files"),
         (Taken::LabelNoise, "files of classes"),
+        (Taken::ChosenClasses, "files of classes"),
     ],
     recognises: |source| {
         let name = source.file_name();
@@ -56,7 +57,8 @@ const TARGETS: &[&str] = &[
 
 fn load(source: &Source, options: &DataOptions) -> Result<(Dataset, DataOptions)> {
     let regression = options.regression.unwrap_or(false);
-    let takes = |option| FORMAT.takes(option) && !(regression && option == Taken::LabelNoise);
+    let of_classes = |option| matches!(option, Taken::LabelNoise | Taken::ChosenClasses);
+    let takes = |option| FORMAT.takes(option) && !(regression && of_classes(option));
     options.check(source.name, takes)?;
     let bytes = source.unpacked()?;
     let (dataset, target) = match bytes.starts_with(npz::MAGIC) {
@@ -66,6 +68,7 @@ fn load(source: &Source, options: &DataOptions) -> Result<(Dataset, DataOptions)
     let options = DataOptions {
         target,
         regression: Some(regression),
+        classes: options.classes.clone(),
         label_noise: (!regression).then(|| options.label_noise.unwrap_or(0.0)),
         ..DataOptions::default()
     };

@@ -161,7 +161,7 @@ impl<'a> Beside<'a> {
     /// At the run's start the flow starts there; at a checkpoint, where iterates may oscillate, at their mean about the
     /// step after it.
     fn open(run: &'a StoredRun, request: &Request, prepared: &mut Prepared) -> Result<Self> {
-        let taken = Taken::of(&prepared.config);
+        let taken = Taken::of(&prepared.config, request.kind);
         let objective = &mut *prepared.problem.train;
         let layout = objective.layout().clone();
         let mut optimizer = prepared.config.build_optimizer(&layout);
@@ -172,6 +172,7 @@ impl<'a> Beside<'a> {
         let rows = run.rows()?;
         let schedule = prepared.config.learning_rate();
         let mut replay = Replay::new(optimizer, state, rows, schedule, precision)?;
+        replay.remembers = taken.momentum.is_some();
         let mut before = None;
         let mut here = replay.next(objective)?;
         let mut after = replay.next(objective)?;
@@ -183,7 +184,9 @@ impl<'a> Beside<'a> {
         let nu = taken.nu(here.preconditioner.as_deref());
         let theta = mean(before.as_ref(), &here, &after);
         let (iterate, next) = (here.theta.clone(), after.theta.clone());
-        let flow = taken.flow(request.kind, Start { theta: theta.clone(), iterate, next, nu });
+        let remembered = [here.remembered.clone(), after.remembered.clone()];
+        let start = Start { theta: theta.clone(), iterate, next, nu, remembered };
+        let flow = taken.flow(request.kind, start);
         let top = TopSettings { above: f64::INFINITY, ..taken.top_settings() };
         Ok(Self {
             taken,

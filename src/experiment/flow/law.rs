@@ -5,7 +5,7 @@ use crate::autodiff::Objective;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::flow::{
-    CentralFlow, Flow, GradientFlow, Law, RodFlow, StableFlow, Tolerance, TopSettings,
+    CentralFlow, Flow, GradientFlow, Law, Momentum, RodFlow, StableFlow, Tolerance, TopSettings,
 };
 use crate::names::all_of;
 use crate::optim::OptimizerSpec;
@@ -18,9 +18,13 @@ fn known(kind: FlowKind) -> &'static [&'static str] {
     match kind {
         FlowKind::Gradient => &["sgd", "momentum", "nesterov", "ema-momentum"],
         FlowKind::Stable => &["sgd", "momentum", "nesterov", "ema-momentum", "rmsprop"],
-        FlowKind::Central | FlowKind::Rod => &["sgd", "rmsprop"],
+        FlowKind::Central => &["sgd", "rmsprop"],
+        FlowKind::Rod => &["sgd", "momentum", "nesterov", "ema-momentum", "rmsprop"],
     }
 }
+
+/// Optimizers with a rod flow that is published and not among these.
+const PUBLISHED_RODS: [&str; 2] = ["adam", "nadam"];
 
 /// Refuses a run that this flow is not known of.
 pub(super) fn check(config: &RunConfig, kind: FlowKind) -> Result<()> {
@@ -37,7 +41,12 @@ pub(super) fn check(config: &RunConfig, kind: FlowKind) -> Result<()> {
     if !known(kind).contains(name) {
         let kinds = FlowKind::ALL.into_iter().filter(|kind| known(*kind).contains(name));
         let kinds: Vec<_> = kinds.collect();
-        let problem = format!("no {kind} flow of {name} is known");
+        let problem = match kind {
+            FlowKind::Rod if PUBLISHED_RODS.contains(name) => {
+                format!("the rod flow of {name} (arXiv:2605.06821) is not built here")
+            }
+            _ => format!("no {kind} flow of {name} is known"),
+        };
         let remedy = match kinds.is_empty() {
             true => format!("give a run of {}", all_of(known(kind))),
             false => format!(
@@ -63,6 +72,8 @@ pub(super) fn check(config: &RunConfig, kind: FlowKind) -> Result<()> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
     pub law: Law,
+    /// How the optimizer remembers gradients, for a flow that has that beside the parameters.
+    pub momentum: Option<Momentum>,
     /// What the rate is multiplied by: how far a constant gradient moves in the long run, by the rate.
     pub gain: f64,
     /// The weight decay that is a term of the loss.
@@ -72,7 +83,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    pub fn of(config: &RunConfig) -> Self {
+    pub fn of(config: &RunConfig, kind: FlowKind) -> Self {
         let h = &config.optimizer.hyperparameters;
         let law = match config.optimizer.name {
             "rmsprop" => {
@@ -80,13 +91,21 @@ impl Taken {
             }
             _ => Law::Descent,
         };
+        let beta = h.momentum.unwrap_or_default();
+        let momentum = match config.optimizer.name {
+            "momentum" => Some(Momentum::heavy_ball(beta)),
+            "nesterov" => Some(Momentum::nesterov(beta)),
+            "ema-momentum" => Some(Momentum::mean(beta)),
+            _ => None,
+        };
+        let momentum = momentum.filter(|_| kind == FlowKind::Rod);
         let gain = match config.optimizer.name {
-            "momentum" | "nesterov" => 1.0 / (1.0 - h.momentum.unwrap_or_default()),
+            "momentum" | "nesterov" if momentum.is_none() => 1.0 / (1.0 - beta),
             _ => 1.0,
         };
         let decay = h.weight_decay.unwrap_or(0.0);
         let resolution = config.precision.resolution();
-        Self { law, gain, decay, resolution, seed: config.seed }
+        Self { law, momentum, gain, decay, resolution, seed: config.seed }
     }
 
     /// Whether the operator that the threshold bounds is the Hessian itself.
@@ -101,7 +120,7 @@ impl Taken {
     /// The flow from a point, `next` being the iterate that follows on it.
     pub fn flow(&self, kind: FlowKind, start: Start) -> Box<dyn Flow> {
         let (law, top) = (self.law, self.top_settings());
-        let Start { theta, iterate, next, nu } = start;
+        let Start { theta, iterate, next, nu, remembered } = start;
         match kind {
             FlowKind::Gradient => {
                 let tolerance = Tolerance { relative: 1e-2, rounding: 4.0 * self.resolution };
@@ -109,7 +128,14 @@ impl Taken {
             }
             FlowKind::Stable => Box::new(StableFlow::new(law, theta, nu, top)),
             FlowKind::Central => Box::new(CentralFlow::new(law, theta, nu, top, self.resolution)),
-            FlowKind::Rod => Box::new(RodFlow::new(law, &iterate, &next, nu, RODS, top)),
+            FlowKind::Rod => {
+                let flow = RodFlow::new(law, &iterate, &next, nu, RODS, top);
+                let [here, next] = remembered;
+                Box::new(match self.momentum {
+                    Some(momentum) => flow.with_momentum(momentum, &here, &next),
+                    None => flow,
+                })
+            }
         }
     }
 
@@ -134,6 +160,8 @@ pub(super) struct Start {
     pub next: Vec<f64>,
     /// What the optimizer's preconditioner is made of; none without one.
     pub nu: Vec<f64>,
+    /// What the optimizer remembered before its steps from these two iterates; none where that is not asked for.
+    pub remembered: [Vec<f64>; 2],
 }
 
 /// The flow's step on what the optimizer descends.

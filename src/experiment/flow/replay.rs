@@ -17,6 +17,8 @@ pub(super) struct Replay<'a> {
     factor: f64,
     step: usize,
     theta: Vec<f64>,
+    /// Whether what the optimizer remembers is told.
+    pub remembers: bool,
 }
 
 /// A step of the run.
@@ -30,6 +32,8 @@ pub(super) struct Iterate {
     /// The preconditioner that the update divided by (length P), where there is one.
     pub preconditioner: Option<Vec<f64>>,
     pub threshold: Option<f64>,
+    /// What the optimizer remembered of gradients before the update (length P), where that is asked for.
+    pub remembered: Vec<f64>,
 }
 
 impl<'a> Replay<'a> {
@@ -43,7 +47,7 @@ impl<'a> Replay<'a> {
     ) -> Result<Self> {
         optimizer.restore(&state.optimizer)?;
         let TrainingState { step, theta, rate_factor: factor, .. } = state;
-        Ok(Self { optimizer, precision, rows, schedule, factor, step, theta })
+        Ok(Self { optimizer, precision, rows, schedule, factor, step, theta, remembers: false })
     }
 
     /// Takes an update.
@@ -59,6 +63,7 @@ impl<'a> Replay<'a> {
             objective.set_parameters(point)?;
             Ok(objective.gradient(Samples::All)?.gradient)
         };
+        let remembered = if self.remembers { self.memory() } else { Vec::new() };
         self.optimizer.step(lr, &mut self.theta, &at.gradient, &mut elsewhere)?;
         self.theta.iter_mut().for_each(|w| *w = self.precision.round(*w));
         self.step += 1;
@@ -70,7 +75,19 @@ impl<'a> Replay<'a> {
             evaluation: at.evaluation,
             preconditioner: self.optimizer.operator().preconditioner,
             threshold: self.optimizer.threshold(&context),
+            remembered,
         })
+    }
+
+    /// The optimizer's momentum, which is 0 before its first step.
+    fn memory(&mut self) -> Vec<f64> {
+        const NAMES: [&str; 2] = ["momentum_buffer", "exp_avg"];
+        let state = self.optimizer.state();
+        let found = state.accumulators.into_iter().find(|(name, _)| NAMES.contains(&name.as_str()));
+        found
+            .map(|(_, values)| values)
+            .filter(|values| !values.is_empty())
+            .unwrap_or_else(|| vec![0.0; self.theta.len()])
     }
 }
 

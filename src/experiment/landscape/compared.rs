@@ -171,7 +171,9 @@ impl Opened {
         let shown = |opened: &Self| {
             let sum = sum(&opened.run).unwrap_or_default();
             let short: String = sum.chars().take(12).collect();
-            format!("'{}' (SHA-256 {short}…)", opened.config.dataset)
+            let classes = opened.config.data.classes.as_ref();
+            let classes = classes.map_or(String::new(), |classes| format!(", classes {classes}"));
+            format!("'{}' (SHA-256 {short}…{classes})", opened.config.dataset)
         };
         if sum(&self.run) != sum(&other.run) || a.data != b.data {
             return differs("dataset", shown(self), shown(other), "give runs on the same data");

@@ -10,7 +10,7 @@ use super::messages::{
     Dim, Event, HParam, HParamKind, HParams, Metadata, PluginData, SessionEnd, SessionStart, Shape,
     SourceMetadata, Summary, Tensor, Value,
 };
-use super::shown::{STEPS, column_about};
+use super::shown::about_of_tag;
 use crate::record::ExitStatus;
 
 /// `DataType` of `tensor.proto`.
@@ -80,7 +80,7 @@ impl Encoder {
         };
         let metadata = (!self.told.contains(&tag)).then(|| {
             self.told.insert(tag.clone());
-            let about = tag.strip_prefix(STEPS).map_or_else(|| about.to_string(), column_about);
+            let about = about_of_tag(&tag).unwrap_or_else(|| about.to_string());
             metadata(plugin, Vec::new(), class, &about)
         });
         Value { tag, tensor: Some(tensor), metadata }

@@ -2,7 +2,7 @@
 //!
 //! Each number is a tensor under the plugin `scalars`, of single precision, with the double beside it in
 //! `double_val`; what was not measured has no point. Tags are the columns' names: `steps/sharpness`, `spectra/trace`,
-//! `layers/layers.0/trace`. Settings are the session of the plugin `hparams`.
+//! `layers/layers.0/trace`, `flows/central/distance`. Settings are the session of the plugin `hparams`.
 
 mod clock;
 mod encode;
@@ -13,7 +13,7 @@ mod writer;
 
 use self::clock::Clock;
 use self::encode::{Encoder, session_end, session_start};
-use self::shown::{Rows, event_shown, settings_shown, spectrum_shown};
+use self::shown::{Rows, event_shown, flow_shown, settings_shown, spectrum_shown};
 use super::{Exporter, File, Source};
 use crate::error::{Error, Result};
 use crate::record::ExitStatus;
@@ -51,6 +51,9 @@ fn bytes(run: &Source) -> Vec<u8> {
     file.extend(encoder.step(clock.now(), 0, settings_shown(run.settings())));
     let mut spectra: Vec<_> = run.spectra.iter().collect();
     spectra.sort_by_key(|spectrum| spectrum.step());
+    let mut flows: Vec<_> = run.flows.iter().flat_map(flow_shown).collect();
+    flows.sort_by_key(|(step, _)| *step);
+    let mut flows = flows.into_iter().peekable();
     let (mut spectra, mut events) = (spectra.into_iter().peekable(), run.events.iter().peekable());
     let mut rows = Rows::default();
     let mut next = 0;
@@ -64,6 +67,9 @@ fn bytes(run: &Source) -> Vec<u8> {
                 file.extend(encoder.step(clock.now(), spectrum.step(), shown));
             }
             file.extend(encoder.step(clock.now(), step, rows.of_table(table, row)));
+            while let Some((step, shown)) = flows.next_if(|(at, _)| *at <= step) {
+                file.extend(encoder.step(clock.now(), step, shown));
+            }
             while let Some(event) = events.next_if(|event| event.step <= step) {
                 file.extend(encoder.step(clock.now(), event.step, [event_shown(event)]));
             }
@@ -72,6 +78,9 @@ fn bytes(run: &Source) -> Vec<u8> {
     }
     for spectrum in spectra {
         file.extend(encoder.step(clock.now(), spectrum.step(), spectrum_shown(spectrum)));
+    }
+    for (step, shown) in flows {
+        file.extend(encoder.step(clock.now(), step, shown));
     }
     let status = run.summary.as_ref().map(|summary| summary["status"].clone());
     if let Some(status) = status.and_then(|s| serde_json::from_value::<ExitStatus>(s).ok()) {

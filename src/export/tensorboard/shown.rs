@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::encode::{Shown, Tagged};
+use crate::export::flows::column_about as flow_column_about;
 use crate::export::spectra::{numbers, put};
 use crate::export::table::{Table, Values};
 use crate::record::{Event, Kind, StepRow, cells, column_of};
-use crate::rundir::StoredSpectrum;
+use crate::rundir::{StoredFlow, StoredSpectrum};
 
 /// What tags of columns begin with.
-pub(super) const STEPS: &str = "steps/";
+const STEPS: &str = "steps/";
+/// What those of flows begin with.
+const FLOWS: &str = "flows/";
 /// The tag of what is each point's step.
 const STEP: &str = "steps/step";
 /// How many bins a spectrum is shown in.
@@ -58,8 +61,16 @@ fn scalar(name: &str, x: f64) -> Tagged {
     (format!("{STEPS}{name}"), Shown::Scalar(x), "")
 }
 
-/// What a column holds, with its unit.
-pub(super) fn column_about(name: &str) -> String {
+/// What a tag's column holds, with its unit; empty for what is under no column.
+pub(super) fn about_of_tag(tag: &str) -> Option<String> {
+    let of_flow = |rest: &str| {
+        let (_, name) = rest.split_once('/')?;
+        Some(flow_column_about(name)).filter(|about| !about.is_empty()).or(Some(column_about(name)))
+    };
+    tag.strip_prefix(STEPS).map(column_about).or_else(|| tag.strip_prefix(FLOWS).and_then(of_flow))
+}
+
+fn column_about(name: &str) -> String {
     let Some(column) = column_of(name) else { return String::new() };
     match column.unit {
         "" => column.about.trim().to_string(),
@@ -115,6 +126,19 @@ pub(super) fn spectrum_shown(spectrum: &StoredSpectrum) -> Vec<Tagged> {
         shown.push((format!("{name}/eigenvalues"), Shown::Histogram(bins), about));
     }
     shown
+}
+
+/// The rows of a flow by their steps, under its name.
+pub(super) fn flow_shown(flow: &StoredFlow) -> Vec<(usize, Vec<Tagged>)> {
+    let row = |row: &csv::StringRecord| {
+        let cells = flow.columns.iter().zip(row).skip(1);
+        let shown = cells.filter_map(|(name, cell)| {
+            let x = cell.parse().ok()?;
+            Some((format!("{FLOWS}{}/{name}", flow.kind()), Shown::Scalar(x), ""))
+        });
+        Some((StoredFlow::step(row)?, shown.collect()))
+    };
+    flow.rows.iter().filter_map(row).collect()
 }
 
 /// The weights of the nodes, the mean over probes, in bins of one width; they add up to the number of eigenvalues.

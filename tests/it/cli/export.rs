@@ -57,6 +57,66 @@ fn a_document_has_every_table_and_can_be_printed() {
     }
 }
 
+/// Flows beside a run are in two tables: a row for each, and their steps.
+#[test]
+fn flows_are_exported_with_their_run() {
+    let place = Place::new();
+    place.run_well(
+        "run --objective quartic --lr 0.25 --steps 50 --every 5 --checkpoint-every 10 --precision f64 \
+         --backend cpu --out r",
+    );
+    place.run_well("flow r --kind central");
+    place.run_well("flow r@10 --kind gradient --steps 9");
+    place.run_well("export r --to csv --out c");
+    let (flows, steps) =
+        (Table::read(place.made("c/flows.csv")), Table::read(place.made("c/flow_steps.csv")));
+    let kinds = |table: &Table| -> Vec<String> {
+        (0..table.rows.len()).map(|row| table.cell(row, "kind").to_string()).collect()
+    };
+    assert_eq!(kinds(&flows), ["central", "gradient"]);
+    let own = json_file(place.made("r/flows/central.json"));
+    let findings = &own["findings"];
+    assert_eq!(Some(flows.number(0, "steps")), own["steps"].as_f64());
+    assert_eq!(Some(flows.number(0, "products")), findings["products"].as_f64());
+    let edge = &findings["edge"];
+    assert_eq!(Some(flows.number(0, "edge_loss_off_1")), edge["loss_off"][0].as_f64());
+    assert_eq!(flows.cell(1, "edge_first"), "");
+    assert_eq!(
+        kinds(&steps),
+        [vec!["central".to_string(); 50], vec!["gradient".to_string(); 9]].concat()
+    );
+    for (kind, first) in [("central", 0), ("gradient", 50)] {
+        let stored = Table::read(place.made(&format!("r/flows/{kind}.csv")));
+        for (at, row) in stored.rows.iter().enumerate() {
+            for (name, cell) in row {
+                let number = |cell: &str| cell.parse::<f64>().ok();
+                assert_eq!(
+                    number(steps.cell(first + at, name)),
+                    number(cell),
+                    "{kind}, {at}: {name}"
+                );
+            }
+        }
+    }
+    let manifest = json_file(place.made("c/manifest.json"));
+    let fields = manifest["tables"]["flow_steps"]["schema"]["fields"].as_array().unwrap();
+    let unit = |name: &str| &fields.iter().find(|field| field["name"] == name).unwrap()["unit"];
+    assert_eq!((unit("distance"), unit("variance_1")), (&json!("w"), &json!("L")));
+    // A run as it stood has the flows that end there: that of steps 11 to 19.
+    place.run_well("export r@20 --to csv --out early");
+    assert_eq!(kinds(&Table::read(place.made("early/flows.csv"))), ["gradient"]);
+    place.run_well("export r@10 --to csv --out earlier");
+    assert!(!place.made("earlier/flows.csv").exists());
+    // TensorBoard has a point for each step of each: as many records more.
+    place.run_well("export r --to tensorboard --out with");
+    std::fs::remove_dir_all(place.made("r/flows")).unwrap();
+    place.run_well("export r --to tensorboard --out without");
+    let count = |folder: &str| {
+        records(place.made(folder).join("events.out.tfevents.0000000000.sharpscope"))
+    };
+    assert_eq!(count("with"), count("without") + 50 + 9);
+}
+
 #[test]
 fn nothing_is_replaced_unasked_and_nothing_but_an_export() {
     let place = Place::new();

@@ -2,7 +2,7 @@
 
 use sharpscope::Error;
 use sharpscope::config::{RunConfig, Settings};
-use sharpscope::data::{DataOptions, Dataset, Header, Inputs, Standardisation, Targets};
+use sharpscope::data::{Classes, DataOptions, Dataset, Header, Inputs, Standardisation, Targets};
 use sharpscope::device::BackendChoice;
 use sharpscope::experiment::{Prepared, prepare};
 use sharpscope::problem::Loss;
@@ -82,7 +82,11 @@ fn a_dataset_refuses_what_it_does_not_take() {
             "chebyshev, blobs, moons, spirals",
         ),
         (DataOptions { degree: Some(2), ..none() }, "degree = ", "chebyshev"),
-        (DataOptions { classes: Some(2), ..none() }, "classes = ", "blobs, spirals"),
+        (
+            DataOptions { classes: Some(Classes::Count(2)), ..none() },
+            "classes = ",
+            "blobs, spirals",
+        ),
         (DataOptions { noise: Some(0.1), ..none() }, "noise = ", "blobs, moons, spirals"),
         (DataOptions { target: Some("y".into()), ..none() }, "target = ", "CSV files, .npy files"),
         (
@@ -104,7 +108,7 @@ fn a_dataset_refuses_what_it_does_not_take() {
         let takers = "digits, fashion-mnist, blobs, moons, spirals, files of classes";
         assert!(text.ends_with(takers), "{text}");
     }
-    refusal("moons", &DataOptions { classes: Some(2), ..none() });
+    refusal("moons", &DataOptions { classes: Some(Classes::Count(2)), ..none() });
     refusal("blobs", &DataOptions { degree: Some(2), ..none() });
 }
 
@@ -114,8 +118,12 @@ fn values_out_of_range_are_refused() {
         ("chebyshev", DataOptions { points: Some(1), ..none() }, "points = "),
         ("moons", DataOptions { points: Some(usize::MAX), ..none() }, "points = "),
         ("blobs", DataOptions { points: Some(2), ..none() }, "points = "),
-        ("blobs", DataOptions { classes: Some(1), ..none() }, "classes = "),
-        ("spirals", DataOptions { classes: Some(usize::MAX), ..none() }, "classes = "),
+        ("blobs", DataOptions { classes: Some(Classes::Count(1)), ..none() }, "classes = "),
+        (
+            "spirals",
+            DataOptions { classes: Some(Classes::Count(usize::MAX)), ..none() },
+            "classes = ",
+        ),
         ("chebyshev", DataOptions { degree: Some(usize::MAX), ..none() }, "degree = "),
         ("moons", DataOptions { noise: Some(-0.1), ..none() }, "noise = "),
         ("moons", DataOptions { noise: Some(f64::INFINITY), ..none() }, "noise = "),
@@ -140,9 +148,9 @@ fn defaults_are_filled_in_where_they_apply() {
         label_noise: Some(0.0),
         ..none()
     };
-    assert_eq!(resolved("blobs"), cloud(Some(3), 0.3));
+    assert_eq!(resolved("blobs"), cloud(Some(Classes::Count(3)), 0.3));
     assert_eq!(resolved("moons"), cloud(None, 0.1));
-    assert_eq!(resolved("spirals"), cloud(Some(3), 0.05));
+    assert_eq!(resolved("spirals"), cloud(Some(Classes::Count(3)), 0.05));
     assert_eq!(resolved("digits"), DataOptions { label_noise: Some(0.0), ..none() });
     assert_eq!(resolved("diabetes"), none());
     assert_eq!(resolved("shakespeare"), none());

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use sharpscope::data::{DataOptions, Dataset};
+use sharpscope::data::{Classes, DataOptions, Dataset};
 
 fn load(name: &str, options: DataOptions, seed: u64) -> Dataset {
     Dataset::load_with(name, &options, None, seed).unwrap().0
@@ -72,7 +72,7 @@ fn moons_without_noise_lie_on_two_half_circles() {
 #[test]
 fn spirals_without_noise_turn_once() {
     for classes in [2, 3] {
-        let options = DataOptions { classes: Some(classes), ..quiet(20 * classes) };
+        let options = DataOptions { classes: Some(Classes::Count(classes)), ..quiet(20 * classes) };
         let spirals = load("spirals", options, 0);
         assert_eq!(spirals.outputs(), classes);
         for i in 0..spirals.len() {
@@ -94,7 +94,7 @@ fn blobs_lie_about_the_unit_circle() {
     const NOISE: f64 = 0.4;
     let options = DataOptions {
         points: Some(POINTS),
-        classes: Some(4),
+        classes: Some(Classes::Count(4)),
         noise: Some(NOISE),
         ..DataOptions::default()
     };
@@ -132,7 +132,8 @@ fn points_come_from_the_seed() {
 
 #[test]
 fn every_class_has_a_point_where_points_are_few() {
-    let options = DataOptions { points: Some(5), classes: Some(5), ..DataOptions::default() };
+    let options =
+        DataOptions { points: Some(5), classes: Some(Classes::Count(5)), ..DataOptions::default() };
     let spirals = load("spirals", options, 0);
     let labels: Vec<_> = (0..5).map(|i| spirals.label(i)).collect();
     assert_eq!(labels, [0, 1, 2, 3, 4].map(Some));

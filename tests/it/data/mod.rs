@@ -3,6 +3,7 @@
 
 mod builtin;
 mod choices;
+mod classes;
 mod files;
 mod generated;
 mod joined;

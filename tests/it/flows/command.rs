@@ -69,11 +69,38 @@ fn objectives_and_decay_have_flows() {
     }
 }
 
+/// The rod knows what the optimizer remembers; the stable flow has the rate of the long run from the start.
+#[test]
+fn rods_of_optimizers_with_momentum_follow_their_runs() {
+    let place = Place::new();
+    for (optimizer, lr) in [("momentum", 0.01), ("nesterov", 0.01), ("ema-momentum", 0.1)] {
+        let run = TINY.replace("--out run", &format!("--out {optimizer}"));
+        let run = run.replace("--lr 0.05", &format!("--lr {lr} --optimizer {optimizer}"));
+        place.run_well(&run);
+        let last = |kind: &str| {
+            place.run_well(&format!("flow {optimizer} --kind {kind}"));
+            let table = Table::read(place.made(&format!("{optimizer}/flows/{kind}.csv")));
+            let steps = Table::of(place.made(optimizer));
+            let (a, b) = (table.number(3, "threshold"), steps.number(3, "threshold"));
+            assert_eq!(a, b, "{optimizer}, {kind}");
+            table.number(11, "relative_distance")
+        };
+        let (rod, stable) = (last("rod"), last("stable"));
+        assert!(rod < 0.05 && rod < 0.1 * stable, "{optimizer}: {rod}, {stable}");
+        // From a checkpoint with what was remembered there.
+        place.run_well(&format!("flow {optimizer}@4 --kind rod --force"));
+        let table = Table::read(place.made(&format!("{optimizer}/flows/rod.csv")));
+        let (first, last) = (table.number(0, "distance"), table.number(5, "relative_distance"));
+        assert!(first < 1e-6 && last < 0.05, "{optimizer}: {first}, {last}");
+    }
+}
+
 #[test]
 fn what_has_no_flow_is_refused() {
     let place = Place::new();
-    let cases: [(&str, &str, &[&str]); 6] = [
+    let cases: [(&str, &str, &[&str]); 7] = [
         ("--optimizer adam", "central", &["no central flow of adam", "sgd", "rmsprop"]),
+        ("--optimizer adam", "rod", &["rod flow of adam (arXiv:2605.06821) is not built", "sgd"]),
         ("--optimizer momentum", "central", &["momentum is known", "--kind gradient"]),
         ("--batch-size 10", "gradient", &["minibatches of 10", "--batch-size full"]),
         ("--clip-norm 1", "stable", &["--clip-norm"]),

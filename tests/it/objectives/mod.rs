@@ -1,6 +1,7 @@
 //! Objectives that are formulas: their derivatives, what runs of them do, and what is refused.
 
 mod basins;
+mod catapult;
 mod derivatives;
 mod facts;
 mod program;
