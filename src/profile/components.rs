@@ -8,9 +8,17 @@ use crate::linalg::dot;
 use crate::optim::StabilityOperator;
 use crate::record::StepRow;
 
-/// Enters |v_i'P^-1/2 g| and v_i'P^1/2 s, with the sign of v_i that makes the first positive, for the eigenvectors v_i
-/// of `top`, which are those of `operator`, P its preconditioner. g is the gradient of the training loss and of
-/// the weight decay that is in the operator, s the update.
+/// The modes of a row: the eigenvectors v_i of the operator that its threshold bounds, with the sign that makes the
+/// gradient's component along them positive, in the metric of the operator's preconditioner P.
+#[derive(Debug)]
+pub struct Modes {
+    vectors: Vec<(f64, Vec<f64>)>,
+    metric: Metric,
+}
+
+/// Enters |v_i'P^-1/2 g|, for the eigenvectors v_i of `top`, which are those of `operator`, P
+/// its preconditioner. g is the gradient of the training loss and of
+/// the weight decay that is in the operator. The modes are there where a gradient is.
 ///
 /// # Errors
 /// [`crate::Error::Length`] if the preconditioner has another length than the gradient.
@@ -19,23 +27,27 @@ pub(super) fn enter(
     top: &Curvature,
     operator: &StabilityOperator,
     start: Start<'_>,
-) -> Result<()> {
-    let Some(gradient) = start.gradient else { return Ok(()) };
+) -> Result<Option<Modes>> {
+    let Some(gradient) = start.gradient else { return Ok(None) };
     let metric = Metric::of(operator, gradient.len())?;
     let decayed = |(g, x): (&f64, &f64)| g + operator.shift * x;
     let mut shortened: Vec<f64> = gradient.iter().zip(start.theta).map(decayed).collect();
     metric.shorten(&mut shortened);
-    let lengthened = start.update.map(|update| {
-        let mut update = update.to_vec();
-        metric.lengthen(&mut update);
-        update
-    });
+    let mut vectors = Vec::new();
     for vector in top.eigenvectors() {
         let along = dot(&shortened, vector);
         row.gradient_component.push(along.abs());
-        if let Some(update) = &lengthened {
-            row.step_component.push(along.signum() * dot(update, vector));
-        }
+        vectors.push((along.signum(), vector.to_vec()));
     }
-    Ok(())
+    Ok(Some(Modes { vectors, metric }))
+}
+
+impl Modes {
+    /// Enters v_i'P^1/2 s for the update s (length P).
+    pub(super) fn enter_step(&self, row: &mut StepRow, update: &[f64]) {
+        let mut lengthened = update.to_vec();
+        self.metric.lengthen(&mut lengthened);
+        let along = |(sign, vector): &(f64, Vec<f64>)| sign * dot(&lengthened, vector);
+        row.step_component = self.vectors.iter().map(along).collect();
+    }
 }

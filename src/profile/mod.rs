@@ -14,11 +14,12 @@ mod state;
 mod step;
 mod summary;
 
+pub use components::Modes;
 pub use observer::{Checkpoint, Observer, RunInfo};
 pub use own_loop::{NextUpdate, Profiler, ProfilerSettings};
 pub use quantities::Quantity;
 pub use realized::{Descended, Realized};
 pub use recorder::{Recorder, monitor};
 pub use state::{BatchPosition, History, TrainingState, action_taken, rate_factor_after};
-pub use step::{Objectives, Start, StepMeter, Update, threshold};
+pub use step::{Measured, Objectives, Start, StepMeter, Update, threshold};
 pub use summary::SummaryBuilder;

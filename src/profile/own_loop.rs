@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{
-    Descended, Objectives, Observer, Quantity, Realized, Recorder, RunInfo, Start, StepMeter,
-    Update, monitor, row, threshold,
+    Descended, Measured, Modes, Objectives, Observer, Quantity, Realized, Recorder, RunInfo, Start,
+    StepMeter, Update, monitor, row, threshold,
 };
 use crate::autodiff::{Objective, Samples, Task, check_determinism};
 use crate::curvature::{CurvatureMeter, DifferenceStep, Tracking};
@@ -232,6 +232,8 @@ struct Pending {
     /// The operator that the threshold bounds, where it is known and needed still.
     operator: Option<StabilityOperator>,
     remark: Option<EventKind>,
+    /// The modes there, likewise.
+    modes: Option<Modes>,
 }
 
 impl Profiler {
@@ -346,7 +348,7 @@ impl Profiler {
             self.begin(step, theta, next)?;
         }
         let mut row = row::begin(step, next.lr, theta);
-        let (mut remark, mut gradient, mut operator) = (None, None, None);
+        let (mut remark, mut modes, mut gradient, mut operator) = (None, None, None, None);
         if step.is_multiple_of(self.settings.every) {
             let probe = self.tracking.as_ref().map(Tracking::probe);
             let block = probe.as_deref().unwrap_or_default();
@@ -365,7 +367,7 @@ impl Profiler {
                 products: products.as_deref(),
             };
             let bounded = bounded(next);
-            remark = self.measure(&mut row, start, next, bounded.as_ref())?;
+            Measured { remark, modes } = self.measure(&mut row, start, next, bounded.as_ref())?;
             operator = bounded.filter(|_| self.settings.at_midpoints());
             gradient = Some(full.gradient);
             row.curvature_ms = Some(clock.elapsed().as_secs_f64() * 1e3);
@@ -373,7 +375,7 @@ impl Profiler {
             row.threshold = threshold(&row, next.optimizer);
         }
         let theta = theta.to_vec();
-        self.pending = Some(Pending { row: row.clone(), theta, gradient, operator, remark });
+        self.pending = Some(Pending { row: row.clone(), theta, gradient, operator, remark, modes });
         Ok(row)
     }
 
@@ -446,19 +448,19 @@ impl Profiler {
         start: Start<'_>,
         next: NextUpdate<'_>,
         bounded: Option<&StabilityOperator>,
-    ) -> Result<Option<EventKind>> {
+    ) -> Result<Measured> {
         let meter = self.meter();
         let hessian = StabilityOperator::default();
         let operator = bounded.unwrap_or(&hessian);
         let objectives = Objectives { train: &mut *self.objective, curvature: None };
         let early_factor = next.optimizer.early_factor();
         let update = Update { operator, perturbed: None, batch_edges: None, early_factor };
-        let remark = meter.measure(row, objectives, start, update, self.tracking.as_mut())?;
+        let measured = meter.measure(row, objectives, start, update, self.tracking.as_mut())?;
         if bounded.is_none() {
             // The plain Hessian's sharpness is not what this threshold bounds.
             row.edge_ratio = None;
         }
-        Ok(remark)
+        Ok(measured)
     }
 
     fn meter(&self) -> StepMeter {
@@ -480,7 +482,8 @@ impl Profiler {
     /// The realized ratio of the update from the row that waits, where the objective still stands, and what is asked for
     /// at the midpoint, where it is left.
     fn measure_update(&mut self, pending: &mut Pending, update: &[f64]) -> Result<()> {
-        let Pending { row, theta, gradient: Some(gradient), operator, remark } = pending else {
+        let Pending { row, theta, gradient: Some(gradient), operator, remark, modes } = pending
+        else {
             return Ok(());
         };
         let clock = Instant::now();
@@ -493,6 +496,9 @@ impl Profiler {
             products: None,
         };
         let meter = self.meter();
+        if let Some(modes) = modes {
+            modes.enter_step(row, update);
+        }
         meter.fill_realized(row, &*self.objective, start)?;
         meter.fill_midpoint(row, &mut *self.objective, start)?;
         // Without its P an adaptive rule's mechanism has no metric.

@@ -1,7 +1,7 @@
 //! All the curvature of one training step, as it stands in a row.
 
-use super::components;
-use super::quantities::{At, Measured, Quantity};
+use super::components::{self, Modes};
+use super::quantities::{self, At, Quantity};
 use super::realized::{self, Descended, Realized};
 use crate::autodiff::Objective;
 use crate::curvature::{
@@ -65,6 +65,16 @@ pub struct Start<'a> {
     pub products: Option<&'a [f64]>,
 }
 
+/// What came of measuring besides what is in the row.
+#[derive(Debug)]
+pub struct Measured {
+    /// What is to be told of it: that an audit found other eigenvalues than those that were followed, or that a
+    /// product was not finite.
+    pub remark: Option<EventKind>,
+    /// The modes that the row has the gradient of, so that a step that is known later can be entered.
+    pub modes: Option<Modes>,
+}
+
 /// Where curvature is measured.
 pub struct Objectives<'a> {
     /// The training loss.
@@ -93,8 +103,7 @@ impl StepMeter {
     /// Measures at the objectives' parameters, into `row`, whose step, threshold and gradient norm
     /// are there already. The objectives may be left at the perturbed point, or at the midpoint. With `tracking` the
     /// largest eigenvalues are followed from where they were last, else each is solved for anew.
-    /// Returns what is to be told of it besides: that an audit found other eigenvalues than those
-    /// that were followed, or that a product was not finite, with the row filled up to there.
+    /// Where a product was not finite the row is filled up to there.
     ///
     /// # Errors
     /// If the device reports failure.
@@ -105,15 +114,17 @@ impl StepMeter {
         start: Start<'_>,
         update: Update<'_>,
         tracking: Option<&mut Tracking>,
-    ) -> Result<Option<EventKind>> {
-        match self.fill(row, objectives, start, update, tracking) {
-            Ok(repair) => Ok(repair.map(EventKind::from)),
+    ) -> Result<Measured> {
+        let mut modes = None;
+        let remark = match self.fill(row, objectives, start, update, tracking, &mut modes) {
+            Ok(repair) => repair.map(EventKind::from),
             // The coming steps will show whether training diverges.
             Err(Error::NonFinite { .. }) => {
-                Ok(Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss }))
+                Some(EventKind::CurvatureNonFinite { train_loss: row.train_loss })
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        Ok(Measured { remark, modes })
     }
 
     fn fill(
@@ -123,6 +134,7 @@ impl StepMeter {
         start: Start<'_>,
         update: Update<'_>,
         mut tracking: Option<&mut Tracking>,
+        modes: &mut Option<Modes>,
     ) -> Result<Option<Repair>> {
         let known = start.gradient.zip(start.products).filter(|_| objectives.curvature.is_none());
         let known = known.map(|(gradient, products)| Known { gradient, products });
@@ -133,7 +145,11 @@ impl StepMeter {
         let Eigenvalues { hessian, preconditioned, repair } = found;
         enter_hessian(row, &hessian, start.gradient);
         enter_operator(row, preconditioned.as_ref(), operator);
-        components::enter(row, preconditioned.as_ref().unwrap_or(&hessian), operator, start)?;
+        let top = preconditioned.as_ref().unwrap_or(&hessian);
+        *modes = components::enter(row, top, operator, start)?;
+        if let (Some(modes), Some(update)) = (&modes, start.update) {
+            modes.enter_step(row, update);
+        }
         self.fill_realized(row, objectives.train, start)?;
         self.fill_batch_sharpness(row, objectives.train, start.gradient, update, &hessian)?;
         self.fill_quantities(row, objectives.train, start, update, &hessian)?;
@@ -235,7 +251,7 @@ impl StepMeter {
         let eigenvectors: Vec<&[f64]> = hessian.eigenvectors().collect();
         for &quantity in &self.quantities {
             let columns = quantity.columns(objective.layout(), self.classes.len());
-            let Measured { values, products } = quantity.measure(At {
+            let quantities::Measured { values, products } = quantity.measure(At {
                 objective: &mut *objective,
                 theta,
                 gradient,

@@ -208,12 +208,12 @@ event_kinds! {
         /// Batch sharpness (its ratio of means) over what it settles at, 1 between small batches' and
         /// large ones'.
         batch_ratio: Option<f64>,
-        /// The largest loss within the warning's horizon that the modes' growth leads to, in the middle of the
-        /// scenarios ...
+        /// The largest loss within the coming 20 steps, by the growth of the modes and by what came of such growth in runs
+        /// that warnings were tuned on: half of them stayed below this, ...
         predicted_loss: Option<f64>,
-        /// ... one in ten of which is below this ...
+        /// ... one in ten below this ...
         predicted_least: Option<f64>,
-        /// ... and one in ten above this.
+        /// ... and nine in ten below this.
         predicted_most: Option<f64>,
         /// The largest multiple of the learning rates to come at which nine scenarios in ten stay below a spike.
         bearable: Option<f64>,
@@ -306,6 +306,17 @@ event_kinds! {
         value: f64,
         /// The bound that it passed.
         bound: f64,
+    }
+
+    /// Updates raise the loss along directions that are not among the modes that are followed: `--top` is too small to
+    /// see what training does.
+    TooFewFollowed = "too_few_followed", assumes "the loss is a quadratic along the update" {
+        /// How many modes are followed.
+        followed: usize,
+        /// The share of the curvature along the update that they hold.
+        followed_share: f64,
+        /// s'Hs / (-2 g's), s being the update.
+        realized_ratio: f64,
     }
 
     /// An audit of the eigenvalues that were followed found another largest one.

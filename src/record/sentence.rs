@@ -69,6 +69,11 @@ impl EventKind {
                 "an eigenvalue has not converged: residual {residual:.1e} above {tolerance:.1e}; \
                  raise --max-iterations"
             ),
+            EventKind::TooFewFollowed { followed, followed_share, .. } => format!(
+                "updates raise the loss, and {:.0}% of the curvature along them is in directions that are \
+                 not followed: raise --top (now {followed})",
+                100.0 * (1.0 - followed_share)
+            ),
             EventKind::CurvatureRepaired { followed, found } => format!(
                 "an audit found the largest eigenvalue at {}, which had been followed as {}",
                 short(*found),

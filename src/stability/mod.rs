@@ -22,6 +22,7 @@ mod settings;
 mod spikes;
 mod stationary;
 mod trend;
+mod unfollowed;
 mod warning;
 
 pub use crate::record::Phase;
@@ -39,6 +40,7 @@ pub use settings::StabilitySettings;
 pub use spikes::{Spike, SpikeDetector, SpikeSettings, spikes};
 pub use stationary::StationarySettings;
 pub use trend::{TrendSettings, median, robust_deviation};
+pub use unfollowed::UnfollowedSettings;
 pub use warning::{
     Alarm, FEATURES, PredictedLoss, PredictionSettings, Signal, WarningSettings, WarningWeights,
     growth,

@@ -10,6 +10,7 @@ use super::precision::Suspicions;
 use super::realized::RealizedEdge;
 use super::spikes::LossSpikes;
 use super::stationary::StationaryPoints;
+use super::unfollowed::Unfollowed;
 use super::warning::{Growth, SpikeWarnings};
 use super::{Detector, Phase, Signal, StabilitySettings};
 use crate::optim::Schedule;
@@ -23,6 +24,7 @@ fn detectors(s: &StabilitySettings, tolerance: f64) -> Vec<Box<dyn Detector>> {
         Box::new(Edge::new(&s.edge, &s.forecast, &s.trend)),
         Box::new(RealizedEdge::new(&s.edge)),
         Box::new(SpikeWarnings::new(&s.warning)),
+        Box::new(Unfollowed::new(&s.unfollowed)),
         Box::new(Plateaus),
         Box::new(StationaryPoints::new(&s.stationary)),
         Box::new(Suspicions::new(&s.precision, tolerance)),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     CatapultSettings, DivergenceSettings, EdgeSettings, ForecastSettings, PhaseSettings,
     PlateauSettings, PrecisionSettings, PredictionSettings, SpikeSettings, StationarySettings,
-    TrendSettings, WarningSettings,
+    TrendSettings, UnfollowedSettings, WarningSettings,
 };
 use crate::error::Result;
 
@@ -61,6 +61,8 @@ groups! {
     warning: WarningSettings,
     /// How the loss of the coming steps is predicted.
     prediction: PredictionSettings,
+    /// When too few eigenvalues are followed.
+    unfollowed: UnfollowedSettings,
     /// When a loss stands still.
     plateau: PlateauSettings,
     /// What kind of point it stands still at.

@@ -487,7 +487,9 @@ impl Trainer<'_> {
         let operator = &self.optimizer.operator();
         let early_factor = self.optimizer.early_factor();
         let update = Update { operator, perturbed, batch_edges, early_factor };
-        self.settings.meter.measure(&mut step.row, objectives, start, update, tracking)
+        let measured =
+            self.settings.meter.measure(&mut step.row, objectives, start, update, tracking)?;
+        Ok(measured.remark)
     }
 
     /// Tells of the row and does what is to be done where it warns of a spike. Returns how the run

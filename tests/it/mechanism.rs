@@ -227,8 +227,8 @@ fn measured_with(operator: &StabilityOperator) -> StepRow {
     let mut row = StepRow::default();
     let objectives = Objectives { train: &mut **objective, curvature: None };
     let update = Update { operator, perturbed: None, batch_edges: None, early_factor: None };
-    let remark = meter.measure(&mut row, objectives, start, update, None).unwrap();
-    assert_eq!(remark, None);
+    let measured = meter.measure(&mut row, objectives, start, update, None).unwrap();
+    assert_eq!(measured.remark, None);
     row
 }
 

@@ -53,7 +53,7 @@ pub fn of_forecasts(run: &Watched<'_>, coverage: &mut Coverage) {
     }
 }
 
-/// Of the losses that warnings predict, where they do (`predicted_low` and `predicted_high`): an interval holds
+/// Of the losses that warnings predict, where they do (`predicted_least` and `predicted_most`): an interval holds
 /// if the largest loss within the warning's horizon is in it.
 pub fn of_losses(run: &Watched<'_>, coverage: &mut Coverage) {
     let losses = losses(run.rows);
@@ -63,7 +63,7 @@ pub fn of_losses(run: &Watched<'_>, coverage: &mut Coverage) {
             continue;
         }
         let number = |key: &str| fields.get(key).and_then(Value::as_f64);
-        let (Some(low), Some(high)) = (number("predicted_low"), number("predicted_high")) else {
+        let (Some(low), Some(high)) = (number("predicted_least"), number("predicted_most")) else {
             continue;
         };
         let until = event.step + run.horizon();

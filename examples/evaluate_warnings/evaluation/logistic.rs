@@ -41,7 +41,7 @@ pub struct FitSettings {
 
 impl Default for FitSettings {
     fn default() -> Self {
-        Self { near: 15, spike_weight: 8.0, imminent_horizon: 3, ridge: 1.0 }
+        Self { near: 8, spike_weight: 8.0, imminent_horizon: 3, ridge: 1.0 }
     }
 }
 

@@ -11,7 +11,7 @@ use sharpscope::stability::{median, robust_deviation};
 const SIDE: usize = 25;
 /// A loss is above where it exceeds their median by this factor ...
 const FACTOR: f64 = 1.5;
-/// ... and by so many robust deviations.
+/// ... and by so many times what it changes by from one loss to the next.
 const DEVIATIONS: f64 = 3.0;
 /// Losses above at most so many steps apart are of one spike.
 const APART: usize = 5;
@@ -47,9 +47,10 @@ pub struct Truth {
 impl Truth {
     /// Of a loss curve: steps in rising order, each with its loss.
     ///
-    /// A loss is above when its logarithm exceeds the median of those at most 25 steps away by ln 1.5 and by three robust
-    /// deviations of these from the medians about each of them, or when it is not finite. Losses above at
-    /// most five steps apart are one spike.
+    /// A loss is above when its logarithm exceeds the median of those at most 25 steps away by ln 1.5 and by three times
+    /// their typical change from one to the next (1.4826 times the median of its size), or when it is not finite. Losses
+    /// above at most five steps apart are one spike. (How far these losses are from their median would be no measure: of
+    /// several long spikes none would be one.)
     pub fn of(losses: &[(usize, f64)]) -> Self {
         let logarithm = |loss: f64| if loss.is_finite() { loss.max(LEAST).ln() } else { UNBOUNDED };
         let logarithms: Vec<f64> = losses.iter().map(|&(_, loss)| logarithm(loss)).collect();
@@ -62,7 +63,9 @@ impl Truth {
         let rises: Vec<f64> = (0..steps.len()).map(|i| logarithms[i] - middle(i)).collect();
         let mut found: Vec<Excursion> = Vec::new();
         for (i, &(step, loss)) in losses.iter().enumerate() {
-            let deviation = robust_deviation(&rises[around(i)], 0.0);
+            let changes: Vec<f64> =
+                logarithms[around(i)].windows(2).map(|pair| pair[1] - pair[0]).collect();
+            let deviation = robust_deviation(&changes, 0.0);
             let height = if loss.is_finite() { rises[i].exp() } else { f64::INFINITY };
             if loss.is_finite() && rises[i] <= FACTOR.ln().max(DEVIATIONS * deviation) {
                 continue;

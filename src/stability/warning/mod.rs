@@ -5,9 +5,13 @@
 //! the unit circle through -1, and beyond it |c| grows by a factor that r alone decides ([`growth()`]),
 //! while the loss still looks smooth: the oscillation's energy c^2/(2 lambda_1) starts at rounding
 //! and is seen only when it is a share of the loss. So the steps until then can be counted before
-//! anything is to be seen. Whether the oscillation becomes a spike or is caught by a falling
-//! sharpness (Damian et al. 2023: the peak grows with how far r is beyond 1 by then) is left to
-//! logistic models of a few such numbers.
+//! anything is to be seen. With the modes' energies as they are, their ratios, the trend of these and the
+//! schedule, the loss of the coming steps is predicted, with an interval (`prediction`). Whether the oscillation
+//! becomes a spike or is caught by a falling
+//! sharpness (Damian et al. 2023: the peak grows with how far r is beyond 1 by then) is more than that knows: where
+//! several modes interact, what tells most is what the last updates did (the realized ratio, which counts all
+//! directions, and the rise of the loss that the quadratic along the step predicts). So
+//! logistic models of these numbers ([`WarningWeights`] lists them) give the probability.
 //!
 //! There are two. Where one mode grows, a spike is foreseen from afar (the *early* model); where
 //! several are beyond the edge and compete, as late in training with cross-entropy, only the last

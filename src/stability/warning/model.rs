@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::growth::Growth;
 use super::modes::{Mode, modes_of};
-use super::prediction::{Prediction, Standing};
+use super::prediction::{Prediction, Standing, came_of};
 use super::{FEATURES, PredictedLoss, PredictionSettings, Signal, WarningSettings, WarningWeights};
 use crate::record::StepRow;
 use crate::stability::edge::edge_of;
@@ -318,9 +318,9 @@ impl WarningModel {
 
         signal.features = features.0;
         signal.in_steps = in_steps;
-        let with = |share: f64| level * (1.0 + prediction.largest(share));
-        signal.predicted =
-            Some(PredictedLoss { loss: with(0.5), least: with(0.1), most: with(0.9) });
+        let predicted = level * (1.0 + prediction.largest(0.5)) / loss;
+        let [least, middle, most] = came_of(predicted).map(|factor| factor * loss);
+        signal.predicted = Some(PredictedLoss { loss: middle, least, most });
         signal.edge_ratio = Some(edge_ratio);
         signal.slope = Some(outlook.ratio_in(1) - outlook.ratio_in(0));
         signal.growth = Some(outlook.growth_at(edge_ratio));

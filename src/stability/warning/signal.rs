@@ -40,14 +40,15 @@ pub struct Signal {
     pub batch_ratio: Option<f64>,
 }
 
-/// A loss with an interval: of the scenarios one in ten is below, one in ten above.
+/// A loss with an interval: that which half of the runs that warnings were tuned on stayed below where the mechanism
+/// predicted as much, one in ten, and nine in ten.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PredictedLoss {
-    /// In the middle.
+    /// Half of them stayed below.
     pub loss: f64,
-    /// One in ten is below.
+    /// One in ten did.
     pub least: f64,
-    /// One in ten is above.
+    /// Nine in ten did.
     pub most: f64,
 }
 

@@ -67,7 +67,7 @@ fn forecasts_hold_where_the_edge_is_entered_within_them() {
 fn warning(step: usize, interval: Option<(f64, f64)>) -> Event {
     let mut fields = json!({"kind": "spike_warning"});
     if let Some((low, high)) = interval {
-        (fields["predicted_low"], fields["predicted_high"]) = (json!(low), json!(high));
+        (fields["predicted_least"], fields["predicted_most"]) = (json!(low), json!(high));
     }
     event(step, EventKind::Other(fields.as_object().unwrap().clone()))
 }

@@ -29,7 +29,7 @@ fn a_swing_of_each_other_loss_is_no_spike() {
     let swing = |step: usize| if step.is_multiple_of(2) { 2.0 } else { 0.5 };
     assert_eq!(spans(&curve(200, swing)), []);
     // A rise that the swing does not explain is: of ln 4, less the fall over 25 steps, times 1.4826 times 3,
-    // which makes a factor of about 150 over the median of 0.5 to 0.6.
+    // which makes a factor of 475 over the median of 0.5.
     let above = |step: usize| if step == 100 { 400.0 } else { swing(step) };
     assert_eq!(spans(&curve(200, above)), [(100, 100)]);
     let within = |step: usize| if step == 100 { 40.0 } else { swing(step) };

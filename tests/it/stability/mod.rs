@@ -8,6 +8,7 @@ mod replays;
 mod settings;
 mod spikes;
 mod summary;
+mod unfollowed;
 mod warnings;
 
 use sharpscope::record::{Event, StepRow};

@@ -131,7 +131,7 @@ fn weights_are_listed_in_the_order_they_are_read_in() {
 #[test]
 fn constants_that_cannot_be_used_are_refused_by_name() {
     type Change = fn(&mut StabilitySettings);
-    let cases: [(&str, Change); 25] = [
+    let cases: [(&str, Change); 28] = [
         ("edge_leave", |s| s.edge.edge_leave = 1.1),
         ("edge_enter", |s| s.edge.edge_enter = f64::NAN),
         ("at_edge", |s| s.edge.at_edge = 0.0),
@@ -153,6 +153,9 @@ fn constants_that_cannot_be_used_are_refused_by_name() {
         ("spike_longest", |s| s.spikes.spike_longest = s.spikes.spike_hold),
         ("spike_window", |s| s.spikes.spike_window_least = 13),
         ("spike_window_least", |s| s.spikes.spike_window_least = 1),
+        ("ratio_error", |s| s.prediction.ratio_error = -0.1),
+        ("self_stabilisation", |s| s.prediction.self_stabilisation = f64::NAN),
+        ("followed_share", |s| s.unfollowed.followed_share = 0.8),
         ("plateau_end_factor", |s| s.plateau.plateau_end_factor = 0.5),
         ("resolution", |s| s.precision.resolution = 0.0),
         ("imminent_weights", |s| s.warning.imminent_weights.batch = f64::INFINITY),

@@ -268,3 +268,40 @@ fn batch_sharpness_is_compared_with_what_it_settles_at() {
     assert_eq!(ratio(0.2, 5.0, None), (Some(0.5), -0.5));
     assert_eq!(ratio(0.2, f64::NAN, None), (None, -1.0));
 }
+
+/// What a warning says that training bears keeps the oscillation of the quadratic from growing, and little more
+/// does not.
+#[test]
+fn what_training_bears_is_where_the_oscillation_does_not_grow() {
+    let rows = oscillation((0..60).map(|t| 9.0 + 0.1 * f64::from(t)), 1e-4, 1.0);
+    let told = watch(&rows);
+    let warned = of_kind(&told.events, "spike_warning")[0];
+    let EventKind::SpikeWarning { bearable, edge_ratio, predicted_loss, .. } = warned.kind else {
+        panic!("{warned:?}")
+    };
+    // The ratio goes on rising by a hundredth a step for 60 steps: from 1.1 to 1.7.
+    let (bearable, ratio) = (bearable.unwrap(), edge_ratio.unwrap());
+    assert!(bearable * ratio < 1.0 && bearable * (ratio + 0.6) > 1.0, "{bearable} at {ratio}");
+    assert!(predicted_loss.unwrap() > 1.0);
+    // Nothing is asked where nothing is warned of.
+    assert!(told.signals[..5].iter().all(|signal| signal.bearable.is_none()));
+}
+
+/// A rate that somebody has lowered can rise again once the oscillation is gone, and 20 steps have passed.
+#[test]
+fn a_lowered_rate_is_said_to_be_bearable_again() {
+    let mut rows = oscillation([6.0; 60], 1e-2, 1.0);
+    for row in &mut rows[10..] {
+        (row.lr, row.threshold, row.edge_ratio) = (0.1, Some(20.0), Some(0.3));
+    }
+    let lifted = watch(&rows).events;
+    let lifted = of_kind(&lifted, "warning_lifted");
+    let steps: Vec<usize> = lifted.iter().map(|event| event.step).collect();
+    assert_eq!(steps, [30, 50]);
+    let EventKind::WarningLifted { bearable, rate_factor } = lifted[0].kind else {
+        panic!("{lifted:?}")
+    };
+    assert_eq!(rate_factor, 0.5);
+    // Up to the threshold, or a little beyond it, as little energy is there.
+    assert!((3.0..4.0).contains(&bearable), "{bearable}");
+}
