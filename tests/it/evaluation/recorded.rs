@@ -36,8 +36,8 @@ fn recorded(folder: &TempDir) -> Vec<Run> {
     read_runs(folder.path()).unwrap()
 }
 
-/// The runs that come before these bounds were 12 of the part `test`: RECALL of their spikes were warned of, with
-/// ALARMS false alarms in 1000 quiet steps.
+/// When these bounds were set 14 of the 23 spikes were warned of, with 2 false alarms, and `loss_spike` told of 22 of
+/// them in 25 events, 21 of which were right. Two spikes fewer, and two false alarms more, are let pass.
 #[test]
 fn warnings_of_recorded_runs_are_no_worse_than_they_were() {
     let folder = TempDir::new().unwrap();
@@ -47,13 +47,14 @@ fn warnings_of_recorded_runs_are_no_worse_than_they_were() {
     let test = watched(&runs, Part::Test, &settings);
     let scored: Vec<ScoredRun> = test.iter().map(OURS.scored).collect();
     let report = counts(&scored, 0.0, settings.warning.warning_horizon).report();
-    assert!(report.recall.unwrap() >= 0.5, "{report:#?}");
-    assert!(report.false_alarms_per_1000.unwrap() <= 3.0, "{report:#?}");
+    assert_eq!(report.spikes, 23, "the rule for spikes in hindsight has changed");
+    assert!(report.warned >= 14 - 2, "{report:#?}");
+    assert!(report.false_alarms <= 2 + 2, "{report:#?}");
 
     let mut agreement = Agreement::default();
     test.iter().for_each(|run| agreement.add(run));
-    assert!(agreement.recall.unwrap() >= 0.8, "{agreement:#?}");
-    assert!(agreement.precision.unwrap() >= 0.8, "{agreement:#?}");
+    assert!(agreement.found >= 22 - 2, "{agreement:#?}");
+    assert!(agreement.events - agreement.right <= 4 + 2, "{agreement:#?}");
 }
 
 #[test]
