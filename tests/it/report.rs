@@ -32,7 +32,6 @@ const TOP_2: Columns = Columns {
     batch_mechanism: false,
     perturbed_sharpness: false,
     clip_factor: false,
-    components: 0,
     measured: Vec::new(),
 };
 
@@ -194,7 +193,6 @@ fn columns() -> impl Strategy<Value = Columns> {
         batch_mechanism: mechanism && batches,
         clip_factor: clip,
         perturbed_sharpness: perturbed,
-        components: top,
         measured: Vec::new(),
     })
 }
