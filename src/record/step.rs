@@ -195,6 +195,13 @@ step_columns! {
     realized_ratio: Option<f64>, "", "a column unless `--realized off`; at measured rows, where g′s is below 0", (MEASURED, if realized_ratio);
     /// whether g′s is 0 or more: the update ascends
     step_is_ascent: Option<bool>, "", "as `realized_ratio`, where the update is not 0", (FLAG, if realized_ratio);
+    /// s′Hs, as in `realized_ratio`, of which it is the numerator
+    step_curvature: Option<f64>, "L", "as `realized_ratio`", (MEASURED, if realized_ratio);
+    /// |v_i′P^−½(g + λθ)|, λ coupled weight decay, v_i the eigenvectors of the operator that `threshold` bounds, P its preconditioner (of H without
+    /// one), the first alone with a P: where the i-th mode stands, of energy `gradient_component_i`² over twice its eigenvalue
+    gradient_component: Vec<f64>, "L/w (with a P its root)", "at measured rows", (numbered by components);
+    /// v_i′P^½s, s the update, with the sign of v_i that makes the one above positive: how that mode moves
+    step_component: Vec<f64>, "w (with a P over its root)", "as `gradient_component`", (numbered by components);
     /// `realized_ratio` with H at (θ_{t−1} + 2θ_t + θ_{t+1})/4, the midpoint of an oscillation
     realized_ratio_midpoint: Option<f64>, "", "a column with `--realized midpoint`; as `realized_ratio`, from step 1 on", (MEASURED, if realized_ratio_midpoint);
     /// E_B[g_B′H_B g_B] / E_B[‖g_B‖²] over the same minibatches
@@ -261,13 +268,6 @@ step_columns! {
     predicted_gap: Option<f64>, "L/w²", "as `alpha` where that is above 0, of `sgd` (`momentum` 0)", (MEASURED, if batch_mechanism);
     /// its standard error, by that of the variance
     predicted_gap_se: Option<f64>, "L/w²", "as `predicted_gap`", (MEASURED, if batch_mechanism);
-    /// s′Hs, as in `realized_ratio`, of which it is the numerator
-    step_curvature: Option<f64>, "L", "as `realized_ratio`", (MEASURED, if realized_ratio);
-    /// |v_i′P^−½(g + λθ)|, λ coupled weight decay, v_i the eigenvectors of the operator that `threshold` bounds, P its preconditioner (of H without
-    /// one), the first alone with a P: where the i-th mode stands, of energy `gradient_component_i`² over twice its eigenvalue
-    gradient_component: Vec<f64>, "L/w (with a P its root)", "at measured rows", (numbered by components);
-    /// v_i′P^½s, s the update, with the sign of v_i that makes the one above positive: how that mode moves
-    step_component: Vec<f64>, "w (with a P over its root)", "as `gradient_component`", (numbered by components);
 }
 
 impl StepRow {

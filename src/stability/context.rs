@@ -3,7 +3,7 @@
 use super::plateau::PlateauFinder;
 use super::warning::{Growth, WarningModel};
 use super::{Plateau, Signal, Spike, SpikeDetector, StabilitySettings, TrendSettings};
-use crate::optim::Schedule;
+use crate::optim::{Schedule, ScheduleKind};
 use crate::record::StepRow;
 
 /// What is known at a row beside its numbers.
@@ -30,7 +30,7 @@ pub struct Context {
     /// Whether the learning rate has been changed against the schedule since the row before, as by
     /// whoever acts on a warning.
     pub rate_departed: bool,
-    /// The latest learning rate over the schedule's.
+    /// The latest learning rate over the schedule's, where that is known and lower; else 1.
     pub rate_factor: f64,
     /// The learning rates of the run, or a multiple of them; constant where nothing is known of them.
     pub schedule: Schedule,
@@ -75,6 +75,8 @@ pub(super) struct ContextKeeper {
     model: WarningModel,
     /// The latest learning rate over the schedule's.
     departure: Option<f64>,
+    /// Whether the schedule is known, and is one that does not follow the curvature.
+    scheduled: bool,
     context: Context,
 }
 
@@ -87,11 +89,13 @@ impl ContextKeeper {
             plateau: PlateauFinder::new(&settings.plateau),
             model: WarningModel::new(settings),
             departure: None,
+            scheduled: false,
             context: Context::default(),
         }
     }
 
     pub fn set_schedule(&mut self, schedule: Schedule) {
+        self.scheduled = !matches!(schedule.kind, ScheduleKind::Edge | ScheduleKind::Cdat);
         self.context.schedule = schedule;
     }
 
@@ -106,7 +110,10 @@ impl ContextKeeper {
     /// Takes the next row in.
     pub fn observe(&mut self, row: &StepRow) -> &Context {
         let rate_departed = self.departs(row);
-        self.context.rate_factor = self.departure.unwrap_or(1.0);
+        self.context.rate_factor = match self.departure {
+            Some(departure) if self.scheduled && departure < 1.0 - 1e-9 => departure,
+            _ => 1.0,
+        };
         let context = &mut self.context;
         let loss = row.train_loss;
         // Of the losses before: a spike that begins here has risen above them.

@@ -394,7 +394,7 @@ fn the_formats_list_what_is_written() {
     let listed: Vec<String> = rows_under("`steps.csv`")
         .iter()
         .flat_map(|row| names(&row[0]))
-        .map(|name| name.replace("lambda_K", "lambda_2"))
+        .map(|name| name.replace("lambda_K", "lambda_2").replace("component_K", "component_2"))
         .collect();
     let table = Table::of(place.made("run"));
     assert_eq!(listed, table.header.split(',').collect::<Vec<_>>());

@@ -48,6 +48,8 @@ pub(super) struct SpikeWarnings {
     alarm: Alarm,
     /// The step at which the rate was changed last, or at which it was said that it can be.
     changed: usize,
+    /// The rate over the schedule's at the row before.
+    rate_factor: f64,
 }
 
 /// A rate is not given back for less.
@@ -56,7 +58,7 @@ const LEAST_GIVEN_BACK: f64 = 1.1;
 impl SpikeWarnings {
     pub fn new(settings: &WarningSettings) -> Self {
         let alarm = Alarm::new(0.0, settings.warning_horizon);
-        Self { settings: settings.clone(), alarm, changed: 0 }
+        Self { settings: settings.clone(), alarm, changed: 0, rate_factor: 1.0 }
     }
 
     /// What is told where the rate was lowered, the horizon of that has passed and the coming steps bear more.
@@ -74,7 +76,9 @@ impl SpikeWarnings {
 impl Detector for SpikeWarnings {
     fn observe(&mut self, row: &StepRow, context: &Context) -> Vec<EventKind> {
         // Somebody has acted on an earlier warning: it is done with.
-        if context.rate_departed {
+        let before = std::mem::replace(&mut self.rate_factor, context.rate_factor);
+        let changed = (context.rate_factor / before - 1.0).abs() > 1e-9;
+        if context.rate_departed || changed {
             self.alarm.lower();
             self.changed = row.step;
         }

@@ -380,7 +380,9 @@ impl WarningModel {
         let before: Vec<f64> = self.norms.values().collect();
         self.norms.push(step, norm);
         let centre = median(before.iter().copied())?;
-        let deviations = (norm - centre) / robust_deviation(&before, centre);
+        // Below a millionth rounding would be counted.
+        let spread = robust_deviation(&before, centre).max(1e-6 * centre);
+        let deviations = (norm - centre) / spread;
         let known = before.len() >= LEAST_NORMS && !deviations.is_nan();
         known.then(|| deviations.clamp(0.0, LARGEST_DEVIATION).ln_1p())
     }

@@ -55,7 +55,8 @@ const COLUMNS: [&str; 3] = [
      relative_update,sharpness,preconditioned_sharpness,batch_sharpness,threshold,edge_ratio,\
      residual,converged",
     "lambda_1",
-    "lambda_min,gradient_alignment,hvps,phase,step_ms,curvature_ms,realized_ratio,step_is_ascent",
+    "lambda_min,gradient_alignment,hvps,phase,step_ms,curvature_ms,realized_ratio,step_is_ascent,\
+     step_curvature,gradient_component_1,step_component_1",
 ];
 
 /// What a run's configuration holds where it was not asked for, or where neither data, optimizer nor

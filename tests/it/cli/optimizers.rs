@@ -321,7 +321,8 @@ fn extra_columns_are_there_where_something_was_asked_for() {
     ];
     for (flags, extra, last) in cases {
         let (table, _) = table_of(&place, flags);
-        let realized = ",realized_ratio,step_is_ascent";
+        let realized = ",realized_ratio,step_is_ascent,step_curvature,gradient_component_1,\
+                        step_component_1";
         let before = COLUMNS.join(",").replace(realized, "");
         assert_eq!(table.header, format!("{before}{extra}{realized}{last}"), "{flags}");
         let edges = |name: &&str| !(flags.contains("asam") && name.starts_with("batch_edge"));

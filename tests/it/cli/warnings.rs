@@ -108,33 +108,55 @@ fn other_actions_are_refused_and_a_comparison_does_not_stop() {
     place.run_well(&format!("compare {flags} --on-warning halve-lr"));
 }
 
-/// The rate is lowered by what the warning says that the coming steps bear, and given back when they bear it.
-#[test]
-fn a_rate_that_a_warning_lowered_is_given_back() {
-    let place = Place::new();
-    let longer = SPIKES.replace("--steps 75", "--steps 160").replace("every 40", "every 100");
-    place.run_well(&format!("{longer} --out plain"));
+/// The rates of a run that lowers them follow from its events. Returns the events.
+fn lowered_as_told(place: &Place, flags: &str, steps: usize) -> Vec<Value> {
+    place.run_well(&format!("run --backend cpu {flags} --steps {steps} --out plain"));
     let plain = Table::of(place.made("plain"));
-    place.run_well(&format!("{longer} --on-warning lower-lr --out r"));
+    place.run_well(&format!(
+        "run --backend cpu {flags} --steps {steps} --on-warning lower-lr --out r"
+    ));
     let (table, told) = (Table::of(place.made("r")), events(place.made("r")));
-    assert!(of_kind(&told, "loss_spike").is_empty(), "lowering does not help");
-    let actions = of_kind(&told, "action_taken");
     let mut factor = 1.0f64;
-    for row in 0..160 {
+    for row in 0..steps {
         let planned = plain.number(row, "lr");
         assert!((table.number(row, "lr") / (planned * factor) - 1.0).abs() < 1e-12, "row {row}");
+        let actions = of_kind(&told, "action_taken");
         for action in actions.iter().filter(|action| step_of(action) == row) {
             assert_eq!(action["action"], "lower-lr");
             factor = (factor * action["factor"].as_f64().unwrap()).min(1.0);
         }
     }
-    let warnings = of_kind(&told, "spike_warning");
-    let (warned, acted) = (&warnings[0], &actions[0]);
+    told
+}
+
+/// The rate is lowered by what the warning says that the coming steps bear.
+#[test]
+fn a_warning_lowers_the_rate_by_what_the_coming_steps_need() {
+    let place = Place::new();
+    let flags = "--train-size 150 --validation-size 0 --lr 0.1 --schedule step --decay-factor 4 \
+                 --decay-every 100";
+    let told = lowered_as_told(&place, flags, 130);
+    assert!(!of_kind(&events(place.made("plain")), "loss_spike").is_empty());
+    assert!(of_kind(&told, "loss_spike").is_empty(), "lowering does not help");
+    let (warned, acted) = (of_kind(&told, "spike_warning")[0], of_kind(&told, "action_taken")[0]);
     assert_eq!(step_of(warned), step_of(acted));
     let bearable = warned["bearable"].as_f64().unwrap();
     assert_eq!(acted["factor"], bearable.clamp(0.1, 0.9));
-    let given_back = of_kind(&told, "warning_lifted");
-    let more = actions.iter().filter(|action| action["factor"].as_f64().unwrap() > 1.0);
-    assert!(!given_back.is_empty(), "nothing is given back");
-    assert_eq!(more.count(), given_back.len());
+}
+
+/// On a quadratic whose edge the schedule's peak is beyond: once the schedule has fallen it is followed again.
+#[test]
+fn a_rate_that_a_warning_lowered_is_given_back() {
+    let place = Place::new();
+    let flags = "--objective quadratic --lr 0.24 --warmup 30 --schedule linear";
+    let told = lowered_as_told(&place, flags, 200);
+    let factors: Vec<f64> = of_kind(&told, "action_taken")
+        .iter()
+        .map(|action| action["factor"].as_f64().unwrap())
+        .collect();
+    assert!(factors[0] < 1.0 && *factors.last().unwrap() > 1.0, "{factors:?}");
+    let lifted = of_kind(&told, "warning_lifted");
+    assert_eq!(lifted.len(), factors.iter().filter(|factor| **factor > 1.0).count());
+    let (table, plain) = (Table::of(place.made("r")), Table::of(place.made("plain")));
+    assert_eq!(table.number(199, "lr"), plain.number(199, "lr"));
 }

@@ -123,7 +123,7 @@ fn every_method_scores_the_rows_that_it_can() {
         assert!(scored.rows.iter().all(|row| !row.score.is_nan()), "{name}");
         scored.rows.len()
     };
-    assert_eq!((counts("this one"), counts("λ₁ over the threshold")), (30, 30));
+    assert_eq!((counts("this one"), counts("λ₁ over the threshold")), (60, 30));
     assert_eq!(counts("curvature along the step"), 60);
     assert_eq!(counts("curvature along the step before"), 59);
     assert_eq!((counts("trend of the gradient norm"), counts("noise scale")), (53, 0));
