@@ -71,7 +71,7 @@ pub struct Measured {
     /// What is to be told of it: that an audit found other eigenvalues than those that were followed, or that a
     /// product was not finite.
     pub remark: Option<EventKind>,
-    /// The modes that the row has the gradient of, so that a step that is known later can be entered.
+    /// The modes that the row has the gradient of, where the step is not known yet.
     pub modes: Option<Modes>,
 }
 
@@ -147,9 +147,6 @@ impl StepMeter {
         enter_operator(row, preconditioned.as_ref(), operator);
         let top = preconditioned.as_ref().unwrap_or(&hessian);
         *modes = components::enter(row, top, operator, start)?;
-        if let (Some(modes), Some(update)) = (&modes, start.update) {
-            modes.enter_step(row, update);
-        }
         self.fill_realized(row, objectives.train, start)?;
         self.fill_batch_sharpness(row, objectives.train, start.gradient, update, &hessian)?;
         self.fill_quantities(row, objectives.train, start, update, &hessian)?;

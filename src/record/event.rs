@@ -377,6 +377,11 @@ impl WarningAction {
         }
     }
 
+    /// What it did multiply them by, from what its event says; those of earlier versions say nothing.
+    pub fn taken_factor(self, said: Option<f64>) -> f64 {
+        said.unwrap_or(self.rate_factor())
+    }
+
     /// What it multiplies them by where the warning says that training bears `bearable` times them.
     pub fn factor_for(self, bearable: Option<f64>) -> f64 {
         /// At most and at least: a cut that is none helps nobody, and one by more is a stop.

@@ -409,7 +409,7 @@ impl StoredRun {
     fn change_since(&self, step: usize, stood: &ScheduleHead) -> Result<f64> {
         let told = self.events()?.iter().rev().find_map(|event| match event.kind {
             EventKind::ActionTaken { action, next_step, lr, factor } if next_step == step => {
-                Some((factor.unwrap_or(action.rate_factor()), lr))
+                Some((action.taken_factor(factor), lr))
             }
             _ => None,
         });
@@ -472,7 +472,7 @@ impl StoredRun {
     pub fn rate_changes(&self, from: usize, to: usize) -> Result<Vec<(usize, f64)>> {
         let change = |event: &Event| match event.kind {
             EventKind::ActionTaken { action, next_step, factor, .. } => {
-                let factor = factor.unwrap_or(action.rate_factor());
+                let factor = action.taken_factor(factor);
                 let changes = factor != 1.0 && next_step > from && next_step <= to;
                 changes.then_some((next_step, factor))
             }

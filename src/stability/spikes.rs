@@ -141,26 +141,28 @@ impl SpikeDetector {
     /// How many robust standard deviations `loss` is above the baseline, and by what factor of it;
     /// `None` during a spike and before there is a baseline.
     pub fn excess(&self, loss: f64) -> Option<(f64, f64)> {
-        if self.open.is_some() || self.calm.len() < self.settings.spike_window_least {
-            return None;
-        }
-        let calm = self.latest();
-        let baseline = median(calm.iter().copied())?;
+        let (baseline, deviation) = self.baseline()?;
         let rise = loss - baseline;
         let over = |scale: f64| if rise == 0.0 { 0.0 } else { rise / scale };
-        Some((over(robust_deviation(&calm, baseline)), over(baseline.abs())))
+        Some((over(deviation), over(baseline.abs())))
     }
 
     /// The robust deviation of the losses about the baseline, over it; `None` during a spike and before there is
     /// a baseline.
     pub fn scatter(&self) -> Option<f64> {
+        let (baseline, deviation) = self.baseline()?;
+        let scatter = deviation / baseline.abs();
+        scatter.is_finite().then_some(scatter)
+    }
+
+    /// The baseline and the robust deviation of the losses about it; `None` during a spike and before there is one.
+    fn baseline(&self) -> Option<(f64, f64)> {
         if self.open.is_some() || self.calm.len() < self.settings.spike_window_least {
             return None;
         }
         let calm = self.latest();
         let baseline = median(calm.iter().copied())?;
-        let scatter = robust_deviation(&calm, baseline) / baseline.abs();
-        scatter.is_finite().then_some(scatter)
+        Some((baseline, robust_deviation(&calm, baseline)))
     }
 
     /// Takes in the next loss; the spike that ends with it, if one does.

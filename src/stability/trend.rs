@@ -39,6 +39,12 @@ impl TrendSettings {
         positive("threshold_jump", self.threshold_jump)
     }
 
+    /// The slope of a line; 0 where its own scatter explains it.
+    pub(super) fn clear_slope(&self, line: Option<Line>) -> f64 {
+        let clear = line.filter(|l| l.slope.abs() > self.trend_errors * l.slope_error);
+        clear.map_or(0.0, |line| line.slope)
+    }
+
     /// Whether a threshold, or a learning rate, has moved by so much that an earlier trend says nothing.
     pub(super) fn jumped(&self, before: f64, now: f64) -> bool {
         !(now / before).ln().abs().le(&self.threshold_jump)

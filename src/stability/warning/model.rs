@@ -121,8 +121,6 @@ impl Features {
 
 /// The oscillation along the top eigenvector, as one row has it.
 struct Oscillation {
-    /// |c| over the norm of the gradient.
-    gradient_alignment: f64,
     /// c^2/(2 lambda_1) over the loss.
     energy_share: f64,
     /// Its logarithm.
@@ -133,13 +131,12 @@ impl Oscillation {
     /// `None` where the row lacks what it takes, or it is no number.
     fn of(row: &StepRow) -> Option<Self> {
         let (loss, lambda) = (row.train_loss?, row.sharpness?);
-        let gradient_alignment = row.gradient_alignment?;
-        let component = row.grad_norm? * gradient_alignment;
+        let component = row.grad_norm? * row.gradient_alignment?;
         let energy_share = component * component / (2.0 * lambda) / loss;
         let finite = energy_share.is_finite() && lambda > 0.0 && loss > 0.0;
         // A component of exactly zero has no logarithm.
         let log_share = energy_share.max(f64::MIN_POSITIVE).ln();
-        finite.then_some(Self { gradient_alignment, energy_share, log_share })
+        finite.then_some(Self { energy_share, log_share })
     }
 }
 
@@ -248,7 +245,7 @@ impl WarningModel {
             in_spike: context.in_spike,
             early: 0.0,
             imminent: 0.0,
-            features: features.0,
+            features: [0.0; FEATURES.len()],
             in_steps: None,
             predicted: None,
             bearable: None,
@@ -261,12 +258,12 @@ impl WarningModel {
             batch_ratio: None,
         };
         match &of_modes {
-            Some(of_modes) => self.enter_modes(&mut signal, row, loss, context, of_modes),
-            None => {
-                features.set("without_threshold", 1.0);
-                signal.features = features.0;
+            Some(of_modes) => {
+                self.enter_modes(&mut signal, &mut features, row, loss, context, of_modes);
             }
+            None => features.set("without_threshold", 1.0),
         }
+        signal.features = features.0;
         signal.early = probability(&self.settings.early_weights, &signal.features);
         signal.imminent = probability(&self.settings.imminent_weights, &signal.features);
         let asked = signal.score(&self.settings) >= 0.0 || context.rate_factor < 1.0;
@@ -289,6 +286,7 @@ impl WarningModel {
     fn enter_modes(
         &self,
         signal: &mut Signal,
+        features: &mut Features,
         row: &StepRow,
         loss: f64,
         context: &Context,
@@ -301,8 +299,7 @@ impl WarningModel {
         let in_steps = self.steps_until_visible(oscillation.log_share, &outlook);
         let batch_ratio = batch_ratio(row, threshold);
         let batch = batch_feature(row, batch_ratio);
-        let mut features = Features(signal.features);
-        self.enter_oscillation(&mut features, oscillation, component, &outlook, in_steps);
+        self.enter_oscillation(features, oscillation, component, &outlook, in_steps);
         features.set("batch", batch);
         let level = level(loss, context);
         let growth = |ratio| outlook.growth.near(ratio, outlook.threshold_times_lr);
@@ -316,7 +313,6 @@ impl WarningModel {
         let over_horizon = self.settings.warning_horizon as f64 * trend;
         features.set("trend", over_horizon.clamp(-LARGEST_TREND, LARGEST_TREND));
 
-        signal.features = features.0;
         signal.in_steps = in_steps;
         let predicted = level * (1.0 + prediction.largest(0.5)) / loss;
         let [least, middle, most] = came_of(predicted).map(|factor| factor * loss);
@@ -326,7 +322,6 @@ impl WarningModel {
         signal.growth = Some(outlook.growth_at(edge_ratio));
         signal.measured_growth = component.map(|line| line.slope.exp()).filter(|g| g.is_finite());
         signal.energy_share = Some(oscillation.energy_share);
-        signal.gradient_alignment = Some(oscillation.gradient_alignment);
         signal.batch_ratio = batch_ratio;
     }
 
@@ -340,8 +335,6 @@ impl WarningModel {
         look: impl FnOnce(&Standing<'_>) -> R,
     ) -> R {
         let line = self.log_ratios.line();
-        // A slope that its own scatter explains is none.
-        let clear = line.filter(|l| l.slope.abs() > self.trend.trend_errors * l.slope_error);
         let now = outlook.rate_in(0);
         let rates: Vec<f64> = (0..steps).map(|h| outlook.rate_in(h) / now).collect();
         let mut modes = modes.to_vec();
@@ -351,7 +344,7 @@ impl WarningModel {
         look(&Standing {
             modes: &modes,
             level,
-            slope: clear.map_or(0.0, |line| line.slope),
+            slope: self.trend.clear_slope(line),
             slope_error: line.map_or(0.0, |line| line.slope_error),
             factor: 1.0,
             rates: &rates,
@@ -411,8 +404,6 @@ impl WarningModel {
         context: &'a Context,
     ) -> Outlook<'a> {
         let line = self.ratios.line();
-        // A slope that its own scatter explains is none.
-        let clear = line.filter(|l| l.slope.abs() > self.trend.trend_errors * l.slope_error);
         let rate = context.planned_rate(row.step);
         Outlook {
             context,
@@ -420,7 +411,7 @@ impl WarningModel {
             step: row.step,
             threshold_times_lr: threshold * row.lr,
             now: line.map_or(edge_ratio / rate, |line| line.now),
-            slope: clear.map_or(0.0, |line| line.slope),
+            slope: self.trend.clear_slope(line),
         }
     }
 
